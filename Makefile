@@ -1,0 +1,39 @@
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+
+.DEFAULT_GOAL := help
+.PHONY: help run test check bench provision test-cosmos clean
+
+help: ## say what can be made
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
+
+$(READY): requirements.txt requirements-dev.txt
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt
+	@touch $@
+
+run: $(READY) ## serve on http://127.0.0.1:7071 (PORT and the other settings: README)
+	@exec $(BIN)/python -m shared.local_host
+
+test: check ## run the checks and all tests
+	@$(BIN)/python -m pytest $(ARGS)
+
+check: $(READY) ## lint and type-check
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+
+test-cosmos: $(READY) ## run the store's tests on the account or emulator that COSMOS_ENDPOINT names
+	@test -n "$(COSMOS_ENDPOINT)" || { echo "COSMOS_ENDPOINT=https://… COSMOS_KEY=… make test-cosmos"; exit 2; }
+	@$(BIN)/python -m pytest tests/contract $(ARGS)
+
+bench: $(READY) ## measure requests, bytes and request units; writes benchmarks/RESULTS.md
+	@$(BIN)/python -m benchmarks $(ARGS)
+
+provision: $(READY) ## make database and container in the account that COSMOS_ENDPOINT names
+	@$(BIN)/python -m shared.store.cosmos.provision
+
+clean: ## remove what was installed and generated
+	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis tests/cosmos_server/node_modules

@@ -1,0 +1,1 @@
+"""What Parley costs, counted on the wire: run `make bench`."""

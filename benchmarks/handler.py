@@ -1,0 +1,159 @@
+"""What the whole HTTP handler adds to one bare SDK call that does the same at the store."""
+
+import json
+import secrets
+import statistics
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from http import HTTPStatus
+
+import azure.functions as func
+from azure.cosmos.aio import ContainerProxy
+
+from benchmarks.counting_proxy import counting_proxy
+from benchmarks.profiles import TYPICAL
+from benchmarks.stage import DATABASE, default_settings
+from shared.models import JsonObject, NewMessage, utc_now
+from shared.service import ChatService
+from shared.store.cosmos import CosmosStore
+from shared.store.cosmos.connection import Connection
+from shared.store.cosmos.guards import appendable, unsealed
+from shared.store.cosmos.head import short_hash
+from shared.store.documents import documents_bytes, message_document
+from tests.cosmos_server.launch import CosmosServer
+
+CONTAINER = "handler"
+BLOCKS = 60
+BLOCK = 10  # appends to one fresh session: too few for a rotation, so both sides patch a head of the same size
+WARMING = 4  # blocks that are not counted
+Send = Callable[[], Awaitable[None]]
+Side = Callable[[str, str, str], Send]  # from owner, session id and message id: one append, ready to be sent
+
+
+@dataclass(frozen=True, slots=True)
+class Overhead:
+    """Latencies in milliseconds, of appends through the handler and of bare Patches."""
+
+    handler_ms: list[float]
+    bare_ms: list[float]
+
+    @property
+    def ratio(self) -> float:
+        """The handler's median over the bare call's."""
+        return statistics.median(self.handler_ms) / statistics.median(self.bare_ms)
+
+
+async def measure(server: CosmosServer, blocks: int = BLOCKS) -> Overhead:
+    """Append through the handler and by bare Patches, in blocks that take turns, each side with its own client."""
+    await _require_same_request(server)
+    store = CosmosStore(server.endpoint, server.key, DATABASE, CONTAINER, emulator=True)
+    connection = Connection(server.endpoint, server.key, DATABASE, CONTAINER, emulator=True)
+    chat = ChatService(store, default_settings())
+    try:
+        through_handler, bare = _handler(chat), _bare(await connection.container())
+        taken: dict[Side, list[float]] = {through_handler: [], bare: []}
+        for number in range(WARMING + blocks):
+            turns = (through_handler, bare) if number % 2 else (bare, through_handler)
+            for side in turns:
+                block = await _block(chat, side)
+                taken[side] += block if number >= WARMING else []
+        return Overhead(taken[through_handler], taken[bare])
+    finally:
+        await store.close()
+        await connection.close()
+
+
+async def _block(chat: ChatService, side: Side) -> list[float]:
+    user_id = TYPICAL.user_id()
+    session = await chat.create_session(user_id, TYPICAL.session())
+    milliseconds = []
+    for _ in range(BLOCK):
+        send = side(user_id, session.id, secrets.token_hex(10))
+        started = time.perf_counter()
+        await send()
+        milliseconds.append((time.perf_counter() - started) * 1000)
+    return milliseconds
+
+
+def _handler(chat: ChatService) -> Side:
+    """Send through the function, on this service in place of the one of this machine's settings."""
+    import function_app  # noqa: PLC0415 - reads the settings of this machine when it is imported
+
+    def ready(user_id: str, session_id: str, message_id: str) -> Send:
+        request = _request(user_id, session_id, message_id)
+
+        async def send() -> None:
+            ours, function_app.chat = function_app.chat, chat
+            try:
+                answer = await function_app.append_messages(request)
+            finally:
+                function_app.chat = ours
+            if answer.status_code != HTTPStatus.CREATED:
+                raise AssertionError(answer.get_body())
+
+        return send
+
+    return ready
+
+
+def _request(user_id: str, session_id: str, message_id: str) -> func.HttpRequest:
+    body = TYPICAL.message(1).model_dump(exclude_defaults=True) | {"id": message_id}
+    return func.HttpRequest(
+        method="POST",
+        url=f"http://localhost:7071/api/chat/sessions/{session_id}/messages",
+        headers={"x-user-id": user_id, "content-type": "application/json"},
+        route_params={"session_id": session_id},
+        body=json.dumps(body).encode(),
+    )
+
+
+def _bare(container: ContainerProxy) -> Side:
+    """Send by nothing but the SDK's call."""
+
+    def ready(user_id: str, session_id: str, message_id: str) -> Send:
+        operations, where = _patch(session_id, message_id)
+
+        async def send() -> None:
+            await container.patch_item(session_id, user_id, operations, filter_predicate=where, retry_total=0)
+
+        return send
+
+    return ready
+
+
+def _patch(session_id: str, message_id: str) -> tuple[list[JsonObject], str]:
+    message = NewMessage(id=message_id, role="user", content=TYPICAL.message(1).content or "", created_at=utc_now())
+    document = message_document(message)
+    size = documents_bytes([document])
+    operations: list[JsonObject] = [
+        {"op": "add", "path": "/log/messages/-", "value": document},
+        {"op": "incr", "path": "/log/bytes", "value": size},
+        {"op": "incr", "path": "/last_seq", "value": 1},
+        {"op": "incr", "path": "/message_count", "value": 1},
+        {"op": "set", "path": "/last_activity_at", "value": document["created_at"]},
+    ]
+    room = appendable([message_id], size, int(time.time()))
+    return operations, f"FROM c WHERE {room} AND {unsealed([short_hash(session_id, message_id)])}"
+
+
+async def _require_same_request(server: CosmosServer) -> None:
+    """Make sure that both sides send the store a Patch of the same size, so that like is compared with like."""
+    async with counting_proxy(server.endpoint) as proxy:
+        store = CosmosStore(proxy.endpoint, server.key, DATABASE, CONTAINER, emulator=True)
+        connection = Connection(proxy.endpoint, server.key, DATABASE, CONTAINER, emulator=True)
+        chat = ChatService(store, default_settings())
+        try:
+            user_id = TYPICAL.user_id()
+            session = await chat.create_session(user_id, TYPICAL.session())
+            sides = {"handler": _handler(chat), "bare": _bare(await connection.container())}
+            for label, side in sides.items():
+                with proxy.phase(label):
+                    await side(user_id, session.id, secrets.token_hex(10))()
+        finally:
+            await store.close()
+            await connection.close()
+    sent = {label: (proxy.totals(label).requests, proxy.totals(label).request_body_bytes) for label in sides}
+    if sent["handler"] != sent["bare"]:
+        message = f"the bare call does not send what the handler sends (requests, bytes): {sent}"
+        raise AssertionError(message)

@@ -1,0 +1,88 @@
+"""Parley's functions: every route and timer is found here, and what each of them calls."""
+
+import azure.functions as func
+
+from shared.http import messages, operations, sessions
+from shared.http.boundary import Handler, respond
+from shared.service import ChatService
+from shared.settings import load_settings
+from shared.store import open_store
+
+app = func.FunctionApp(http_auth_level=func.AuthLevel.FUNCTION)
+settings = load_settings()
+chat = ChatService(open_store(settings), settings)
+
+
+async def _answer(req: func.HttpRequest, handler: Handler) -> func.HttpResponse:
+    return await respond(req, chat, handler)
+
+
+async def close() -> None:
+    """Let go of the store, where a host says when it ends."""
+    await chat.store.close()
+
+
+@app.route("chat/sessions", methods=["POST"])
+async def create_session(req: func.HttpRequest) -> func.HttpResponse:
+    """Create a session."""
+    return await _answer(req, sessions.create)
+
+
+@app.route("chat/sessions", methods=["GET"])
+async def list_sessions(req: func.HttpRequest) -> func.HttpResponse:
+    """List sessions."""
+    return await _answer(req, sessions.list_all)
+
+
+@app.route("chat/sessions/{session_id}", methods=["GET"])
+async def read_session(req: func.HttpRequest) -> func.HttpResponse:
+    """Read a session with its newest messages."""
+    return await _answer(req, sessions.read)
+
+
+@app.route("chat/sessions/{session_id}", methods=["PATCH", "PUT"])
+async def change_session(req: func.HttpRequest) -> func.HttpResponse:
+    """Change a session."""
+    return await _answer(req, sessions.change)
+
+
+@app.route("chat/sessions/{session_id}", methods=["DELETE"])
+async def delete_session(req: func.HttpRequest) -> func.HttpResponse:
+    """Delete a session."""
+    return await _answer(req, sessions.delete)
+
+
+@app.route("chat/sessions/{session_id}/stats", methods=["GET"])
+async def session_stats(req: func.HttpRequest) -> func.HttpResponse:
+    """Count a session's messages."""
+    return await _answer(req, sessions.stats)
+
+
+@app.route("chat/sessions/{session_id}/messages", methods=["POST"])
+async def append_messages(req: func.HttpRequest) -> func.HttpResponse:
+    """Append messages."""
+    return await _answer(req, messages.append)
+
+
+@app.route("chat/sessions/{session_id}/messages", methods=["GET"])
+async def list_messages(req: func.HttpRequest) -> func.HttpResponse:
+    """Page through messages."""
+    return await _answer(req, messages.list_all)
+
+
+@app.route("chat/sessions/{session_id}/messages", methods=["DELETE"])
+async def clear_messages(req: func.HttpRequest) -> func.HttpResponse:
+    """Remove messages and keep the session."""
+    return await _answer(req, messages.clear)
+
+
+@app.route("chat/messages", methods=["POST"])
+async def append_anywhere(req: func.HttpRequest) -> func.HttpResponse:
+    """Append messages to a session that is made if need be."""
+    return await _answer(req, messages.append_anywhere)
+
+
+@app.route("health", methods=["GET", "HEAD"], auth_level=func.AuthLevel.ANONYMOUS)
+async def health(req: func.HttpRequest) -> func.HttpResponse:
+    """Tell whether the store answers."""
+    return await _answer(req, operations.health)

@@ -1,0 +1,67 @@
+"""What can go wrong in the domain: one root, a few leaves, facts as attributes, no HTTP in sight."""
+
+from collections.abc import Sequence
+
+
+class ParleyError(Exception):
+    """Parley refused or failed to do what was asked."""
+
+    def __str__(self) -> str:
+        """Return the message given, or the first line of the class's docstring."""
+        return super().__str__() or (self.__doc__ or "").partition("\n")[0]
+
+
+class SessionNotFoundError(ParleyError):
+    """The owner has no session by that id."""
+
+
+class MessageNotFoundError(ParleyError):
+    """The session has no message by that id."""
+
+
+class SessionExistsError(ParleyError):
+    """The owner already has a session by that id."""
+
+
+class SessionArchivedError(ParleyError):
+    """The session is archived and takes no messages; restore it first."""
+
+
+class MessageConflictError(ParleyError):
+    """Messages with these ids are stored already, with other content or only some of them."""
+
+    def __init__(self, ids: Sequence[str]) -> None:
+        """Keep the ids that clash, in the order they were sent."""
+        super().__init__()
+        self.ids = list(ids)
+
+
+class PreconditionFailedError(ParleyError):
+    """The session has changed since the version that the caller named."""
+
+
+class PayloadTooLargeError(ParleyError):
+    """A message, or the messages of one request together, are larger than may be stored."""
+
+    def __init__(self, what: str, size_bytes: int, limit_bytes: int) -> None:
+        """Keep what was too large and by how much."""
+        super().__init__(f"{what} is {size_bytes} bytes; at most {limit_bytes} are allowed.")
+        self.size_bytes = size_bytes
+        self.limit_bytes = limit_bytes
+
+
+class StoreError(ParleyError):
+    """The store could not do its work now; nothing was half done and trying again is safe."""
+
+    def __init__(self, retry_after_seconds: int = 2) -> None:
+        """Keep how long the caller had better wait, in seconds."""
+        super().__init__()
+        self.retry_after_seconds = retry_after_seconds
+
+
+class StoreThrottledError(StoreError):
+    """The store is over its provisioned rate and its own retries are used up."""
+
+
+class StoreUnavailableError(StoreError):
+    """The store cannot be reached, did not answer in time, or was too contended."""

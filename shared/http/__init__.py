@@ -1,0 +1,1 @@
+"""HTTP: requests in, responses and problem documents out; handlers by resource."""

@@ -1,0 +1,96 @@
+"""The boundary between the host and Parley: every request passes here, every error becomes a problem document."""
+
+import hashlib
+import json
+import logging
+import re
+import time
+import uuid
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+
+import azure.functions as func
+
+from shared.http.call import Call
+from shared.http.problems import INTERNAL, kind_of, problem, retry_after
+from shared.models import stored_json
+from shared.service import ChatService
+from shared.usage import Usage, measured
+
+logger = logging.getLogger("parley.requests")
+
+REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,128}")
+EXPOSED = "ETag, Location, Retry-After, x-request-id, x-request-charge, x-next-cursor"
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a handler answers: a JSON value (None for no body), a status and headers."""
+
+    body: object = None
+    status: int = 200
+    headers: dict[str, str] = field(default_factory=dict)
+    media_type: str = "application/json"
+
+
+Handler = Callable[[Call], Awaitable[Answer]]
+
+
+async def respond(request: func.HttpRequest, chat: ChatService, handler: Handler) -> func.HttpResponse:
+    """Answer a request with what the handler says, or with the problem document of what it raised."""
+    started = time.perf_counter()
+    request_id = _request_id(request)
+    call = Call(request, chat)
+    with measured() as usage:
+        try:
+            answer = await handler(call)
+        except Exception as error:  # noqa: BLE001 - the one place where everything ends as a problem document
+            answer = _problem_answer(error, request_id)
+    _log(call, handler, answer, request_id, usage, time.perf_counter() - started)
+    return _response(answer, request_id, usage)
+
+
+def _request_id(request: func.HttpRequest) -> str:
+    sent = request.headers.get("x-request-id") or ""
+    return sent if REQUEST_ID.fullmatch(sent) else uuid.uuid4().hex
+
+
+def _problem_answer(error: Exception, request_id: str) -> Answer:
+    if kind_of(error) is INTERNAL:
+        logger.error("request %s failed", request_id, exc_info=error)
+    return Answer(
+        body=problem(error, request_id),
+        status=kind_of(error).status,
+        headers=retry_after(error),
+        media_type="application/problem+json",
+    )
+
+
+def _response(answer: Answer, request_id: str, usage: Usage) -> func.HttpResponse:
+    headers = {
+        "x-request-id": request_id,
+        "x-request-charge": f"{usage.request_units:.2f}".rstrip("0").rstrip("."),
+        "Cache-Control": "private, no-cache",
+        "X-Content-Type-Options": "nosniff",
+        "Access-Control-Expose-Headers": EXPOSED,
+        **answer.headers,
+    }
+    body = None if answer.body is None else stored_json(answer.body)
+    return func.HttpResponse(body, status_code=answer.status, headers=headers, mimetype=answer.media_type)
+
+
+def _log(call: Call, handler: Handler, answer: Answer, request_id: str, usage: Usage, seconds: float) -> None:
+    """Write one line a request; whose it was only as a hash, and never what was said."""
+    if not logger.isEnabledFor(logging.INFO):
+        return
+    owner = call.__dict__.get("owner")  # only if it was found out; asking again could raise
+    line = {
+        "request_id": request_id,
+        "handler": f"{handler.__module__.rpartition('.')[2]}.{handler.__name__}",
+        "status": answer.status,
+        "milliseconds": round(seconds * 1000, 1),
+        "store_requests": usage.requests,
+        "request_units": round(usage.request_units, 2),
+        "user": hashlib.sha256(owner.encode()).hexdigest()[:16] if owner else None,
+    }
+    logger.info(json.dumps(line))

@@ -1,0 +1,76 @@
+"""One request being answered: who asks, for what, and with which tools."""
+
+from functools import cached_property
+from typing import TypeVar
+
+import azure.functions as func
+from pydantic import BaseModel
+
+from shared.errors import MessageNotFoundError, SessionNotFoundError
+from shared.http.body import parse_body
+from shared.http.problems import BadRequestError
+from shared.http.query import Query
+from shared.identity import trusted_owner
+from shared.models import MESSAGE_ID, SESSION_ID, JsonObject
+from shared.service import ChatService
+
+Input = TypeVar("Input", bound=BaseModel)
+BODY_METHODS = {"POST", "PUT", "PATCH"}
+
+
+class Call:
+    """A request, read lazily: each part is checked when it is first asked for."""
+
+    def __init__(self, request: func.HttpRequest, chat: ChatService) -> None:
+        """Wrap the host's request."""
+        self._request = request
+        self.chat = chat
+
+    @cached_property
+    def query(self) -> Query:
+        """The query parameters."""
+        return Query(self._request.url)
+
+    @cached_property
+    def owner(self) -> str:
+        """The user this request speaks for."""
+        header = self._request.headers.get("x-user-id")
+        return trusted_owner([header, *self.query.all("user_id"), self._body.get("user_id")])
+
+    @cached_property
+    def session_id(self) -> str:
+        """The session the path names; one that no session can have does not exist."""
+        value: str = self._request.route_params.get("session_id", "")
+        if not SESSION_ID.fullmatch(value):
+            raise SessionNotFoundError
+        return value
+
+    @cached_property
+    def message_id(self) -> str:
+        """The message the path names; one that no message can have does not exist."""
+        value: str = self._request.route_params.get("message_id", "")
+        if not MESSAGE_ID.fullmatch(value):
+            raise MessageNotFoundError
+        return value
+
+    @cached_property
+    def _body(self) -> JsonObject:
+        if self._request.method not in BODY_METHODS:
+            return {}
+        return parse_body(self._request.get_body(), self._request.headers.get("content-type"))
+
+    @property
+    def body(self) -> JsonObject:
+        """The fields of the body, but for the owner's name."""
+        return {name: value for name, value in self._body.items() if name != "user_id"}
+
+    def required_body(self) -> JsonObject:
+        """Return the fields of a body that must not be empty."""
+        if not self._request.get_body().strip():
+            message = "A JSON body is required."
+            raise BadRequestError(message)
+        return self.body
+
+    def header(self, name: str) -> str | None:
+        """Return a header's value, None when it is missing or empty."""
+        return self._request.headers.get(name) or None

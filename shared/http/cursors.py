@@ -1,0 +1,42 @@
+"""Opaque cursors: a place in a list, bound to whose list it is and to what was asked."""
+
+import binascii
+import hashlib
+import json
+from base64 import urlsafe_b64decode, urlsafe_b64encode
+from typing import TypeVar
+
+from pydantic import BaseModel, ValidationError
+
+from shared.http.problems import BadRequestError
+
+TAG_BYTES = 8
+Place = TypeVar("Place", bound=BaseModel)
+
+
+def encode_cursor(place: BaseModel, *binding: object) -> str:
+    """Return a cursor for this place that only the same binding can read back.
+
+    The tag is no secret: a cursor gives no access, it only keeps an honest client from using one
+    where it does not belong, or a broken one anywhere.
+    """
+    payload = place.model_dump_json(exclude_defaults=True).encode()
+    return urlsafe_b64encode(_tag(payload, binding) + payload).decode().rstrip("=")
+
+
+def decode_cursor(cursor: str, model: type[Place], *binding: object) -> Place:
+    """Return the place a cursor names; raises BadRequestError when it is broken or bound to something else."""
+    try:
+        raw = urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4))
+        payload = raw[TAG_BYTES:]
+        if raw[:TAG_BYTES] == _tag(payload, binding):
+            return model.model_validate_json(payload)
+    except (binascii.Error, ValueError, ValidationError):
+        pass  # the one answer below serves every way a cursor can be wrong
+    message = "The cursor is broken, or belongs to another list."
+    raise BadRequestError(message)
+
+
+def _tag(payload: bytes, binding: tuple[object, ...]) -> bytes:
+    bound = json.dumps(binding, separators=(",", ":")).encode()
+    return hashlib.sha256(bound + b"\0" + payload).digest()[:TAG_BYTES]

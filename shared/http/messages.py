@@ -1,0 +1,151 @@
+"""Handlers for messages."""
+
+from typing import Literal, NamedTuple
+
+from pydantic import BaseModel
+
+from shared.http.boundary import Answer
+from shared.http.call import Call
+from shared.http.cursors import decode_cursor, encode_cursor
+from shared.http.problems import BadRequestError
+from shared.models import (
+    ROLE_ALIASES,
+    ROLES,
+    Appended,
+    JsonObject,
+    Message,
+    MessageBatch,
+    MessageInput,
+    MessagePage,
+    MessageQuery,
+    Role,
+    SessionTarget,
+)
+
+Order = Literal["asc", "desc"]
+ORDERS: tuple[Order, ...] = ("asc", "desc")
+MAX_SEQ = 2**53 - 1
+
+
+class _Place(BaseModel):
+    """Where a cursor leads on: behind `seq`, as far as `until`, in the order and with the role it began with."""
+
+    order: Order
+    seq: int
+    until: int | None = None
+    role: Role | None = None
+    page: int | None = None
+
+
+class _Reading(NamedTuple):
+    query: MessageQuery
+    oldest_first: bool
+
+
+async def append(call: Call) -> Answer:
+    """Append one message or up to 20 to a session."""
+    owner, session_id = call.owner, call.session_id
+    appended = await call.chat.append(owner, session_id, _messages_in(call.required_body()))
+    return _appended(session_id, appended)
+
+
+async def append_anywhere(call: Call) -> Answer:
+    """Append to the session named in the body, or to a new one."""
+    body, owner = call.required_body(), call.owner
+    target = SessionTarget.model_validate({name: body[name] for name in SessionTarget.model_fields if name in body})
+    rest = {name: value for name, value in body.items() if name not in SessionTarget.model_fields}
+    session_id, appended = await call.chat.append_anywhere(owner, target, _messages_in(rest))
+    return _appended(session_id, appended)
+
+
+def _messages_in(body: JsonObject) -> list[MessageInput]:
+    if "messages" in body:
+        return MessageBatch.model_validate(body).messages
+    return [MessageInput.model_validate(body)]
+
+
+def _appended(session_id: str, appended: Appended) -> Answer:
+    body = {
+        "session_id": session_id,
+        "messages": [message.model_dump(mode="json") for message in appended.messages],
+        "message_count": appended.message_count,
+    }
+    return Answer(body, 201 if appended.created else 200)
+
+
+async def list_all(call: Call) -> Answer:
+    """Return messages of a session, page by page, in either order."""
+    owner, session_id = call.owner, call.session_id
+    as_openai = call.query.choice("format", ("json", "openai")) == "openai"
+    reading = _reading(call)
+    page = await call.chat.store.read_messages(owner, session_id, reading.query)
+    cursor = messages_cursor(call, page, reading.query.order, reading.query)
+    if as_openai:
+        found = page.messages if reading.query.order == "asc" else page.messages[::-1]
+        return Answer([_openai(message) for message in found], 200, {"x-next-cursor": cursor} if cursor else {})
+    found = page.messages[::-1] if reading.oldest_first else page.messages
+    data = [message.model_dump(mode="json") for message in found]
+    return Answer({"data": data, "has_more": page.has_more, "next_cursor": cursor})
+
+
+async def clear(call: Call) -> Answer:
+    """Remove every message of a session and keep the session."""
+    await call.chat.store.clear(call.owner, call.session_id)
+    return Answer(None, 204)
+
+
+def messages_cursor(call: Call, page: MessagePage, order: Order, query: MessageQuery | None = None) -> str | None:
+    """Return the cursor behind a page of messages, None at the end."""
+    if page.next_seq is None:
+        return None
+    until = (query.before if order == "asc" else query.after) if query else None
+    place = _Place(order=order, seq=page.next_seq, until=until, role=query.role if query else None, page=page.page_hint)
+    return encode_cursor(place, call.owner, "messages", call.session_id)
+
+
+def _reading(call: Call) -> _Reading:
+    """Read the query: the newest few, or behind a cursor, or between two seqs; nothing of that together."""
+    query = call.query
+    limit, last = query.number("limit", 1, 200), query.number("last", 1, 200)
+    order, role, cursor = query.choice("order", ORDERS), _role(call), query.one("cursor")
+    before, after = query.number("before", 0, MAX_SEQ), query.number("after", 0, MAX_SEQ)
+    bounds = [bound for bound in (before, after) if bound is not None]
+    if last is not None:
+        _refuse_together("last", limit, order, cursor, *bounds)
+        return _Reading(MessageQuery(limit=last, role=role), oldest_first=True)
+    if cursor is not None:
+        _refuse_together("cursor", *bounds)
+        place = decode_cursor(cursor, _Place, call.owner, "messages", call.session_id)
+        if (order or place.order) != place.order or (role or place.role) != place.role:
+            _refuse_together("cursor", order, role)
+        return _Reading(_behind(place, limit or 50), oldest_first=False)
+    wanted = MessageQuery(limit=limit or 50, order=order or "desc", before=before, after=after, role=role)
+    return _Reading(wanted, oldest_first=False)
+
+
+def _role(call: Call) -> Role | None:
+    role = call.query.choice("role", (*ROLES, *ROLE_ALIASES))
+    return None if role is None else ROLE_ALIASES.get(role) or next(known for known in ROLES if known == role)
+
+
+def _behind(place: _Place, limit: int) -> MessageQuery:
+    before, after = (place.until, place.seq) if place.order == "asc" else (place.seq, place.until)
+    return MessageQuery(
+        limit=limit, order=place.order, before=before, after=after, role=place.role, page_hint=place.page
+    )
+
+
+def _refuse_together(name: str, *others: object) -> None:
+    if any(other is not None for other in others):
+        message = f"{name} cannot be combined with the other parameters given."
+        raise BadRequestError(message)
+
+
+def _openai(message: Message) -> JsonObject:
+    """Return a message as a model's API takes it."""
+    optional = {
+        "tool_calls": message.function_calls,
+        "tool_call_id": message.tool_call_id,
+        "name": message.name,
+    }
+    return {"role": message.role, "content": message.content} | {key: value for key, value in optional.items() if value}

@@ -1,0 +1,97 @@
+"""Problem documents (RFC 9457): one table from errors to status, code and title."""
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+from pydantic import ValidationError
+
+from shared import errors, identity
+from shared.models import JsonObject
+
+
+class BadRequestError(errors.ParleyError):
+    """The request cannot be read."""
+
+
+class UnsupportedMediaTypeError(errors.ParleyError):
+    """The body must be JSON, with a content type that says so."""
+
+
+class RuleError(errors.ParleyError):
+    """The body is JSON, but breaks a rule that holds for every body."""
+
+
+class Kind(NamedTuple):
+    """What a caller is told of a sort of error."""
+
+    status: int
+    code: str
+    title: str
+
+
+INTERNAL = Kind(500, "internal_error", "Something went wrong inside Parley")
+KINDS: Mapping[type[Exception], Kind] = {
+    BadRequestError: Kind(400, "bad_request", "The request cannot be read"),
+    identity.OwnerError: Kind(400, "bad_request", "The request cannot be read"),
+    errors.SessionNotFoundError: Kind(404, "session_not_found", "No such session"),
+    errors.MessageNotFoundError: Kind(404, "message_not_found", "No such message"),
+    errors.SessionExistsError: Kind(409, "session_exists", "The session exists already"),
+    errors.SessionArchivedError: Kind(409, "session_archived", "The session is archived"),
+    errors.MessageConflictError: Kind(409, "message_conflict", "Messages with these ids are stored already"),
+    errors.PreconditionFailedError: Kind(412, "precondition_failed", "The session has changed"),
+    errors.PayloadTooLargeError: Kind(413, "payload_too_large", "Too large"),
+    UnsupportedMediaTypeError: Kind(415, "unsupported_media_type", "Not JSON"),
+    RuleError: Kind(422, "validation_failed", "The request breaks a rule"),
+    ValidationError: Kind(422, "validation_failed", "The request breaks a rule"),
+    errors.StoreThrottledError: Kind(429, "throttled", "The store is busy"),
+    errors.StoreUnavailableError: Kind(503, "store_unavailable", "The store cannot be reached"),
+}
+
+
+def kind_of(error: Exception) -> Kind:
+    """Return what a caller is told of this error; an unknown one is internal and stays unexplained."""
+    return next((KINDS[base] for base in type(error).__mro__ if base in KINDS), INTERNAL)
+
+
+def problem(error: Exception, request_id: str) -> JsonObject:
+    """Return the problem document of an error, without anything an outsider should not read."""
+    kind = kind_of(error)
+    document: JsonObject = {
+        "type": f"urn:parley:problem:{kind.code}",
+        "title": kind.title,
+        "status": kind.status,
+        "detail": _detail(error, kind),
+        "code": kind.code,
+        "request_id": request_id,
+    }
+    if isinstance(error, ValidationError):
+        document["errors"] = [_validation_error(dict(item)) for item in error.errors(include_url=False)]
+    if isinstance(error, RuleError):
+        document["errors"] = [{"loc": [], "msg": str(error), "type": "value_error"}]
+    if isinstance(error, errors.MessageConflictError):
+        document["ids"] = error.ids
+    return document
+
+
+def retry_after(error: Exception) -> dict[str, str]:
+    """Return the Retry-After header where waiting helps."""
+    return {"Retry-After": str(error.retry_after_seconds)} if isinstance(error, errors.StoreError) else {}
+
+
+def _detail(error: Exception, kind: Kind) -> str:
+    if kind is INTERNAL:
+        return "The error has been logged under this request's id."
+    if isinstance(error, ValidationError):
+        return "; ".join(_sentence(dict(item)) for item in error.errors(include_url=False)[:5])
+    if isinstance(error, errors.MessageConflictError):
+        return f"{error} Their ids: {', '.join(error.ids)}."
+    return str(error)
+
+
+def _sentence(item: dict[str, Any]) -> str:
+    place = ".".join(str(part) for part in item["loc"])
+    return f"{place}: {item['msg']}" if place else str(item["msg"])
+
+
+def _validation_error(item: dict[str, Any]) -> JsonObject:
+    return {"loc": list(item["loc"]), "msg": item["msg"], "type": item["type"]}

@@ -1,0 +1,96 @@
+"""Handlers for sessions."""
+
+from shared.errors import PreconditionFailedError
+from shared.http.boundary import Answer
+from shared.http.call import Call
+from shared.http.cursors import decode_cursor, encode_cursor
+from shared.http.etags import chosen, names
+from shared.http.messages import messages_cursor
+from shared.models import (
+    CHANNEL,
+    JsonObject,
+    Session,
+    SessionChanges,
+    SessionFilter,
+    SessionInput,
+    SessionKey,
+    Status,
+)
+
+STATUSES: tuple[Status, ...] = ("active", "archived")
+
+
+def _answer(session: Session, status: int = 200, **headers: str) -> Answer:
+    return Answer(session.model_dump(mode="json"), status, {"ETag": session.etag, **headers})
+
+
+async def create(call: Call) -> Answer:
+    """Create a session."""
+    session = await call.chat.create_session(call.owner, SessionInput.model_validate(call.body))
+    return _answer(session, 201, Location=f"/api/chat/sessions/{session.id}")
+
+
+async def list_all(call: Call) -> Answer:
+    """List the owner's sessions, last activity first."""
+    wanted, limit = _filter(call), call.query.number("limit", 1, 100) or 20
+    binding = (call.owner, "sessions", wanted.model_dump(mode="json"))
+    cursor = call.query.one("cursor")
+    after = decode_cursor(cursor, SessionKey, *binding) if cursor else None
+    page = await call.chat.store.list_sessions(call.owner, wanted, limit, after)
+    return Answer(
+        {
+            "data": [session.model_dump(mode="json") for session in page.sessions],
+            "has_more": page.has_more,
+            "next_cursor": encode_cursor(page.next_key, *binding) if page.next_key else None,
+        }
+    )
+
+
+def _filter(call: Call) -> SessionFilter:
+    status = call.query.choice("status", (*STATUSES, "all")) or "active"
+    return SessionFilter(
+        status=next((known for known in STATUSES if known == status), None),
+        channel=call.query.matching("channel", CHANNEL),
+        tags=sorted(set(call.query.all("tag"))),
+        pinned=call.query.flag("pinned"),
+        name=call.query.text("name", 200),
+    )
+
+
+async def read(call: Call) -> Answer:
+    """Return a session with its newest messages, oldest of them first."""
+    owner, session_id = call.owner, call.session_id
+    limit = call.query.number("limit", 1, 200) or 50
+    session, page = await call.chat.store.read(owner, session_id, limit)
+    if names(call.header("if-none-match"), session.etag):
+        return Answer(None, 304, {"ETag": session.etag})
+    body: JsonObject = session.model_dump(mode="json")
+    body["messages"] = [message.model_dump(mode="json") for message in reversed(page.messages)]
+    body["has_more"] = page.has_more
+    body["next_cursor"] = messages_cursor(call, page, order="desc")
+    return Answer(body, 200, {"ETag": session.etag})
+
+
+async def change(call: Call) -> Answer:
+    """Change a session's settings."""
+    owner, session_id = call.owner, call.session_id
+    changes = SessionChanges.model_validate(call.body)
+    if_match = chosen(call.header("if-match"))
+    if len(if_match) > 1:  # the store compares with one; find out which of them could hold
+        current = (await call.chat.store.get(owner, session_id)).etag
+        if_match = [tag for tag in if_match if tag == current]
+        if not if_match:
+            raise PreconditionFailedError
+    return _answer(await call.chat.store.update(owner, session_id, changes, if_match[0] if if_match else None))
+
+
+async def delete(call: Call) -> Answer:
+    """Delete a session and every message of it."""
+    await call.chat.store.delete(call.owner, call.session_id)
+    return Answer(None, 204)
+
+
+async def stats(call: Call) -> Answer:
+    """Return a session's counts."""
+    found = await call.chat.store.stats(call.owner, call.session_id)
+    return Answer(found.model_dump(mode="json"))

@@ -1,0 +1,11 @@
+"""The local host: serves an Azure Functions app with aiohttp where the Core Tools are not installed.
+
+It keeps to what the real host does where that differs from a web framework: route templates, string route parameters,
+404 for a wrong method, joined query values, chunked bodies that arrive empty, bare errors, timers, `/admin/functions`.
+Development only: no production code imports it.
+"""
+
+from shared.local_host.errors import HostError
+from shared.local_host.web import build_web_app, runner_for
+
+__all__ = ["HostError", "build_web_app", "runner_for"]

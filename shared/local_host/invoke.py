@@ -1,0 +1,124 @@
+"""One call of a function: the request as the worker would hand it over, the answer as the host would send it."""
+
+import asyncio
+import inspect
+import logging
+import re
+import uuid
+from collections.abc import Iterable, Mapping
+from typing import Final
+
+import azure.functions as func
+from aiohttp import web
+from multidict import CIMultiDict
+
+from shared.local_host.context import InvocationContext, TraceContext
+from shared.local_host.index import HostedFunction, HttpFunction
+from shared.local_host.routing import unescape
+
+logger = logging.getLogger(__name__)
+
+_BODYLESS_STATUSES: Final = frozenset({204, 205, 304})
+_SET_BY_THE_SERVER: Final = frozenset({"connection", "content-length", "transfer-encoding"})
+_NOT_IN_A_HEADER: Final = re.compile(r"[^\t\x20-\x7e]")
+
+
+async def answer(function: HttpFunction, request: web.Request, route_params: Mapping[str, str]) -> web.Response:
+    """Call an HTTP function; whatever goes wrong inside it is logged and becomes a 500 with an empty body."""
+    body = await _read_body(request)
+    try:
+        result = await call(function, to_http_request(request, route_params, body), _trace(request))
+        return to_response(result)
+    except Exception:  # the host's boundary: a function may raise anything
+        logger.exception("Function %s failed", function.name)
+        return web.Response(status=500)
+
+
+async def call(function: HostedFunction, trigger: object, trace: TraceContext | None = None) -> object:
+    """Call a function with its bindings by name: a coroutine function in the loop, any other in a thread."""
+    arguments = {function.trigger_parameter: trigger}
+    if function.takes_context:
+        arguments["context"] = InvocationContext(
+            function_name=function.name, invocation_id=str(uuid.uuid4()), trace_context=trace or TraceContext()
+        )
+    if inspect.iscoroutinefunction(function.call):
+        return await function.call(**arguments)
+    return await asyncio.to_thread(function.call, **arguments)
+
+
+def to_http_request(request: web.Request, route_params: Mapping[str, str], body: bytes) -> func.HttpRequest:
+    """Return the request as a function sees it: the URL as it was sent, repeated headers and values joined."""
+    path, _, query = target_of(request).partition("?")
+    return func.HttpRequest(
+        method=request.method,
+        url=f"{request.scheme}://{request.host}{path}" + (f"?{query}" if query else ""),
+        headers=_join_repeated(request.headers.items()),
+        params=query_params(query),
+        route_params=route_params,
+        body=body,
+    )
+
+
+def to_response(result: object) -> web.Response:
+    """Turn what a function returned into an answer; TypeError for anything but an HttpResponse or a str."""
+    if isinstance(result, str):
+        result = func.HttpResponse(result)
+    if not isinstance(result, func.HttpResponse):
+        raise TypeError(f"a function answers with an HttpResponse or a str, not with {type(result).__name__}")
+    headers = _response_headers(result)
+    if result.status_code in _BODYLESS_STATUSES:
+        headers.popall("Content-Type")
+        return web.Response(status=result.status_code, headers=headers)
+    return web.Response(status=result.status_code, headers=headers, body=result.get_body())
+
+
+def target_of(request: web.Request) -> str:
+    """Return path and query exactly as they were sent, without the scheme and host of an absolute-form target."""
+    return re.sub(r"^https?://[^/?]*", "", request.raw_path, flags=re.IGNORECASE)
+
+
+def query_params(raw_query: str) -> dict[str, str]:
+    """Return the query as `req.params` has it: repeated names, in any case, joined by commas; empty values dropped."""
+    pairs = (pair.replace("+", " ").partition("=") for pair in raw_query.split("&"))
+    return _join_repeated((unescape(name), unescape(value)) for name, _, value in pairs)
+
+
+def _join_repeated(pairs: Iterable[tuple[str, str]]) -> dict[str, str]:
+    """Join the non-empty values of each name; names differ by more than case, the first spelling stays."""
+    spelling: dict[str, str] = {}
+    values: dict[str, list[str]] = {}
+    for name, value in pairs:
+        if value:
+            first = spelling.setdefault(name.lower(), name)
+            values.setdefault(first, []).append(value)
+    return {name: ",".join(several) for name, several in values.items()}
+
+
+async def _read_body(request: web.Request) -> bytes:
+    """Return the body; a chunked one is read, to keep the connection usable, and arrives empty, as it does on Azure."""
+    body = await request.read()
+    return b"" if "chunked" in request.headers.get("Transfer-Encoding", "").lower() else body
+
+
+def _trace(request: web.Request) -> TraceContext:
+    return TraceContext(request.headers.get("traceparent", ""), request.headers.get("tracestate", ""))
+
+
+def _response_headers(response: func.HttpResponse) -> CIMultiDict[str]:
+    """Collapse repeated headers to the last one, cookies aside; ValueError for what Kestrel refuses to send."""
+    headers: CIMultiDict[str] = CIMultiDict()
+    for name, value in response.headers.items():
+        if _NOT_IN_A_HEADER.search(name + value):
+            raise ValueError(f"header {name!r} holds a character that is not printable ASCII")
+        if name.lower() == "set-cookie":
+            headers.add(name, value)
+        elif name.lower() not in _SET_BY_THE_SERVER:
+            headers[name] = value
+    headers.setdefault("Content-Type", _content_type(response))
+    return headers
+
+
+def _content_type(response: func.HttpResponse) -> str:
+    """Name the charset for text types only, as the worker does."""
+    mimetype = str(response.mimetype)
+    return f"{mimetype}; charset={response.charset}" if mimetype.startswith("text/") else mimetype

@@ -1,0 +1,364 @@
+"""The domain: sessions, messages, what may be asked of them, and pages of both. No I/O."""
+
+import json
+import re
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PlainSerializer,
+    StrictBool,
+    StrictInt,
+    StrictStr,
+    computed_field,
+    model_validator,
+)
+
+Role = Literal["user", "assistant", "system", "developer", "tool"]
+ROLES: tuple[Role, ...] = ("user", "assistant", "system", "developer", "tool")
+ROLE_ALIASES: Mapping[str, Role] = {"ai": "assistant", "bot": "assistant", "human": "user", "function": "tool"}
+Status = Literal["active", "archived"]
+JsonObject = dict[str, Any]
+
+SESSION_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
+MESSAGE_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:-]{0,63}")
+USER_ID = re.compile(r"[^/\\?#\x00-\x1f\x7f-\x9f]{1,128}")
+CHANNEL = re.compile(r"[a-z0-9-]{1,64}")
+DEFAULT_CHANNEL = "default"
+KEEP = -1
+MAX_TTL_SECONDS = 2_147_483_647  # the largest item ttl; learn: cosmos-db/time-to-live
+MAX_MESSAGES_PER_REQUEST = 20
+MAX_REQUEST_MESSAGES_BYTES = 512 * 1024
+MAX_ATTACHMENTS = 32
+MAX_ATTACHMENT_BYTES = 64 * 1024
+MAX_CONTEXT_BYTES = 8 * 1024
+MAX_METADATA_BYTES = 16 * 1024
+MAX_LABEL_CHARACTERS = 256
+
+
+def utc_now() -> datetime:
+    """Return the present moment in UTC."""
+    return datetime.now(UTC)
+
+
+def format_time(moment: datetime) -> str:
+    """Write a moment as ISO 8601 UTC with six fractional digits and `Z`; such texts sort as their moments do."""
+    return moment.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
+
+
+def stored_json(value: object) -> str:
+    """Write a value the way the stores do: compact JSON, text as it is."""
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+
+
+def stored_bytes(value: object) -> int:
+    """Size of a value as stored JSON, in bytes."""
+    return len(stored_json(value).encode())
+
+
+def _matching(pattern: re.Pattern[str]) -> AfterValidator:
+    def check(value: str) -> str:
+        if not pattern.fullmatch(value):
+            message = f"must match {pattern.pattern}"
+            raise ValueError(message)
+        return value
+
+    return AfterValidator(check)
+
+
+def _at_most_bytes(limit: int) -> AfterValidator:
+    def check(value: object) -> object:
+        if stored_bytes(value) > limit:
+            message = f"must be at most {limit} bytes as JSON"
+            raise ValueError(message)
+        return value
+
+    return AfterValidator(check)
+
+
+def _valid_ttl(value: int) -> int:
+    if value == KEEP or 1 <= value <= MAX_TTL_SECONDS:
+        return value
+    message = f"must be -1 (keep) or 1 to {MAX_TTL_SECONDS}"
+    raise ValueError(message)
+
+
+def _valid_part(value: JsonObject) -> JsonObject:
+    if isinstance(value.get("type"), str):
+        return value
+    message = "a content part needs a string 'type'"
+    raise ValueError(message)
+
+
+def _plain_role(value: object) -> object:
+    return ROLE_ALIASES.get(value, value) if isinstance(value, str) else value
+
+
+Timestamp = Annotated[datetime, PlainSerializer(format_time, return_type=str)]
+SessionId = Annotated[StrictStr, _matching(SESSION_ID)]
+MessageId = Annotated[StrictStr, _matching(MESSAGE_ID)]
+Channel = Annotated[StrictStr, _matching(CHANNEL)]
+SessionName = Annotated[StrictStr, Field(max_length=200)]
+Tags = Annotated[list[Annotated[StrictStr, Field(min_length=1, max_length=64)]], Field(max_length=16)]
+Context = Annotated[JsonObject, _at_most_bytes(MAX_CONTEXT_BYTES)]
+Metadata = Annotated[JsonObject, _at_most_bytes(MAX_METADATA_BYTES)]
+Ttl = Annotated[StrictInt, AfterValidator(_valid_ttl)]
+Label = Annotated[StrictStr, Field(max_length=MAX_LABEL_CHARACTERS)]
+Content = StrictStr | list[Annotated[JsonObject, AfterValidator(_valid_part)]]
+Attachments = Annotated[list[StrictStr | JsonObject], Field(max_length=MAX_ATTACHMENTS)]
+AnyRole = Annotated[Role, BeforeValidator(_plain_role)]
+
+
+class _Input(BaseModel):
+    """What a client sends: unknown fields are refused, null means absent."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _null_is_absent(cls, data: Any) -> Any:  # noqa: ANN401 - pydantic hands over whatever was sent
+        if isinstance(data, dict):
+            return {name: value for name, value in data.items() if value is not None or name not in cls.model_fields}
+        return data
+
+
+class MessageInput(_Input):
+    """A message to append, as a client sends it."""
+
+    id: MessageId | None = None
+    role: AnyRole | None = None
+    message_type: AnyRole | None = None
+    content: Content | None = None
+    name: Label | None = None
+    persona: Label | None = None
+    audio_files: Attachments = []
+    transcription_confidence: Annotated[float, Field(strict=True, allow_inf_nan=False)] | None = None
+    function_calls: Attachments = []
+    tool_call_id: Label | None = None
+    metadata: Metadata = {}
+
+    @model_validator(mode="after")
+    def _agrees_with_itself(self) -> Self:
+        if self.role and self.message_type and self.role != self.message_type:
+            message = "role and message_type differ"
+            raise ValueError(message)
+        if not (self.role or self.message_type):
+            message = "role (or message_type) is required"
+            raise ValueError(message)
+        if self.content is None and not self.function_calls:
+            message = "content is required unless function_calls are given"
+            raise ValueError(message)
+        if stored_bytes([self.audio_files, self.function_calls]) > MAX_ATTACHMENT_BYTES:
+            message = f"audio_files and function_calls must be at most {MAX_ATTACHMENT_BYTES} bytes together"
+            raise ValueError(message)
+        return self
+
+
+def _distinct_ids(messages: list[MessageInput]) -> list[MessageInput]:
+    ids = [message.id for message in messages if message.id]
+    if len(set(ids)) < len(ids):
+        message = "one id is used twice"
+        raise ValueError(message)
+    return messages
+
+
+class MessageBatch(_Input):
+    """Up to 20 messages to append together, all or none."""
+
+    messages: Annotated[
+        list[MessageInput],
+        Field(min_length=1, max_length=MAX_MESSAGES_PER_REQUEST),
+        AfterValidator(_distinct_ids),
+    ]
+
+
+class SessionInput(_Input):
+    """A session to create, as a client sends it."""
+
+    id: SessionId | None = None
+    session_name: SessionName | None = None
+    channel: Channel = DEFAULT_CHANNEL
+    context: Context = {}
+    tags: Tags = []
+    pinned: StrictBool = False
+    ttl_seconds: Ttl | None = None
+
+
+class SessionTarget(_Input):
+    """The session that a message goes to, made when the owner has none by that id."""
+
+    session_id: SessionId | None = None
+    channel: Channel = DEFAULT_CHANNEL
+    session_name: SessionName | None = None
+
+
+class SessionChanges(BaseModel):
+    """What to change of a session: only the fields that were set count; a null `session_name` clears the name."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    session_name: SessionName | None = None
+    context: Context = {}
+    tags: Tags = []
+    pinned: StrictBool = False
+    ttl_seconds: Ttl = KEEP
+
+    @model_validator(mode="before")
+    @classmethod
+    def _null_is_absent(cls, data: Any) -> Any:  # noqa: ANN401 - pydantic hands over whatever was sent
+        if isinstance(data, dict):
+            clearable = cls.model_fields.keys() - {"session_name"}
+            return {name: value for name, value in data.items() if value is not None or name not in clearable}
+        return data
+
+    def given(self) -> JsonObject:
+        """Return the changes by field name."""
+        return {name: getattr(self, name) for name in sorted(self.model_fields_set)}
+
+
+class NewSession(BaseModel):
+    """A session about to be stored, with everything decided but what the store itself counts."""
+
+    id: str
+    user_id: str
+    session_name: str | None = None
+    channel: str = DEFAULT_CHANNEL
+    context: JsonObject = {}
+    tags: list[str] = []
+    pinned: bool = False
+    ttl_seconds: int
+    created_at: Timestamp
+
+
+class Session(NewSession):
+    """A stored session without its messages; `etag` changes with every write to it."""
+
+    status: Status = "active"
+    message_count: int = 0
+    updated_at: Timestamp
+    last_message_at: Timestamp | None = None
+    last_activity_at: Timestamp
+    archived_at: Timestamp | None = None
+    expires_at: Timestamp | None = None
+    etag: str = Field(exclude=True)
+
+    @computed_field
+    def is_active(self) -> bool:
+        """Tell whether the session takes messages."""
+        return self.status == "active"
+
+
+class NewMessage(BaseModel):
+    """A message about to be appended: everything but its place in a session."""
+
+    id: str
+    role: Role
+    content: str | list[JsonObject]
+    created_at: Timestamp
+    name: str | None = None
+    persona: str | None = None
+    audio_files: list[str | JsonObject] = []
+    transcription_confidence: float | None = None
+    function_calls: list[str | JsonObject] = []
+    tool_call_id: str | None = None
+    metadata: JsonObject = {}
+
+    def says_the_same(self, other: "NewMessage") -> bool:
+        """Tell whether a repeat under the same id is the same message to a reader."""
+        return all(getattr(self, name) == getattr(other, name) for name in FINGERPRINT)
+
+
+FINGERPRINT = ("role", "content", "name", "function_calls", "tool_call_id")
+
+
+class Message(NewMessage):
+    """A stored message; `seq` counts from 1 in its session, without gaps."""
+
+    seq: int
+    user_id: str
+    feedback: JsonObject | None = None
+
+    @computed_field
+    def message_type(self) -> Role:
+        """Repeat the role under the name that the earlier API used."""
+        return self.role
+
+
+class Appended(BaseModel):
+    """What an append left behind: its messages as stored, and whether this request stored them."""
+
+    messages: list[Message]
+    message_count: int
+    created: bool
+
+
+class MessageQuery(BaseModel):
+    """Which messages to read: bounds are exclusive; `page_hint` comes back from the page before."""
+
+    limit: int
+    order: Literal["asc", "desc"] = "desc"
+    after: int | None = None
+    before: int | None = None
+    role: Role | None = None
+    page_hint: int | None = None
+
+
+class MessagePage(BaseModel):
+    """Messages in the order asked for; `next_seq` bounds the next page (exclusive) while `has_more`."""
+
+    messages: list[Message]
+    has_more: bool = False
+    next_seq: int | None = None
+    page_hint: int | None = None
+
+
+class SessionFilter(BaseModel):
+    """Which sessions to list; None means any, every tag must be there."""
+
+    status: Status | None = "active"
+    channel: str | None = None
+    tags: list[str] = []
+    pinned: bool | None = None
+    name: str | None = None
+
+
+class SessionKey(BaseModel):
+    """A place in the list of an owner's sessions: just behind this one."""
+
+    last_activity_at: Timestamp
+    id: str
+
+
+class SessionPage(BaseModel):
+    """Sessions, last activity first; `next_key` leads on while `has_more`."""
+
+    sessions: list[Session]
+    next_key: SessionKey | None = None
+
+    @property
+    def has_more(self) -> bool:
+        """Tell whether another page may hold something."""
+        return self.next_key is not None
+
+
+class SessionStats(BaseModel):
+    """Counts of one session; the duration runs from the first to the last message, in seconds."""
+
+    message_count: int
+    by_role: dict[Role, int]
+    first_message_at: Timestamp | None
+    last_message_at: Timestamp | None
+    is_active: bool
+
+    @computed_field
+    def duration_seconds(self) -> float:
+        """Seconds from the first message to the last; 0 without messages."""
+        if self.first_message_at is None or self.last_message_at is None:
+            return 0.0
+        return max(0.0, (self.last_message_at - self.first_message_at).total_seconds())

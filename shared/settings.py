@@ -1,0 +1,154 @@
+"""The only reader of the environment: every setting, its default, and what is wrong with it."""
+
+import json
+import os
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal, TypeVar
+from urllib.parse import urlsplit
+
+from shared.models import KEEP, MAX_TTL_SECONDS
+
+PROJECT_ROOT = Path(__file__).resolve().parent.parent
+MAX_CONTENT_BYTES = 262_144  # a quarter of the largest request body; the 2 MB item limit leaves room
+
+StoreName = Literal["sqlite", "cosmos"]
+STORES: tuple[StoreName, ...] = ("sqlite", "cosmos")
+IdentityMode = Literal["trusted"]
+IDENTITY_MODES: tuple[IdentityMode, ...] = ("trusted",)
+Choice = TypeVar("Choice", bound=str)
+
+
+class SettingsError(Exception):
+    """The settings cannot be used; the message names every problem at once."""
+
+    def __init__(self, problems: list[str]) -> None:
+        """Keep the problems, one sentence each."""
+        super().__init__("Parley cannot start:\n" + "\n".join(f"  - {problem}" for problem in problems))
+        self.problems = problems
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Everything that can be set, validated; the README's table describes each."""
+
+    store: StoreName
+    sqlite_path: Path
+    cosmos_endpoint: str | None
+    cosmos_key: str | None = field(repr=False)
+    cosmos_database: str
+    cosmos_container: str
+    cosmos_emulator: bool
+    user_identity: IdentityMode
+    session_ttl_seconds: int
+    max_message_bytes: int
+    port: int
+    cors_origins: tuple[str, ...]
+
+
+def load_settings(environ: Mapping[str, str] | None = None, root: Path = PROJECT_ROOT) -> Settings:
+    """Read the environment, then `Values` of local.settings.json under `root`; the environment wins.
+
+    An empty value counts as missing. Raises SettingsError naming every bad or missing setting.
+    """
+    reader = _Reader(os.environ if environ is None else environ, root / "local.settings.json")
+    endpoint = reader.text("COSMOS_ENDPOINT", reader.url)
+    settings = Settings(
+        store=_choose_store(reader, endpoint),
+        sqlite_path=_below(root, reader.text("SQLITE_PATH") or "data/parley.db"),
+        cosmos_endpoint=endpoint,
+        cosmos_key=reader.text("COSMOS_KEY"),
+        cosmos_database=reader.text("COSMOS_DATABASE") or "parley",
+        cosmos_container=reader.text("COSMOS_CONTAINER") or "sessions",
+        cosmos_emulator=reader.flag("COSMOS_EMULATOR"),
+        user_identity=reader.choice("USER_IDENTITY", IDENTITY_MODES) or "trusted",
+        session_ttl_seconds=reader.ttl("SESSION_TTL_SECONDS", 7_776_000),
+        max_message_bytes=reader.number("MAX_MESSAGE_BYTES", MAX_CONTENT_BYTES, 1, MAX_CONTENT_BYTES),
+        port=reader.number("PORT", 7071, 0, 65_535),
+        cors_origins=tuple(part.strip() for part in (reader.text("CORS_ORIGINS") or "").split(",") if part.strip()),
+    )
+    if reader.problems:
+        raise SettingsError(reader.problems)
+    return settings
+
+
+def _below(root: Path, path: str) -> Path:
+    return root / Path(path).expanduser()
+
+
+def _choose_store(reader: "_Reader", endpoint: str | None) -> StoreName:
+    store = reader.choice("STORE", STORES) or ("cosmos" if endpoint else "sqlite")
+    missing = not (endpoint or reader.named("COSMOS_ENDPOINT"))
+    if reader.on_azure and store == "sqlite" and not missing:
+        reader.problems.append("STORE must be cosmos on Azure: files there do not outlive the instance.")
+    elif missing and (store == "cosmos" or reader.on_azure):
+        place = "on Azure" if reader.on_azure else "when STORE is cosmos"
+        reader.problems.append(f"COSMOS_ENDPOINT is missing; it is required {place}.")
+    return store
+
+
+class _Reader:
+    """Looks settings up by name and collects what is wrong with them."""
+
+    def __init__(self, environ: Mapping[str, str], local_settings: Path) -> None:
+        self.problems: list[str] = []
+        azure_marks = any(environ.get(name) for name in ("WEBSITE_INSTANCE_ID", "WEBSITE_SITE_NAME"))
+        self.on_azure = azure_marks and environ.get("AZURE_FUNCTIONS_ENVIRONMENT") != "Development"
+        self._environ = environ
+        self._local = {} if self.on_azure else self._read_local(local_settings)
+
+    def _read_local(self, path: Path) -> dict[str, str]:
+        try:
+            values = json.loads(path.read_text("utf-8")).get("Values", {})
+            return {name: str(value) for name, value in values.items()}
+        except FileNotFoundError:
+            return {}
+        except (OSError, ValueError, AttributeError) as error:
+            self.problems.append(f"local.settings.json cannot be read: {error}.")
+            return {}
+
+    def named(self, name: str) -> str | None:
+        """Return the value as it was given; None when missing or empty."""
+        return (self._environ.get(name) or self._local.get(name) or "").strip() or None
+
+    def text(self, name: str, check: Callable[[str], str | None] | None = None) -> str | None:
+        value = self.named(name)
+        complaint = check(value) if check and value else None
+        if complaint:
+            self.problems.append(f"{name} {complaint}, not {value!r}.")
+            return None
+        return value
+
+    @staticmethod
+    def url(value: str) -> str | None:
+        parts = urlsplit(value)
+        valid = parts.scheme in {"http", "https"} and parts.hostname
+        return None if valid else "must be an address such as https://ACCOUNT.documents.azure.com"
+
+    def choice(self, name: str, allowed: tuple[Choice, ...]) -> Choice | None:
+        value = self.named(name)
+        match = next((choice for choice in allowed if value and value.lower() == choice), None)
+        if value and match is None:
+            self.problems.append(f"{name} must be {' or '.join(allowed)}, not {value!r}.")
+        return match
+
+    def flag(self, name: str) -> bool:
+        return self.choice(name, ("true", "false", "1", "0")) in {"true", "1"}
+
+    def number(self, name: str, default: int, low: int, high: int) -> int:
+        return self._whole(name, default, lambda number: low <= number <= high, f"a whole number from {low} to {high}")
+
+    def ttl(self, name: str, default: int) -> int:
+        rule = f"-1 (keep) or 1 to {MAX_TTL_SECONDS} seconds"
+        return self._whole(name, default, lambda ttl: ttl == KEEP or 1 <= ttl <= MAX_TTL_SECONDS, rule)
+
+    def _whole(self, name: str, default: int, allowed: Callable[[int], bool], rule: str) -> int:
+        value = self.named(name)
+        if value is None:
+            return default
+        if re.fullmatch(r"-?[0-9]{1,12}", value) and allowed(int(value)):
+            return int(value)
+        self.problems.append(f"{name} must be {rule}, not {value!r}.")
+        return default

@@ -1,0 +1,43 @@
+"""Patch predicates. They take no parameters, so only checked ids and whole numbers are written into them."""
+
+import re
+from collections.abc import Iterable
+
+from shared.store.cosmos.head import HEAD_CAP_BYTES, Head
+
+SAFE = re.compile(r"[A-Za-z0-9_.:-]{1,128}")
+NOT_DELETED = "c.type = 'session' AND c.status != 'deleted'"
+
+
+def literal(text: str) -> str:
+    """Quote an id for a predicate; raises ValueError for anything but the characters ids are made of."""
+    if not SAFE.fullmatch(text):
+        message = "not an id that may stand in a predicate"
+        raise ValueError(message)
+    return f'"{text}"'
+
+
+def writable(now: int) -> str:
+    """Hold while the session is there and its pages need no renewal first; `now` in seconds."""
+    return f"{NOT_DELETED} AND c.renew_at > {now:d}"
+
+
+def same_log(head: Head) -> str:
+    """Hold while the same pages count and live as long as when `head` was read."""
+    return f"c.log.epoch = {literal(head.epoch)} AND c.log.generation = {head.generation:d} AND c.ttl = {head.ttl:d}"
+
+
+def appendable(ids: Iterable[str], size: int, now: int) -> str:
+    """Hold while messages of that many bytes may be appended and none of their ids is held in the head."""
+    unheld = (
+        f'NOT ARRAY_CONTAINS(c.log.{part}, {{"id": {literal(message_id)}}}, true)'
+        for message_id in ids
+        for part in ("messages", "previous")
+    )
+    room = f"c.log.bytes + c.log.previous_bytes < {HEAD_CAP_BYTES - size:d}"
+    return " AND ".join(("c.status = 'active'", writable(now), room, *unheld))
+
+
+def unsealed(hashes: Iterable[str]) -> str:
+    """Hold while none of the ids is among the newest sealed ones."""
+    return " AND ".join(f"NOT ARRAY_CONTAINS(c.log.recent_ids, {literal(short)})" for short in hashes)

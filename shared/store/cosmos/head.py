@@ -1,0 +1,217 @@
+"""The head document of a session: its shape, what it tells, and how large it may get."""
+
+import hashlib
+import secrets
+from base64 import urlsafe_b64encode
+from collections import Counter
+from collections.abc import Sequence
+from datetime import UTC, datetime
+
+from shared.models import KEEP, MAX_TTL_SECONDS, JsonObject, Message, NewSession, Session, format_time, stored_bytes
+from shared.store.documents import applied_ttl, documents_bytes, expiry, message_from
+
+SCHEMA = 1
+FAR_FUTURE = 253_402_300_799  # the last second of the year 9999: never due for renewal
+HEAD_CAP_BYTES = 1_600_000  # of messages in both generations; an item ends at 2 MB
+RECENT_IDS = 100  # promised to be recognised by both stores
+PREVIOUS_CAP_BYTES = 32 * 1024  # a larger previous generation is sealed at the next append
+
+# Rotation thresholds, chosen with `make bench`; docs/decisions/0002 has the numbers.
+MEAN_HEAD_BYTES = 14 * 1024
+LEAST_GENERATION_BYTES = 3 * 1024
+
+
+def fresh_log() -> JsonObject:
+    """Return an empty log under an epoch that was never used before."""
+    return {
+        "epoch": secrets.token_hex(5),
+        "generation": 0,
+        "messages": [],
+        "previous": [],
+        "bytes": 0,
+        "previous_bytes": 0,
+        "recent_ids": [],
+        "edits": 0,
+        "sealed": {},
+    }
+
+
+def head_document(session: NewSession, messages: Sequence[JsonObject]) -> JsonObject:
+    """Return the head of a new session with its first messages."""
+    log = fresh_log() | {"messages": list(messages), "bytes": documents_bytes(messages)}
+    created_at = format_time(session.created_at)
+    last_message_at = messages[-1]["created_at"] if messages else None
+    last_activity_at = max(created_at, last_message_at or created_at)
+    return session.model_dump(mode="json") | {
+        "type": "session",
+        "schema": SCHEMA,
+        "status": "active",
+        "updated_at": created_at,
+        "last_activity_at": last_activity_at,
+        "quiet": quiet(last_activity_at, last_message_at),
+        "archived_at": None,
+        "last_seq": len(messages),
+        "message_count": len(messages),
+        "ttl": applied_ttl(session.ttl_seconds, KEEP, pinned=session.pinned, status="active"),
+        "renew_at": FAR_FUTURE,
+        "pending": False,
+        "log": log,
+    }
+
+
+def quiet(since: str, last_message_at: str | None) -> JsonObject:
+    """Return what tells the newest message's time while the last activity was something else than a message.
+
+    An append moves last_activity_at and leaves this behind, so that it no longer applies: with it a list of
+    sessions knows their newest messages' times without reading them.
+    """
+    return {"since": since, "last_message_at": last_message_at}
+
+
+def page_id(session_id: str, epoch: str, generation: int) -> str:
+    """Return the id of a page; `~` cannot occur in a session's id, so no session can have it."""
+    return f"{session_id}~{epoch}~{generation}"
+
+
+def short_hash(session_id: str, message_id: str) -> str:
+    """Shorten a message id to 48 bits: two of one session's newest hundred meet once in 10^12 appends."""
+    return urlsafe_b64encode(hashlib.sha256(f"{session_id}/{message_id}".encode()).digest()[:6]).decode()
+
+
+def page_ttl(ttl: int) -> int:
+    """Return a page's time to live: long enough to outlast the head until the next renewal."""
+    return KEEP if ttl == KEEP else min(2 * ttl + 5, MAX_TTL_SECONDS)
+
+
+def renewal_due(start: int, ttl: int) -> int:
+    """Return the second from which pages written or renewed at `start` or later need renewal."""
+    return FAR_FUTURE if ttl == KEEP else start + max(ttl // 2, 2)
+
+
+def summary(sealed: JsonObject, documents: Sequence[JsonObject]) -> JsonObject:
+    """Return what `sealed` tells of all pages, after these documents have joined them."""
+    if not documents:
+        return sealed
+    roles = Counter(sealed.get("roles", {})) + Counter(document["role"] for document in documents)
+    return {
+        "roles": dict(roles),
+        "first_at": sealed.get("first_at") or documents[0]["created_at"],
+        "last_at": documents[-1]["created_at"],
+    }
+
+
+class Head:
+    """A head document as it was read, with names for what is derived from it."""
+
+    def __init__(self, document: JsonObject) -> None:
+        """Keep the document; it is not changed."""
+        self.document = document
+        self.id: str = document["id"]
+        self.user_id: str = document["user_id"]
+        self.status: str = document["status"]
+        self.last_seq: int = document["last_seq"]
+        self.ttl: int = document["ttl"]
+        self.etag: str = document["_etag"]
+        log = document["log"]
+        self.epoch: str = log["epoch"]
+        self.generation: int = log["generation"]
+        self.messages: list[JsonObject] = log["messages"]
+        self.previous: list[JsonObject] = log["previous"]
+        self.bytes: int = log["bytes"]
+        self.previous_bytes: int = log["previous_bytes"]
+        self.recent_ids: list[str] = log["recent_ids"]
+        self.sealed: JsonObject = log["sealed"]
+
+    @property
+    def is_deleted(self) -> bool:
+        """Tell whether this is a tombstone, which nobody may see."""
+        return self.status == "deleted"
+
+    @property
+    def counted_pages(self) -> int:
+        """Count the pages that belong to the history; the two newest generations are in the head."""
+        return max(0, self.generation - 1)
+
+    @property
+    def first_seq(self) -> int:
+        """Return the seq of the first kept message, or of the next one when there is none."""
+        return self.last_seq - int(self.document["message_count"]) + 1
+
+    @property
+    def messages_first_seq(self) -> int:
+        """Return the seq of `messages[0]`, or of the next message when there is none."""
+        return self.last_seq - len(self.messages) + 1
+
+    @property
+    def previous_first_seq(self) -> int:
+        """Return the seq of `previous[0]`: everything older is in pages."""
+        return self.messages_first_seq - len(self.previous)
+
+    def held(self) -> list[tuple[int, JsonObject]]:
+        """Return the messages in the head with their seq, oldest first."""
+        return list(enumerate([*self.previous, *self.messages], self.previous_first_seq))
+
+    def recent_ids_after_sealing(self) -> list[str]:
+        """Return the hashes to keep once `previous` has become a page."""
+        return [*self.recent_ids, *(short_hash(self.id, document["id"]) for document in self.previous)][-RECENT_IDS:]
+
+    def generation_bytes(self) -> int:
+        """Return the size at which a generation is rotated, in bytes: it keeps the mean head at its target size.
+
+        On average a head holds its own fields, one whole generation and half of another.
+        """
+        fields = 1_800 + stored_bytes(self.document["context"])
+        return max(LEAST_GENERATION_BYTES, (MEAN_HEAD_BYTES - fields) * 2 // 3)
+
+    def last_message_at(self) -> str | None:
+        """Return when the newest kept message was made, None without messages."""
+        newest = (self.messages or self.previous)[-1:]
+        return newest[0]["created_at"] if newest else self.sealed.get("last_at")
+
+    def first_message_at(self) -> str | None:
+        """Return when the oldest kept message was made, None without messages."""
+        oldest = (self.previous or self.messages)[:1]
+        return self.sealed.get("first_at") or (oldest[0]["created_at"] if oldest else None)
+
+    def count_roles(self) -> Counter[str]:
+        """Count the kept messages by role."""
+        return Counter(self.sealed.get("roles", {})) + Counter(document["role"] for _, document in self.held())
+
+    def message(self, seq: int, document: JsonObject) -> Message:
+        """Return a stored message of this session."""
+        return message_from(document, seq, self.user_id)
+
+    def session(self) -> Session:
+        """Return the session as its owner sees it."""
+        return session_from(self.document, self.last_message_at())
+
+
+def session_from(document: JsonObject, last_message_at: str | None) -> Session:
+    """Return the session that a head document, or the listed part of one, holds."""
+    last_write = datetime.fromtimestamp(document["_ts"], UTC)
+    return Session.model_validate(
+        {name: document[name] for name in SESSION_FIELDS}
+        | {
+            "updated_at": max(document["updated_at"], document["last_activity_at"]),
+            "last_message_at": last_message_at,
+            "expires_at": expiry(last_write, document["ttl"]),
+            "etag": document["_etag"],
+        }
+    )
+
+
+SESSION_FIELDS = (
+    "id",
+    "user_id",
+    "session_name",
+    "channel",
+    "context",
+    "tags",
+    "pinned",
+    "ttl_seconds",
+    "created_at",
+    "status",
+    "message_count",
+    "last_activity_at",
+    "archived_at",
+)

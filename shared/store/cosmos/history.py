@@ -1,0 +1,154 @@
+"""Reading a session's messages in the order of seq: the newest from the head, older ones from pages."""
+
+import logging
+from collections.abc import AsyncIterator, Sequence
+
+from shared.errors import StoreUnavailableError
+from shared.models import JsonObject, Message, MessagePage, MessageQuery, stored_bytes
+from shared.store.cosmos.errors import ItemMissingError
+from shared.store.cosmos.head import Head
+from shared.store.cosmos.items import Items, pause
+from shared.store.cosmos.log import read_head
+from shared.store.cosmos.pages import find_generation, for_each, read_page
+from shared.store.documents import PAGE_BYTES, SCAN_MESSAGES
+
+logger = logging.getLogger(__name__)
+
+TRIES = 5
+PAGES_AHEAD = 8
+Placed = tuple[int, JsonObject]
+Segment = tuple[int | None, list[Placed]]  # the page (None for the head) and its messages in reading order
+
+
+async def read_history(items: Items, head: Head, query: MessageQuery) -> MessagePage:
+    """Return the messages the query asks for.
+
+    A page that is missing means that the head has moved on, and reading starts over from the new
+    one; if the head says it should be there, StoreUnavailableError is raised: never a silent gap.
+    """
+    for attempt in range(TRIES):
+        try:
+            return await _read(items, head, query)
+        except ItemMissingError:
+            await pause(attempt)
+            head = await read_head(items, head.user_id, head.id)
+    logger.error("a page that counts cannot be read")
+    raise StoreUnavailableError
+
+
+async def _read(items: Items, head: Head, query: MessageQuery) -> MessagePage:
+    oldest = max(query.after or 0, head.first_seq - 1) + 1
+    newest = min(head.last_seq + 1 if query.before is None else query.before, head.last_seq + 1) - 1
+    if oldest > newest:
+        return MessagePage(messages=[])
+    reader = _Reader(head, query, range(oldest, newest + 1))
+    async for page, placed in _segments(items, head, query, oldest, newest):
+        if not reader.take(page, placed):
+            break
+    return reader.result()
+
+
+class _Reader:
+    """Takes messages until the page is full or enough has been looked at."""
+
+    def __init__(self, head: Head, query: MessageQuery, window: range) -> None:
+        self._head, self._query, self._window = head, query, window
+        self._messages: list[Message] = []
+        self._bytes = self._seen = 0
+        self._last_seq: int | None = None
+        self._page: int | None = None
+
+    def take(self, page: int | None, placed: Sequence[Placed]) -> bool:
+        """Take what fits of a segment; tell whether to go on."""
+        for seq, document in placed:
+            if seq not in self._window:
+                continue
+            if self._full(document):
+                return False
+            self._last_seq, self._page = seq, page
+            self._seen += 1
+            if self._query.role in {None, document["role"]}:
+                self._messages.append(self._head.message(seq, document))
+        return len(self._messages) < self._query.limit and self._seen < SCAN_MESSAGES
+
+    def _full(self, document: JsonObject) -> bool:
+        if len(self._messages) == self._query.limit:
+            return True
+        self._bytes += stored_bytes(document)
+        return self._bytes > PAGE_BYTES and self._seen > 0
+
+    def result(self) -> MessagePage:
+        end = self._window[-1] if self._query.order == "asc" else self._window[0]
+        more = self._last_seq is not None and self._last_seq != end
+        return MessagePage(
+            messages=self._messages,
+            has_more=more,
+            next_seq=self._last_seq if more else None,
+            page_hint=self._page if more else None,
+        )
+
+
+async def _segments(items: Items, head: Head, query: MessageQuery, oldest: int, newest: int) -> AsyncIterator[Segment]:
+    held = [placed for placed in head.held() if oldest <= placed[0] <= newest]
+    if query.order == "desc":
+        if held:
+            yield None, held[::-1]
+        if oldest < head.previous_first_seq:
+            async for segment in _pages_down(items, head, query, min(newest, head.previous_first_seq - 1)):
+                yield segment
+        return
+    if oldest < head.previous_first_seq:
+        async for segment in _pages_up(items, head, query, oldest):
+            yield segment
+    if held:
+        yield None, held
+
+
+async def _pages_down(items: Items, head: Head, query: MessageQuery, seq: int) -> AsyncIterator[Segment]:
+    first = await _first_page(items, head, query, seq)
+    yield _reversed(first)
+    for wave in _waves(range(first[0] - 1, -1, -1), query, head):
+        for segment in await for_each(wave, lambda generation: _load(items, head, generation)):
+            yield _reversed(segment)
+
+
+async def _pages_up(items: Items, head: Head, query: MessageQuery, seq: int) -> AsyncIterator[Segment]:
+    first = await _first_page(items, head, query, seq)
+    yield first
+    for wave in _waves(range(first[0] + 1, head.counted_pages), query, head):
+        for segment in await for_each(wave, lambda generation: _load(items, head, generation)):
+            yield segment
+
+
+def _reversed(segment: tuple[int, list[Placed]]) -> Segment:
+    return segment[0], segment[1][::-1]
+
+
+def _waves(generations: range, query: MessageQuery, head: Head) -> list[range]:
+    """Cut the pages to read into groups that are read at once, about as many as the limit needs."""
+    per_page = max(1, (head.previous_first_seq - head.first_seq) // head.counted_pages)
+    width = max(1, min(PAGES_AHEAD, query.limit // per_page))
+    return [generations[start : start + width] for start in range(0, len(generations), width)]
+
+
+async def _first_page(items: Items, head: Head, query: MessageQuery, seq: int) -> tuple[int, list[Placed]]:
+    """Return the page that holds `seq`: the newest one, the hinted one or a neighbour of it, else the one found."""
+    newest = head.counted_pages - 1
+    if query.order == "desc" and seq == head.previous_first_seq - 1:
+        guess = newest
+    elif query.page_hint is not None and 0 <= query.page_hint <= newest:
+        guess = query.page_hint
+    else:
+        return await _load(items, head, await find_generation(items, head, seq))
+    page = await _load(items, head, guess)
+    if page[1] and not page[1][0][0] <= seq <= page[1][-1][0]:
+        step = 1 if seq > page[1][-1][0] else -1
+        page = await _load(items, head, min(max(guess + step, 0), newest))
+    if page[1] and page[1][0][0] <= seq <= page[1][-1][0]:
+        return page
+    return await _load(items, head, await find_generation(items, head, seq))
+
+
+async def _load(items: Items, head: Head, generation: int) -> tuple[int, list[Placed]]:
+    page = await read_page(items, head, generation)
+    return generation, list(enumerate(page["messages"], page["first_seq"]))

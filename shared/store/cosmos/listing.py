@@ -1,0 +1,55 @@
+"""Listing an owner's sessions from their heads, without their messages."""
+
+from shared.models import JsonObject, Session, SessionFilter, SessionKey, SessionPage, format_time
+from shared.store.cosmos.head import SESSION_FIELDS, session_from
+from shared.store.cosmos.items import Items
+
+_COLUMNS = ", ".join(f"c.{name}" for name in (*SESSION_FIELDS, "updated_at", "quiet", "ttl", "_ts", "_etag"))
+
+
+async def list_sessions(
+    items: Items, user_id: str, wanted: SessionFilter, limit: int, after: SessionKey | None
+) -> SessionPage:
+    """Return a page of the owner's sessions; see SessionStore.list_sessions."""
+    conditions, parameters = _conditions(wanted, after)
+    sql = (
+        f"SELECT {_COLUMNS} FROM c WHERE {' AND '.join(conditions)}"  # noqa: S608 - values are parameters
+        f" ORDER BY c.last_activity_at DESC, c.id DESC OFFSET 0 LIMIT {limit + 1:d}"
+    )
+    rows = await items.query(user_id, sql, parameters, at_most=limit + 1)
+    sessions = [_listed(row) for row in rows[:limit]]
+    more = len(rows) > limit
+    last = SessionKey(last_activity_at=sessions[-1].last_activity_at, id=sessions[-1].id) if more else None
+    return SessionPage(sessions=sessions, next_key=last)
+
+
+def _conditions(wanted: SessionFilter, after: SessionKey | None) -> tuple[list[str], JsonObject]:
+    parameters: JsonObject = {"type": "session", "status": wanted.status or "deleted"}
+    conditions = ["c.type = @type", "c.status = @status" if wanted.status else "c.status != @status"]
+    if wanted.channel is not None:
+        parameters["channel"] = wanted.channel
+        conditions.append("c.channel = @channel")
+    for number, tag in enumerate(wanted.tags):
+        parameters[f"tag{number}"] = tag
+        conditions.append(f"ARRAY_CONTAINS(c.tags, @tag{number})")
+    if wanted.pinned is not None:
+        parameters["pinned"] = wanted.pinned
+        conditions.append("c.pinned = @pinned")
+    if wanted.name is not None:
+        parameters["name"] = wanted.name
+        conditions.append("CONTAINS(c.session_name, @name, true)")
+    if after is not None:
+        parameters |= {"at": format_time(after.last_activity_at), "id": after.id}
+        conditions.append("(c.last_activity_at < @at OR (c.last_activity_at = @at AND c.id < @id))")
+    return conditions, parameters
+
+
+def _listed(row: JsonObject) -> Session:
+    return session_from(row, _last_message_at(row))
+
+
+def _last_message_at(row: JsonObject) -> str | None:
+    if not row["message_count"]:
+        return None
+    activity: str = row["last_activity_at"]
+    return row["quiet"]["last_message_at"] or activity if row["quiet"]["since"] == activity else activity

@@ -1,0 +1,137 @@
+"""Sealed pages: making them, reading them, keeping them alive, and sweeping away those that no longer count."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterable
+from typing import TypeVar
+
+from shared.models import KEEP, JsonObject
+from shared.store.cosmos.errors import ItemExistsError, ItemMissingError, ItemRefusedError
+from shared.store.cosmos.head import Head, page_id, page_ttl
+from shared.store.cosmos.items import Items
+
+AT_ONCE = 8  # page requests in flight for one caller
+PAGES_OF_SESSION = "c.type = 'page' AND c.session_id = @session_id"
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
+
+async def for_each(things: Iterable[Item], work: Callable[[Item], Awaitable[Result]]) -> list[Result]:
+    """Do the work for each thing, a few at a time; return the results in order, or raise the first failure alone."""
+    gate = asyncio.Semaphore(AT_ONCE)
+
+    async def gated(thing: Item) -> Result:
+        async with gate:
+            return await work(thing)
+
+    try:
+        async with asyncio.TaskGroup() as group:
+            tasks = [group.create_task(gated(thing)) for thing in things]
+    except BaseExceptionGroup as failures:
+        raise failures.exceptions[0] from None
+    return [task.result() for task in tasks]
+
+
+async def seal_previous(items: Items, head: Head) -> None:
+    """Make the page of the previous generation; a page that is there already holds the very same messages.
+
+    Such a page may stem from a rotator that died long ago and may be about to expire, so its clock
+    is started again, and its time to live never shortened.
+    """
+    page: JsonObject = {
+        "id": page_id(head.id, head.epoch, head.generation - 1),
+        "user_id": head.user_id,
+        "type": "page",
+        "session_id": head.id,
+        "epoch": head.epoch,
+        "generation": head.generation - 1,
+        "first_seq": head.previous_first_seq,
+        "messages": head.previous,
+        "ttl": page_ttl(head.ttl),
+    }
+    try:
+        await items.seal(page)
+    except ItemExistsError as error:
+        if not error.repeated:
+            await _touch(items, head.user_id, page["id"], page["ttl"])
+
+
+async def _touch(items: Items, user_id: str, item_id: str, ttl: int) -> None:
+    found = (await items.read(user_id, item_id))["ttl"]
+    longer = KEEP if KEEP in {found, ttl} else max(found, ttl)
+    await set_page_ttl(items, user_id, item_id, longer)
+
+
+async def set_page_ttl(items: Items, user_id: str, item_id: str, ttl: int) -> None:
+    """Give a page a time to live that counts from now; raises ItemMissingError."""
+    await items.patch_unseen(user_id, item_id, [{"op": "set", "path": "/ttl", "value": ttl}], "c.type = 'page'")
+
+
+async def retime_pages(items: Items, head: Head, ttl: int, fresh_since: float | None = None) -> None:
+    """Give the pages that count the life that goes with a head's `ttl`; raises ItemMissingError if one is gone.
+
+    Pages written at `fresh_since` (seconds) or later that have it already are left as they are.
+    """
+    wanted = page_ttl(ttl)
+    listed = await list_pages(items, head.user_id, head.id)
+    late = [
+        page["id"]
+        for page in listed
+        if page["epoch"] == head.epoch
+        and page["generation"] < head.counted_pages
+        and not (page["ttl"] == wanted and fresh_since is not None and page["_ts"] >= fresh_since)
+    ]
+    await for_each(late, lambda item_id: set_page_ttl(items, head.user_id, item_id, wanted))
+
+
+async def list_pages(items: Items, user_id: str, session_id: str) -> list[JsonObject]:
+    """Return id, epoch, generation, ttl and last write of every page of a session, those that do not count too."""
+    sql = f"SELECT c.id, c.epoch, c.generation, c.ttl, c._ts FROM c WHERE {PAGES_OF_SESSION}"  # noqa: S608 - constants
+    return await items.query(user_id, sql, {"session_id": session_id})
+
+
+async def read_page(items: Items, head: Head, generation: int) -> JsonObject:
+    """Return a page that counts; raises ItemMissingError."""
+    return await items.read(head.user_id, page_id(head.id, head.epoch, generation))
+
+
+async def find_generation(items: Items, head: Head, seq: int) -> int:
+    """Return the newest page that starts at `seq` or before; raises ItemMissingError."""
+    sql = (
+        f"SELECT TOP 1 VALUE c.generation FROM c WHERE {PAGES_OF_SESSION} AND c.epoch = @epoch"  # noqa: S608 - constants
+        " AND c.generation < @pages AND c.first_seq <= @seq ORDER BY c.generation DESC"
+    )
+    parameters = {"session_id": head.id, "epoch": head.epoch, "pages": head.counted_pages, "seq": seq}
+    found = await items.query(head.user_id, sql, parameters, at_most=1)
+    if not found:
+        raise ItemMissingError
+    generation: int = found[0]
+    return generation
+
+
+async def sweep(items: Items, user_id: str, session_id: str) -> None:
+    """Delete the pages of a session that can never count again.
+
+    The pages are listed before the head is read: an epoch that is listed and is not the head's then
+    is over for good, because no epoch is used twice. A rotator's page not counted yet has the head's.
+    """
+    listed = await list_pages(items, user_id, session_id)
+    if not listed:
+        return
+    epoch = await _living_epoch(items, user_id, session_id)
+    dead = [page["id"] for page in listed if page["epoch"] != epoch]
+
+    async def remove(item_id: str) -> None:
+        try:
+            await items.delete(user_id, item_id)
+        except (ItemMissingError, ItemRefusedError):
+            return
+
+    await for_each(dead, remove)
+
+
+async def _living_epoch(items: Items, user_id: str, session_id: str) -> str | None:
+    try:
+        head = Head(await items.read(user_id, session_id))
+    except ItemMissingError:
+        return None
+    return None if head.is_deleted else head.epoch

@@ -1,0 +1,137 @@
+"""The Cosmos DB store: the port's verbs, each on the module that knows how."""
+
+from collections import Counter
+from collections.abc import Sequence
+from contextlib import suppress
+
+from typing_extensions import override
+
+from shared.errors import PreconditionFailedError
+from shared.models import (
+    ROLES,
+    Appended,
+    MessagePage,
+    MessageQuery,
+    NewMessage,
+    NewSession,
+    Session,
+    SessionChanges,
+    SessionFilter,
+    SessionKey,
+    SessionPage,
+    SessionStats,
+)
+from shared.settings import Settings
+from shared.store.cosmos import history, lifecycle, listing, log
+from shared.store.cosmos.connection import Connection
+from shared.store.cosmos.errors import ItemMissingError
+from shared.store.cosmos.items import Items
+from shared.store.port import SessionStore
+
+ARCHIVE_TTL_SECONDS = 31_536_000
+
+
+class CosmosStore(SessionStore):
+    """Sessions in one Cosmos DB container, partitioned by owner: see docs/storage.md for the documents."""
+
+    name = "cosmos"
+
+    def __init__(  # noqa: PLR0913 - where the container is takes four names
+        self,
+        endpoint: str,
+        key: str | None,
+        database: str,
+        container: str,
+        *,
+        emulator: bool = False,
+        archive_ttl_seconds: int = ARCHIVE_TTL_SECONDS,
+    ) -> None:
+        """Remember where the container is; nothing is sent before the first verb."""
+        self._connection = Connection(endpoint, key, database, container, emulator=emulator)
+        self._items = Items(self._connection)
+        self._archive_ttl = archive_ttl_seconds
+
+    @classmethod
+    def from_settings(cls, settings: Settings) -> "CosmosStore":
+        """Make the store that the settings name."""
+        return cls(
+            settings.cosmos_endpoint or "",
+            settings.cosmos_key,
+            settings.cosmos_database,
+            settings.cosmos_container,
+            emulator=settings.cosmos_emulator,
+        )
+
+    @override
+    async def create(self, session: NewSession, messages: Sequence[NewMessage] = ()) -> Session:
+        return await lifecycle.create(self._items, session, messages)
+
+    @override
+    async def get(self, user_id: str, session_id: str) -> Session:
+        return (await log.read_head(self._items, user_id, session_id)).session()
+
+    @override
+    async def read(self, user_id: str, session_id: str, limit: int) -> tuple[Session, MessagePage]:
+        head = await log.read_head(self._items, user_id, session_id)
+        return head.session(), await history.read_history(self._items, head, MessageQuery(limit=limit))
+
+    @override
+    async def list_sessions(
+        self, user_id: str, wanted: SessionFilter, limit: int, after: SessionKey | None = None
+    ) -> SessionPage:
+        return await listing.list_sessions(self._items, user_id, wanted, limit, after)
+
+    @override
+    async def update(
+        self, user_id: str, session_id: str, changes: SessionChanges, if_match: str | None = None
+    ) -> Session:
+        if not changes.given():
+            return await self._unchanged(user_id, session_id, if_match)
+        change = lifecycle.Change(changes.given(), if_match, self._archive_ttl)
+        return await lifecycle.update(self._items, user_id, session_id, change)
+
+    async def _unchanged(self, user_id: str, session_id: str, if_match: str | None) -> Session:
+        session = await self.get(user_id, session_id)
+        if if_match not in {None, session.etag}:
+            raise PreconditionFailedError
+        return session
+
+    @override
+    async def delete(self, user_id: str, session_id: str) -> None:
+        await lifecycle.delete(self._items, user_id, session_id)
+
+    @override
+    async def append(self, user_id: str, session_id: str, messages: Sequence[NewMessage]) -> Appended:
+        return await log.append(self._items, user_id, session_id, messages)
+
+    @override
+    async def read_messages(self, user_id: str, session_id: str, query: MessageQuery) -> MessagePage:
+        head = await log.read_head(self._items, user_id, session_id)
+        return await history.read_history(self._items, head, query)
+
+    @override
+    async def stats(self, user_id: str, session_id: str) -> SessionStats:
+        head = await log.read_head(self._items, user_id, session_id)
+        roles = Counter(head.count_roles())
+        return SessionStats.model_validate(
+            {
+                "message_count": head.document["message_count"],
+                "by_role": {role: roles[role] for role in ROLES},
+                "first_message_at": head.first_message_at(),
+                "last_message_at": head.last_message_at(),
+                "is_active": head.status == "active",
+            }
+        )
+
+    @override
+    async def clear(self, user_id: str, session_id: str) -> None:
+        await lifecycle.clear(self._items, user_id, session_id)
+
+    @override
+    async def ping(self) -> None:
+        with suppress(ItemMissingError):
+            await self._items.read("health", "health")
+
+    @override
+    async def close(self) -> None:
+        await self._connection.close()

@@ -1,0 +1,109 @@
+"""The contract of a session store; both adapters keep it and one suite of tests holds them to it."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+
+from shared.models import (
+    Appended,
+    MessagePage,
+    MessageQuery,
+    NewMessage,
+    NewSession,
+    Session,
+    SessionChanges,
+    SessionFilter,
+    SessionKey,
+    SessionPage,
+    SessionStats,
+)
+
+
+class SessionStore(ABC):
+    """Sessions and their messages, each owner's apart from every other's.
+
+    Every verb names the owner first and sees nothing that belongs to anybody else.
+    A session that never was, is deleted or has expired does not exist: SessionNotFoundError.
+    Every verb may raise StoreThrottledError or StoreUnavailableError; whatever it had to write is
+    then stored whole or not at all, and repeating the call is safe.
+    Each write is atomic, and is seen by every read that starts after it has returned.
+    """
+
+    name: str
+
+    @abstractmethod
+    async def create(self, session: NewSession, messages: Sequence[NewMessage] = ()) -> Session:
+        """Store a new session, with its first messages as seq 1, 2, … if there are any, all or nothing.
+
+        Its last activity is its creation, or its last message if that is later. Raises SessionExistsError when the owner has one by that id;
+        the id of a deleted or expired one is free again and the new session sees nothing of the old.
+        """
+
+    @abstractmethod
+    async def get(self, user_id: str, session_id: str) -> Session:
+        """Return the session without its messages."""
+
+    @abstractmethod
+    async def read(self, user_id: str, session_id: str, limit: int) -> tuple[Session, MessagePage]:
+        """Return the session and, of one moment, its newest `limit` messages, newest first."""
+
+    @abstractmethod
+    async def list_sessions(
+        self, user_id: str, wanted: SessionFilter, limit: int, after: SessionKey | None = None
+    ) -> SessionPage:
+        """Return the owner's sessions that match, last activity first, then by id descending.
+
+        `after` is the `next_key` of the page before. `name` matches a part of the session's name,
+        whatever the case; a session without a name matches no `name`.
+        """
+
+    @abstractmethod
+    async def update(
+        self, user_id: str, session_id: str, changes: SessionChanges, if_match: str | None = None
+    ) -> Session:
+        """Apply the changes that were given, together, and return the session as it is then.
+
+        No changes: the session is returned as it is and nothing moves. Context and tags are replaced
+        whole. A new ttl or pin counts from this write. With `if_match` raises PreconditionFailedError
+        unless the session still has that etag.
+        """
+
+    @abstractmethod
+    async def delete(self, user_id: str, session_id: str) -> None:
+        """Remove the session and every message of it, for good; a second time raises SessionNotFoundError."""
+
+    @abstractmethod
+    async def append(self, user_id: str, session_id: str, messages: Sequence[NewMessage]) -> Appended:
+        """Append 1 to 20 messages in the order given, all or none, and restart the session's ttl.
+
+        Their ids are distinct. A repeat is recognised by its ids among at least the newest 100
+        messages of the session: when all of them are there and each says the same
+        (NewMessage.says_the_same), nothing is written and `created` is false; when one says
+        something else, or only some are there, raises MessageConflictError naming the ids found
+        (differing ones if any, else those already stored). A full repeat succeeds on an archived
+        session too; anything else there raises SessionArchivedError.
+        """
+
+    @abstractmethod
+    async def read_messages(self, user_id: str, session_id: str, query: MessageQuery) -> MessagePage:
+        """Return messages in the order of `seq` that the query asks for.
+
+        A page ends at `limit` messages or at a bounded size in bytes (at least one message is
+        returned if there is one); with a `role` it may be short or empty while `has_more`, because
+        the work of one call is bounded.
+        """
+
+    @abstractmethod
+    async def stats(self, user_id: str, session_id: str) -> SessionStats:
+        """Return the session's counts without reading its whole history."""
+
+    @abstractmethod
+    async def clear(self, user_id: str, session_id: str) -> None:
+        """Remove every message and keep the session; numbering goes on after the last seq."""
+
+    @abstractmethod
+    async def ping(self) -> None:
+        """Return when the store answers; raises StoreUnavailableError when it does not."""
+
+    @abstractmethod
+    async def close(self) -> None:
+        """Let go of connections and files; the store is not used afterwards."""

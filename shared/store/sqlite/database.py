@@ -1,0 +1,139 @@
+"""One SQLite file: its threads, connections and transactions, and what its failures mean."""
+
+import asyncio
+import sqlite3
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import Executor, ThreadPoolExecutor
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import TypeVar
+
+from shared.errors import StoreUnavailableError
+from shared.store.sqlite.schema import connect, open_connection
+from shared.usage import count_request
+
+READERS = 4  # threads; writers wait for one another in any case
+UNAVAILABLE = frozenset(
+    {
+        sqlite3.SQLITE_BUSY,
+        sqlite3.SQLITE_LOCKED,
+        sqlite3.SQLITE_READONLY,
+        sqlite3.SQLITE_IOERR,
+        sqlite3.SQLITE_FULL,
+        sqlite3.SQLITE_CANTOPEN,
+    }
+)
+PRIMARY_CODE = 0xFF  # the low byte of an extended result code; sqlite.org/rescode.html
+
+Result = TypeVar("Result")
+Parameter = str | int | None
+
+
+@contextmanager
+def translated() -> Iterator[None]:
+    """Turn a file that cannot be used now into StoreUnavailableError; any other failure is a defect and stays one."""
+    try:
+        yield
+    except OSError as error:
+        raise StoreUnavailableError from error
+    except sqlite3.Error as error:
+        if getattr(error, "sqlite_errorcode", 0) & PRIMARY_CODE in UNAVAILABLE:
+            raise StoreUnavailableError from error
+        raise
+
+
+@dataclass(frozen=True, slots=True)
+class Transaction:
+    """A view of the file at one moment; what it writes is kept together or not at all."""
+
+    connection: sqlite3.Connection
+    now: datetime
+
+    def rows(self, statement: str, **parameters: Parameter) -> list[sqlite3.Row]:
+        """Return everything that a query finds."""
+        return self.connection.execute(statement, parameters).fetchall()
+
+    def row(self, statement: str, **parameters: Parameter) -> sqlite3.Row | None:
+        """Return the first row that a query finds; None when there is none."""
+        with closing(self.connection.execute(statement, parameters)) as cursor:
+            row: sqlite3.Row | None = cursor.fetchone()
+        return row
+
+    def run(self, statement: str, **parameters: Parameter) -> int:
+        """Write, and return how many rows that touched."""
+        return self.connection.execute(statement, parameters).rowcount
+
+
+class Database:
+    """Runs transactions on one file in threads of its own, so that the event loop never waits for the disk.
+
+    A caller that stops waiting does not stop the transaction: it ends by itself, stored or undone.
+    """
+
+    def __init__(self, path: Path, clock: Callable[[], datetime]) -> None:
+        """Name the file; it is opened, and made if need be, by the first transaction."""
+        self._path = path
+        self._clock = clock
+        self._writer = ThreadPoolExecutor(1, "parley-sqlite-writer")
+        self._readers = ThreadPoolExecutor(READERS, "parley-sqlite-reader")
+        self._own = threading.local()
+        self._connections: list[sqlite3.Connection] = []
+        self._opening = threading.Lock()
+
+    async def read(self, work: Callable[[Transaction], Result]) -> Result:
+        """Run a transaction that only reads, beside any writer."""
+        return await self._in_thread(self._readers, lambda: self._transact("BEGIN", work))
+
+    async def write(self, work: Callable[[Transaction], Result]) -> Result:
+        """Run a transaction that may write, one at a time over all processes."""
+        return await self._in_thread(self._writer, lambda: self._transact("BEGIN IMMEDIATE", work))
+
+    async def check(self) -> None:
+        """Return when the file can be opened and read; raises StoreUnavailableError otherwise."""
+        await self._in_thread(self._readers, self._check)
+
+    async def close(self) -> None:
+        """Finish what has begun and close the file; the last one to do so empties the write-ahead log."""
+        await asyncio.to_thread(self._close)
+
+    async def _in_thread(self, executor: Executor, work: Callable[[], Result]) -> Result:
+        count_request(0)
+        return await asyncio.get_running_loop().run_in_executor(executor, work)
+
+    def _transact(self, begin: str, work: Callable[[Transaction], Result]) -> Result:
+        with translated():
+            connection = self._connection()
+            connection.execute(begin)
+            try:
+                result = work(Transaction(connection, self._clock()))
+                connection.execute("COMMIT")
+            finally:
+                if connection.in_transaction:
+                    connection.execute("ROLLBACK")
+            return result
+
+    def _check(self) -> None:
+        with translated():
+            self._connection()
+            # A connection that is open already would go on reading a file that somebody has removed.
+            with closing(connect(self._path, "rw")) as connection:
+                connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
+
+    def _connection(self) -> sqlite3.Connection:
+        connection: sqlite3.Connection | None = getattr(self._own, "connection", None)
+        if connection is None:
+            with self._opening:
+                connection = open_connection(self._path, create=not self._connections)
+                self._connections.append(connection)
+            self._own.connection = connection
+        return connection
+
+    def _close(self) -> None:
+        self._writer.shutdown()
+        self._readers.shutdown()
+        with translated():
+            while self._connections:
+                self._connections.pop().close()

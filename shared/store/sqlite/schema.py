@@ -1,0 +1,139 @@
+"""The tables of the file, how they come about, and how a connection to them is opened."""
+
+import json
+import sqlite3
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from shared.errors import StoreUnavailableError
+
+BUSY_SECONDS = 10.0  # how long one process waits for another to finish its write
+RETRY_SECONDS = 0.01
+
+VERSION_1 = (
+    """
+    CREATE TABLE sessions (
+        user_id TEXT NOT NULL,
+        id TEXT NOT NULL,
+        session_name TEXT,
+        channel TEXT NOT NULL,
+        tags TEXT NOT NULL,
+        pinned INTEGER NOT NULL,
+        status TEXT NOT NULL DEFAULT 'active',
+        ttl_seconds INTEGER NOT NULL,
+        message_count INTEGER NOT NULL DEFAULT 0,
+        last_seq INTEGER NOT NULL DEFAULT 0,
+        created_at TEXT NOT NULL,
+        updated_at TEXT NOT NULL,
+        last_activity_at TEXT NOT NULL,
+        last_message_at TEXT,
+        archived_at TEXT,
+        expires_at TEXT,
+        etag TEXT NOT NULL,
+        context TEXT NOT NULL,
+        PRIMARY KEY (user_id, id)
+    )
+    """,
+    "CREATE INDEX sessions_by_activity ON sessions (user_id, last_activity_at, id)",
+    "CREATE INDEX sessions_by_expiry ON sessions (expires_at) WHERE expires_at IS NOT NULL",
+    """
+    CREATE TABLE messages (
+        number INTEGER PRIMARY KEY,
+        user_id TEXT NOT NULL,
+        session_id TEXT NOT NULL,
+        seq INTEGER NOT NULL,
+        id TEXT NOT NULL,
+        role TEXT NOT NULL,
+        document TEXT NOT NULL,
+        UNIQUE (user_id, session_id, seq)
+    )
+    """,
+    "CREATE INDEX messages_by_id ON messages (user_id, session_id, id)",
+    "CREATE INDEX messages_by_role ON messages (user_id, session_id, role, seq)",
+)
+MIGRATIONS: Sequence[Sequence[str]] = (VERSION_1,)
+
+
+class NewerSchemaError(Exception):
+    """The file was written by a newer Parley than this one."""
+
+
+def open_connection(path: Path, *, create: bool) -> sqlite3.Connection:
+    """Open the file in WAL mode with its tables as this version knows them.
+
+    Missing folders and the file itself are made only with `create`. Any number of processes may do so
+    at once. Raises StoreUnavailableError for a file that a newer version has written.
+    """
+    if create:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    connection = connect(path, "rwc" if create else "rw")
+    try:
+        connection.execute("PRAGMA synchronous = FULL")  # an acknowledged message survives a power cut
+        _write_ahead(connection)
+        _migrate(connection)
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def connect(path: Path, mode: str) -> sqlite3.Connection:
+    """Connect to the file as it is; whoever holds the connection begins and ends each transaction."""
+    connection = sqlite3.connect(
+        f"{path.absolute().as_uri()}?mode={mode}",
+        uri=True,
+        timeout=BUSY_SECONDS,
+        isolation_level=None,
+        check_same_thread=False,  # each thread keeps its own; only closing happens in another
+    )
+    connection.row_factory = sqlite3.Row
+    connection.create_function("contains_folded", 2, _contains_folded, deterministic=True)
+    connection.create_function("contains_tags", 2, _contains_tags, deterministic=True)
+    return connection
+
+
+def _contains_folded(text: str | None, part: str) -> bool:
+    return text is not None and part.casefold() in text.casefold()
+
+
+def _contains_tags(tags: str, wanted: str) -> bool:
+    # SQLite's own json_each ends a text at its first NUL.
+    return set(json.loads(wanted)) <= set(json.loads(tags))
+
+
+def _write_ahead(connection: sqlite3.Connection) -> None:
+    deadline = time.monotonic() + BUSY_SECONDS
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode = WAL")
+        except sqlite3.OperationalError as error:
+            # While another process makes the same change SQLite refuses at once instead of waiting.
+            if error.sqlite_errorcode != sqlite3.SQLITE_BUSY or time.monotonic() > deadline:
+                raise
+            time.sleep(RETRY_SECONDS)
+        else:
+            return
+
+
+def _migrate(connection: sqlite3.Connection) -> None:
+    if _version(connection) == len(MIGRATIONS):
+        return
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        for statements in MIGRATIONS[_version(connection) :]:
+            for statement in statements:
+                connection.execute(statement)
+        connection.execute(f"PRAGMA user_version = {len(MIGRATIONS)}")
+        connection.execute("COMMIT")
+    finally:
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
+
+
+def _version(connection: sqlite3.Connection) -> int:
+    version = int(connection.execute("PRAGMA user_version").fetchone()[0])
+    if version > len(MIGRATIONS):
+        message = f"the file has schema {version}, this version of Parley knows up to {len(MIGRATIONS)}"
+        raise StoreUnavailableError from NewerSchemaError(message)
+    return version

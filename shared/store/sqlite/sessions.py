@@ -1,0 +1,160 @@
+"""The table of sessions: finding, listing, writing and expiring them."""
+
+import json
+import secrets
+import sqlite3
+from collections.abc import Mapping
+
+from shared.errors import SessionNotFoundError
+from shared.models import (
+    JsonObject,
+    NewMessage,
+    NewSession,
+    Session,
+    SessionFilter,
+    SessionKey,
+    SessionPage,
+    format_time,
+    stored_json,
+)
+from shared.store.documents import applied_ttl, expiry
+from shared.store.sqlite.database import Parameter, Transaction
+
+PURGED_MESSAGES = 500  # of one expired session by one write: some ten milliseconds at most
+
+FIND = """
+SELECT * FROM sessions
+WHERE user_id = :user_id AND id = :session_id AND (expires_at IS NULL OR expires_at > :now)
+"""
+LIST = """
+SELECT * FROM sessions
+WHERE user_id = :user_id AND (expires_at IS NULL OR expires_at > :now)
+AND (:status IS NULL OR status = :status)
+AND (:channel IS NULL OR channel = :channel)
+AND (:pinned IS NULL OR pinned = :pinned)
+AND (:name IS NULL OR contains_folded(session_name, :name))
+AND (:tags IS NULL OR contains_tags(tags, :tags))
+AND (:before_time IS NULL OR (last_activity_at, id) < (:before_time, :before_id))
+ORDER BY last_activity_at DESC, id DESC LIMIT :limit
+"""
+
+
+def find_any(transaction: Transaction, user_id: str, session_id: str) -> sqlite3.Row | None:
+    """Return the row of a session; None when there is none or it has expired."""
+    return transaction.row(FIND, user_id=user_id, session_id=session_id, now=format_time(transaction.now))
+
+
+def find(transaction: Transaction, user_id: str, session_id: str) -> sqlite3.Row:
+    """Return the row of a session; raises SessionNotFoundError when there is none or it has expired."""
+    row = find_any(transaction, user_id, session_id)
+    if row is None:
+        raise SessionNotFoundError
+    return row
+
+
+def list_matching(
+    transaction: Transaction, user_id: str, wanted: SessionFilter, limit: int, after: SessionKey | None
+) -> SessionPage:
+    """Return the owner's sessions that match, last activity first, then by id descending."""
+    rows = transaction.rows(
+        LIST,
+        user_id=user_id,
+        now=format_time(transaction.now),
+        status=wanted.status,
+        channel=wanted.channel,
+        pinned=wanted.pinned,
+        name=wanted.name,
+        tags=stored_json(wanted.tags) if wanted.tags else None,
+        before_time=format_time(after.last_activity_at) if after else None,
+        before_id=after.id if after else None,
+        limit=limit + 1,
+    )
+    sessions = [session_from(row) for row in rows[:limit]]
+    if len(rows) <= limit:
+        return SessionPage(sessions=sessions)
+    return SessionPage(sessions=sessions, next_key=SessionKey.model_validate(sessions[-1].model_dump()))
+
+
+def session_from(row: sqlite3.Row) -> Session:
+    """Return the session that a row holds."""
+    return Session.model_validate({**row, "context": json.loads(row["context"]), "tags": json.loads(row["tags"])})
+
+
+def columns_of(fields: JsonObject) -> dict[str, Parameter]:
+    """Return fields of a session as the table holds them."""
+    return {name: stored_json(value) if name in {"context", "tags"} else value for name, value in fields.items()}
+
+
+def insert(transaction: Transaction, session: NewSession, messages: list[NewMessage], archive_ttl_seconds: int) -> None:
+    """Store a new session that counts these messages as its first; its id must be free."""
+    created_at = format_time(session.created_at)
+    last_message_at = format_time(messages[-1].created_at) if messages else None
+    columns: dict[str, Parameter] = {
+        **columns_of(session.model_dump()),
+        "status": "active",
+        "updated_at": created_at,
+        "last_activity_at": max(created_at, last_message_at or created_at),
+        "last_message_at": last_message_at,
+        "message_count": len(messages),
+        "last_seq": len(messages),
+    }
+    columns |= _written(transaction, columns, archive_ttl_seconds)
+    names = ", ".join(columns)
+    values = ", ".join(f":{name}" for name in columns)
+    transaction.run(f"INSERT INTO sessions ({names}) VALUES ({values})", **columns)  # noqa: S608 - our own names
+
+
+def change(transaction: Transaction, row: sqlite3.Row, columns: dict[str, Parameter], archive_ttl_seconds: int) -> None:
+    """Write columns of a session, give it a new etag and restart its time to live."""
+    columns = columns | _written(transaction, {**row, **columns}, archive_ttl_seconds)
+    settings = ", ".join(f"{name} = :{name}" for name in columns)
+    transaction.run(
+        f"UPDATE sessions SET {settings} WHERE user_id = :owner AND id = :session_id",  # noqa: S608 - our own names
+        **columns,
+        owner=row["user_id"],
+        session_id=row["id"],
+    )
+
+
+def remove(transaction: Transaction, user_id: str, session_id: str) -> None:
+    """Remove a session and every message of it, expired or not; nothing happens when there is none."""
+    owned = {"user_id": user_id, "session_id": session_id}
+    transaction.run("DELETE FROM messages WHERE user_id = :user_id AND session_id = :session_id", **owned)
+    transaction.run("DELETE FROM sessions WHERE user_id = :user_id AND id = :session_id", **owned)
+
+
+def purge_expired(transaction: Transaction) -> None:
+    """Remove a bounded part of what has expired: one session, or the oldest messages of a long one."""
+    row = transaction.row(
+        "SELECT user_id, id FROM sessions WHERE expires_at <= :now ORDER BY expires_at LIMIT 1",
+        now=format_time(transaction.now),
+    )
+    if row is None:
+        return
+    removed = transaction.run(
+        """
+        DELETE FROM messages WHERE number IN
+        (SELECT number FROM messages WHERE user_id = :user_id AND session_id = :session_id ORDER BY seq LIMIT :most)
+        """,
+        user_id=row["user_id"],
+        session_id=row["id"],
+        most=PURGED_MESSAGES,
+    )
+    if removed < PURGED_MESSAGES:
+        remove(transaction, row["user_id"], row["id"])
+
+
+def _written(
+    transaction: Transaction, columns: Mapping[str, Parameter], archive_ttl_seconds: int
+) -> dict[str, Parameter]:
+    ttl = applied_ttl(
+        int(columns["ttl_seconds"] or 0),
+        archive_ttl_seconds,
+        pinned=bool(columns["pinned"]),
+        status="active" if columns["status"] == "active" else "archived",
+    )
+    expires_at = expiry(transaction.now, ttl)
+    return {
+        "etag": f'"{secrets.token_hex(12)}"',
+        "expires_at": format_time(expires_at) if expires_at else None,
+    }

@@ -1,0 +1,187 @@
+"""The port's verbs on SQLite, each one transaction."""
+
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import TypeVar
+
+from typing_extensions import override
+
+from shared.errors import (
+    MessageConflictError,
+    PreconditionFailedError,
+    SessionArchivedError,
+    SessionExistsError,
+)
+from shared.models import (
+    Appended,
+    MessagePage,
+    MessageQuery,
+    NewMessage,
+    NewSession,
+    Session,
+    SessionChanges,
+    SessionFilter,
+    SessionKey,
+    SessionPage,
+    SessionStats,
+    format_time,
+    utc_now,
+)
+from shared.store.documents import conflicting_ids
+from shared.store.port import SessionStore
+from shared.store.sqlite import messages as message_table
+from shared.store.sqlite import sessions as session_table
+from shared.store.sqlite.database import Database, Transaction
+
+Result = TypeVar("Result")
+
+
+class SqliteStore(SessionStore):
+    """Keeps sessions in one file that any number of processes may share; expiry is exact by `clock`."""
+
+    name = "sqlite"
+
+    def __init__(
+        self, path: Path, *, clock: Callable[[], datetime] = utc_now, archive_ttl_seconds: int = 31_536_000
+    ) -> None:
+        """Name the file; it and its folder are made at the first use."""
+        self._database = Database(path, clock)
+        self._archive_ttl_seconds = archive_ttl_seconds
+
+    @override
+    async def create(self, session: NewSession, messages: Sequence[NewMessage] = ()) -> Session:
+        owned = session.user_id, session.id
+
+        def work(transaction: Transaction) -> Session:
+            if session_table.find_any(transaction, *owned):
+                raise SessionExistsError
+            session_table.remove(transaction, *owned)
+            session_table.insert(transaction, session, list(messages), self._archive_ttl_seconds)
+            message_table.insert(transaction, *owned, messages, first_seq=1)
+            return _session(transaction, *owned)
+
+        return await self._write(work)
+
+    @override
+    async def get(self, user_id: str, session_id: str) -> Session:
+        return await self._database.read(lambda transaction: _session(transaction, user_id, session_id))
+
+    @override
+    async def read(self, user_id: str, session_id: str, limit: int) -> tuple[Session, MessagePage]:
+        def work(transaction: Transaction) -> tuple[Session, MessagePage]:
+            session = _session(transaction, user_id, session_id)
+            return session, message_table.page(transaction, user_id, session_id, MessageQuery(limit=limit))
+
+        return await self._database.read(work)
+
+    @override
+    async def list_sessions(
+        self, user_id: str, wanted: SessionFilter, limit: int, after: SessionKey | None = None
+    ) -> SessionPage:
+        return await self._database.read(
+            lambda transaction: session_table.list_matching(transaction, user_id, wanted, limit, after)
+        )
+
+    @override
+    async def update(
+        self, user_id: str, session_id: str, changes: SessionChanges, if_match: str | None = None
+    ) -> Session:
+        def work(transaction: Transaction) -> Session:
+            row = session_table.find(transaction, user_id, session_id)
+            if if_match not in {None, row["etag"]}:
+                raise PreconditionFailedError
+            given = changes.given()
+            if given:
+                columns = session_table.columns_of(given) | {"updated_at": format_time(transaction.now)}
+                session_table.change(transaction, row, columns, self._archive_ttl_seconds)
+            return _session(transaction, user_id, session_id)
+
+        return await self._write(work)
+
+    @override
+    async def delete(self, user_id: str, session_id: str) -> None:
+        def work(transaction: Transaction) -> None:
+            session_table.find(transaction, user_id, session_id)
+            session_table.remove(transaction, user_id, session_id)
+
+        await self._write(work)
+
+    @override
+    async def append(self, user_id: str, session_id: str, messages: Sequence[NewMessage]) -> Appended:
+        return await self._write(lambda transaction: self._append(transaction, user_id, session_id, messages))
+
+    @override
+    async def read_messages(self, user_id: str, session_id: str, query: MessageQuery) -> MessagePage:
+        def work(transaction: Transaction) -> MessagePage:
+            session_table.find(transaction, user_id, session_id)
+            return message_table.page(transaction, user_id, session_id, query)
+
+        return await self._database.read(work)
+
+    @override
+    async def stats(self, user_id: str, session_id: str) -> SessionStats:
+        return await self._database.read(lambda transaction: _stats(transaction, user_id, session_id))
+
+    @override
+    async def clear(self, user_id: str, session_id: str) -> None:
+        def work(transaction: Transaction) -> None:
+            row = session_table.find(transaction, user_id, session_id)
+            message_table.remove_all(transaction, user_id, session_id)
+            emptied = {"message_count": 0, "last_message_at": None, "updated_at": format_time(transaction.now)}
+            session_table.change(transaction, row, emptied, self._archive_ttl_seconds)
+
+        await self._write(work)
+
+    @override
+    async def ping(self) -> None:
+        await self._database.check()
+
+    @override
+    async def close(self) -> None:
+        await self._database.close()
+
+    async def _write(self, work: Callable[[Transaction], Result]) -> Result:
+        def work_and_purge(transaction: Transaction) -> Result:
+            result = work(transaction)
+            session_table.purge_expired(transaction)
+            return result
+
+        return await self._database.write(work_and_purge)
+
+    def _append(
+        self, transaction: Transaction, user_id: str, session_id: str, messages: Sequence[NewMessage]
+    ) -> Appended:
+        row = session_table.find(transaction, user_id, session_id)
+        known = message_table.with_ids(transaction, user_id, session_id, [message.id for message in messages])
+        conflicts = conflicting_ids(messages, dict(known))
+        if len(known) == len(messages) and not conflicts:
+            repeated = [known[message.id] for message in messages]
+            return Appended(messages=repeated, message_count=row["message_count"], created=False)
+        if row["status"] != "active":
+            raise SessionArchivedError
+        if conflicts:
+            raise MessageConflictError(conflicts)
+        stored = message_table.insert(transaction, user_id, session_id, messages, first_seq=row["last_seq"] + 1)
+        message_count = row["message_count"] + len(stored)
+        written_at = format_time(stored[-1].created_at)
+        moved = dict.fromkeys(("last_message_at", "last_activity_at", "updated_at"), written_at)
+        counted = {"message_count": message_count, "last_seq": stored[-1].seq}
+        session_table.change(transaction, row, {**moved, **counted}, self._archive_ttl_seconds)
+        return Appended(messages=stored, message_count=message_count, created=True)
+
+
+def _session(transaction: Transaction, user_id: str, session_id: str) -> Session:
+    return session_table.session_from(session_table.find(transaction, user_id, session_id))
+
+
+def _stats(transaction: Transaction, user_id: str, session_id: str) -> SessionStats:
+    session = _session(transaction, user_id, session_id)
+    oldest = message_table.page(transaction, user_id, session_id, MessageQuery(limit=1, order="asc")).messages
+    return SessionStats(
+        message_count=session.message_count,
+        by_role=message_table.count_by_role(transaction, user_id, session_id),
+        first_message_at=oldest[0].created_at if oldest else None,
+        last_message_at=session.last_message_at,
+        is_active=session.status == "active",
+    )

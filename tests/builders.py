@@ -1,0 +1,77 @@
+"""Sessions and messages for tests: sensible, valid, and each with ids of its own."""
+
+from collections.abc import AsyncIterator, Sequence
+from typing import Any
+from uuid import uuid4
+
+from shared.models import Message, MessageQuery, NewMessage, NewSession, Session, SessionFilter, utc_now
+from shared.store.port import SessionStore
+
+HOUR = 3600
+
+
+def an_owner() -> str:
+    """Return a user id that nobody else has."""
+    return f"user-{uuid4().hex}"
+
+
+def a_session(user_id: str = "somebody", **fields: Any) -> NewSession:
+    """Return a session to create, made now, which lives for an hour unless told otherwise."""
+    defaults = {"id": f"session-{uuid4().hex}", "user_id": user_id, "ttl_seconds": HOUR, "created_at": utc_now()}
+    return NewSession(**{**defaults, **fields})
+
+
+def a_message(content: Any = "Hello", **fields: Any) -> NewMessage:
+    """Return a user's message to append, written now."""
+    defaults = {"id": f"message-{uuid4().hex}", "role": "user", "created_at": utc_now()}
+    return NewMessage(**{**defaults, **fields, "content": content})
+
+
+def messages(count: int, **fields: Any) -> list[NewMessage]:
+    """Return messages whose contents number them from 1."""
+    return [a_message(f"message {number}", **fields) for number in range(1, count + 1)]
+
+
+def again(sent: Sequence[NewMessage], **changes: Any) -> list[NewMessage]:
+    """Return messages as they come when a client repeats its request: under the same ids, at a later time."""
+    return [message.model_copy(update={"created_at": utc_now(), **changes}) for message in sent]
+
+
+async def fill(store: SessionStore, session: Session, count: int, **fields: Any) -> list[Message]:
+    """Append this many messages to a session, twenty at a time, and return them as stored."""
+    sent = messages(count, **fields)
+    stored: list[Message] = []
+    for start in range(0, count, 20):
+        appended = await store.append(session.user_id, session.id, sent[start : start + 20])
+        stored += appended.messages
+    return stored
+
+
+async def all_messages(store: SessionStore, session: Session, **query: Any) -> list[Message]:
+    """Follow the pages of a session's messages to their end; oldest first unless told otherwise."""
+    pages = message_pages(store, session, MessageQuery(**{"limit": 200, "order": "asc", **query}))
+    return [message async for page in pages for message in page]
+
+
+async def message_pages(store: SessionStore, session: Session, query: MessageQuery) -> AsyncIterator[list[Message]]:
+    """Follow the pages of a session's messages as a client does."""
+    while True:
+        page = await store.read_messages(session.user_id, session.id, query)
+        yield page.messages
+        if not page.has_more:
+            return
+        bound = "after" if query.order == "asc" else "before"
+        query = query.model_copy(update={bound: page.next_seq, "page_hint": page.page_hint})
+
+
+async def listed(store: SessionStore, user_id: str, limit: int = 100, **wanted: Any) -> list[Session]:
+    """Follow the pages of an owner's sessions to their end."""
+    found: list[Session] = []
+    after = None
+    while True:
+        page = await store.list_sessions(user_id, SessionFilter(**wanted), limit, after)
+        assert len(page.sessions) <= limit
+        found += page.sessions
+        after = page.next_key
+        if after is None:
+            return found

@@ -1,0 +1,100 @@
+"""The stores under test: each adapter in turn, on something real."""
+
+import os
+from collections.abc import AsyncIterator, Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+import pytest_asyncio
+
+from shared.models import Session
+from shared.store.port import SessionStore
+from tests.builders import a_session, an_owner
+
+OpenStore = Callable[[], SessionStore]
+
+
+@dataclass(frozen=True)
+class CosmosPlace:
+    """A Cosmos DB endpoint and the container that the tests of this run may use there."""
+
+    endpoint: str
+    key: str | None
+    emulator: bool
+    database: str = "parley-tests"
+    container: str = "contract"
+
+
+@pytest.fixture(scope="session")
+def cosmos_place() -> Iterator[CosmosPlace]:
+    """Lead to the endpoint of the environment, else to a test server that runs as long as the tests.
+
+    Without Node there is no test server: skipped with the reason, but a failure where CI is set.
+    """
+    if os.environ.get("COSMOS_ENDPOINT"):
+        yield _place_of_environment()
+        return
+    from tests.cosmos_server.launch import missing_reason, running_server
+
+    reason = missing_reason()
+    if reason and os.environ.get("CI") == "true":
+        pytest.fail(reason)
+    if reason:
+        pytest.skip(reason)
+    with running_server() as server:
+        yield CosmosPlace(server.endpoint, server.key, emulator=True)
+
+
+def _place_of_environment() -> CosmosPlace:
+    from shared.settings import load_settings
+
+    settings = load_settings()
+    assert settings.cosmos_endpoint
+    place: dict[str, Any] = {
+        name: os.environ[variable]
+        for name, variable in (("database", "COSMOS_DATABASE"), ("container", "COSMOS_CONTAINER"))
+        if os.environ.get(variable)
+    }
+    return CosmosPlace(settings.cosmos_endpoint, settings.cosmos_key, settings.cosmos_emulator, **place)
+
+
+@pytest.fixture(scope="module", params=["sqlite", "cosmos"])
+def open_store(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> OpenStore:
+    """Return a function that opens the store of this module; opened again it holds the same sessions."""
+    if request.param == "sqlite":
+        return _sqlite_opener(tmp_path_factory.mktemp("store") / "parley.db")
+    return _cosmos_opener(request.getfixturevalue("cosmos_place"))
+
+
+def _sqlite_opener(path: Path) -> OpenStore:
+    from shared.store.sqlite import SqliteStore
+
+    return lambda: SqliteStore(path)
+
+
+def _cosmos_opener(place: CosmosPlace) -> OpenStore:
+    from shared.store.cosmos import CosmosStore
+
+    return lambda: CosmosStore(place.endpoint, place.key, place.database, place.container, emulator=place.emulator)
+
+
+@pytest_asyncio.fixture
+async def store(open_store: OpenStore) -> AsyncIterator[SessionStore]:
+    """Open a store, once per adapter; other tests' sessions may be there, but under other owners."""
+    opened = open_store()
+    yield opened
+    await opened.close()
+
+
+@pytest.fixture
+def owner() -> str:
+    """Name an owner who has nothing yet."""
+    return an_owner()
+
+
+@pytest_asyncio.fixture
+async def session(store: SessionStore, owner: str) -> Session:
+    """Store an empty session of the owner."""
+    return await store.create(a_session(owner))

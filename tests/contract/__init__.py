@@ -1,0 +1,1 @@
+"""What the port promises, one file for each verb; every test runs on both adapters."""

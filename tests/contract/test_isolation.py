@@ -1,0 +1,88 @@
+"""What belongs to one owner does not exist for any other."""
+
+from collections.abc import Awaitable, Callable
+
+import pytest
+
+from shared.errors import SessionNotFoundError
+from shared.models import MessageQuery, Session, SessionChanges
+from shared.store.port import SessionStore
+from tests.builders import a_message, a_session, all_messages, an_owner, fill, listed, messages
+
+Verb = Callable[[SessionStore, str, str], Awaitable[object]]
+VERBS: dict[str, Verb] = {
+    "get": lambda store, user_id, session_id: store.get(user_id, session_id),
+    "read": lambda store, user_id, session_id: store.read(user_id, session_id, 10),
+    "read_messages": lambda store, user_id, session_id: store.read_messages(user_id, session_id, MessageQuery(limit=9)),
+    "stats": lambda store, user_id, session_id: store.stats(user_id, session_id),
+    "append": lambda store, user_id, session_id: store.append(user_id, session_id, [a_message()]),
+    "append a batch": lambda store, user_id, session_id: store.append(user_id, session_id, messages(20)),
+    "update": lambda store, user_id, session_id: store.update(user_id, session_id, SessionChanges(session_name="x")),
+    "clear": lambda store, user_id, session_id: store.clear(user_id, session_id),
+    "delete": lambda store, user_id, session_id: store.delete(user_id, session_id),
+}
+STRANGE_OWNERS = ["o'brien", 'say "hi"', "100%", "a_b", "ß 漢字 😀", "x" * 128, "a~b", "a=b&c", "a|b", " spaced "]
+
+
+@pytest.mark.parametrize("verb", VERBS)
+async def test_no_verb_finds_the_session_of_another_owner(store: SessionStore, session: Session, verb: str) -> None:
+    with pytest.raises(SessionNotFoundError):
+        await VERBS[verb](store, an_owner(), session.id)
+
+
+@pytest.mark.parametrize("verb", VERBS)
+async def test_no_verb_touches_a_session_of_the_same_id(store: SessionStore, session: Session, verb: str) -> None:
+    stored = await fill(store, session, 30)
+    before = await store.get(session.user_id, session.id)
+    other = await store.create(a_session(an_owner(), id=session.id), messages(2))
+
+    await VERBS[verb](store, other.user_id, other.id)
+
+    assert await store.get(session.user_id, session.id) == before
+    assert await all_messages(store, session) == stored
+
+
+async def test_two_owners_may_use_one_session_id(store: SessionStore, session: Session) -> None:
+    other = await store.create(a_session(an_owner(), id=session.id, session_name="another's"))
+
+    assert (await store.get(session.user_id, session.id)).session_name is None
+    assert (await store.get(other.user_id, other.id)).session_name == "another's"
+
+
+async def test_two_owners_may_use_one_message_id(store: SessionStore, session: Session) -> None:
+    message = a_message("mine")
+    other = await store.create(a_session(an_owner(), id=session.id))
+    await store.append(session.user_id, session.id, [message])
+
+    appended = await store.append(other.user_id, other.id, [message.model_copy(update={"content": "yours"})])
+
+    assert appended.created
+    assert [each.content for each in await all_messages(store, session)] == ["mine"]
+
+
+async def test_a_list_holds_the_sessions_of_its_owner_only(store: SessionStore, session: Session) -> None:
+    await store.create(a_session(an_owner()))
+
+    assert await listed(store, session.user_id) == [session]
+
+
+@pytest.mark.parametrize("suffix", STRANGE_OWNERS)
+async def test_owners_are_compared_exactly(store: SessionStore, suffix: str) -> None:
+    owner = suffix if len(suffix) == 128 else f"{an_owner()}{suffix}"
+    session = a_session(owner)
+    await store.create(session, messages(1))
+
+    assert (await store.get(owner, session.id)).user_id == owner
+    for near in (owner.swapcase(), owner[:-1], owner.strip() + "."):
+        with pytest.raises(SessionNotFoundError):
+            await store.get(near, session.id)
+
+
+async def test_sessions_of_one_owner_do_not_mix(store: SessionStore, owner: str) -> None:
+    first = await store.create(a_session(owner, id="s.1"), messages(3))
+    second = await store.create(a_session(owner, id="s.11"), messages(2))
+
+    await store.clear(owner, first.id)
+
+    assert await all_messages(store, first) == []
+    assert len(await all_messages(store, second)) == 2

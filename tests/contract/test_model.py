@@ -1,0 +1,81 @@
+"""Any sequence of operations leaves the store as it leaves a plain model in memory."""
+
+from typing import Any
+
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from shared.models import ROLES
+from shared.store.port import SessionStore
+from tests.contract.side_by_side import Both, Operation
+
+maybe = st.none() | st.integers(-2, 130)
+names = st.sampled_from([None, "Plan", "plan B", "Überblick", ""])
+tags = st.lists(st.sampled_from(["x", "y", "z"]), max_size=3, unique=True)
+starts, counts = st.sampled_from(range(0, 80, 4)), st.sampled_from([1, 1, 2, 4, 4, 8, 20])
+batches = st.builds(lambda start, count: list(range(start, start + count)), starts, counts)
+versions = st.sampled_from([0, 0, 0, 0, 0, 0, 0, 0, 0, 1])
+limits = st.sampled_from([1, 2, 7, 50, 200])
+DETAILS: dict[str, st.SearchStrategy[dict[str, Any]]] = {
+    "create": st.fixed_dictionaries(
+        {
+            "session_name": names,
+            "tags": tags,
+            "pinned": st.booleans(),
+            "ttl_seconds": st.sampled_from([-1, 3600]),
+            "numbers": st.just([]) | batches,
+        }
+    ),
+    "append": st.fixed_dictionaries({"numbers": batches, "version": versions}),
+    "update": st.fixed_dictionaries(
+        {"if_match": st.sampled_from(["none", "none", "current", "stale"])},
+        optional={
+            "session_name": names,
+            "context": st.dictionaries(st.sampled_from("ab"), st.integers(0, 9), max_size=2),
+            "tags": tags,
+            "pinned": st.booleans(),
+            "ttl_seconds": st.sampled_from([-1, 60, 3600, 2_147_483_647]),
+        },
+    ),
+    "read": st.fixed_dictionaries({"limit": limits}),
+    "messages": st.fixed_dictionaries(
+        {
+            "limit": limits,
+            "order": st.sampled_from(["asc", "desc"]),
+            "after": maybe,
+            "before": maybe,
+            "role": st.sampled_from([None, None, *ROLES]),
+        }
+    ),
+    "sessions": st.fixed_dictionaries(
+        {
+            "limit": st.sampled_from([1, 2, 20]),
+            "name": st.sampled_from([None, None, "plan", "ÜBER", ""]),
+            "tags": tags,
+            "pinned": st.sampled_from([None, None, True, False]),
+        }
+    ),
+    "stats": st.just({}),
+    "clear": st.just({}),
+    "delete": st.just({}),
+}
+OFTEN = ["append"] * 8 + ["create"] * 3 + ["update", "messages", "read"] * 2 + ["sessions", "stats", "clear", "delete"]
+
+
+@st.composite
+def operations(draw: st.DrawFn) -> Operation:
+    """Draw an operation; appends are the most frequent, as they are in life."""
+    verb = draw(st.sampled_from(OFTEN))
+    owner = draw(st.sampled_from([0, 0, 1]))
+    return Operation(verb, owner, draw(st.sampled_from(["a", "a", "a.b"])), draw(DETAILS[verb]))
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+@given(steps=st.lists(operations(), min_size=15, max_size=60))
+async def test_any_operations_leave_the_store_as_the_model(store: SessionStore, steps: list[Operation]) -> None:
+    both = Both(store)
+
+    for operation in steps:
+        await both.ask(operation)
+
+    await both.compare_everything()

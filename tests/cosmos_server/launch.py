@@ -1,0 +1,120 @@
+"""Starts and stops the Cosmos DB test server."""
+
+from __future__ import annotations
+
+import base64
+import fcntl
+import json
+import shutil
+import subprocess
+import urllib.parse
+import urllib.request
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+FOLDER = Path(__file__).parent
+ANY_KEY = base64.b64encode(b"any key will do, nothing checks it").decode()
+STOP_SECONDS = 5
+ANSWER_SECONDS = 30
+
+
+def missing_reason() -> str | None:
+    """Tell why the server cannot run here; None when it can."""
+    missing = [name for name in ("node", "npm") if shutil.which(name) is None]
+    return f"the Cosmos DB test server needs {' and '.join(missing)} on the PATH" if missing else None
+
+
+@dataclass(frozen=True)
+class CosmosServer:
+    """A running server: give `endpoint` and `key` to the client, with `enable_endpoint_discovery=False`."""
+
+    endpoint: str
+    key: str
+    process: subprocess.Popen[str]
+
+    def items(self, database: str, container: str) -> list[dict[str, Any]]:
+        """List all unexpired items of a container, in the order they were created, with their system fields."""
+        query = urllib.parse.urlencode({"db": database, "coll": container})
+        return json.loads(self._call("GET", f"_test/items?{query}"))
+
+    def advance(self, seconds: float) -> None:
+        """Move the server's clock forward: items expire, and `_ts` of later writes is later."""
+        self._call("POST", "_test/advance", {"seconds": seconds})
+
+    def reset(self) -> None:
+        """Drop all databases and set the clock right."""
+        self._call("POST", "_test/reset")
+
+    def stop(self) -> None:
+        """Stop the server; stopping a stopped server does nothing."""
+        self.process.terminate()
+        try:
+            self.process.wait(STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+        for stream in (self.process.stdin, self.process.stdout):
+            if stream is not None:
+                stream.close()
+
+    def _call(self, method: str, path: str, body: dict[str, Any] | None = None) -> bytes:
+        data = None if body is None else json.dumps(body).encode()
+        request = urllib.request.Request(f"{self.endpoint}/{path}", data=data, method=method)  # noqa: S310 - our own loopback server
+        with urllib.request.urlopen(request, timeout=ANSWER_SECONDS) as response:  # noqa: S310 - as above
+            return response.read()
+
+
+@contextmanager
+def running_server(*options: str) -> Iterator[CosmosServer]:
+    """Run a server of one's own on a free loopback port, with options such as `--read-only` or `--key KEY`."""
+    _install()
+    node = _path_of("node")
+    command = [node, str(FOLDER / "server.mjs"), "--port", "0", "--exit-with-stdin", *options]
+    process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)  # noqa: S603 - fixed command
+    server = CosmosServer(_await_endpoint(process), _key_in(options), process)
+    try:
+        yield server
+    finally:
+        server.stop()
+
+
+def _await_endpoint(process: subprocess.Popen[str]) -> str:
+    line = process.stdout.readline() if process.stdout else ""
+    if not line.startswith("listening "):
+        process.kill()
+        message = f"the Cosmos DB test server did not start (exit code {process.wait()})"
+        raise RuntimeError(message)
+    return line.removeprefix("listening ").strip()
+
+
+def _key_in(options: tuple[str, ...]) -> str:
+    return options[options.index("--key") + 1] if "--key" in options else ANY_KEY
+
+
+def _install() -> None:
+    """Install what the lock file names, once for all test runs that start at the same time."""
+    if _is_installed():
+        return
+    with (FOLDER / ".install.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not _is_installed():
+            command = [_path_of("npm"), "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"]
+            subprocess.run(command, cwd=FOLDER, check=True, stdout=subprocess.DEVNULL)  # noqa: S603 - fixed command
+
+
+def _is_installed() -> bool:
+    """Tell whether npm finished an install after the lock file last changed; npm writes its own list last."""
+    done = FOLDER / "node_modules" / ".package-lock.json"
+    return done.exists() and done.stat().st_mtime >= (FOLDER / "package-lock.json").stat().st_mtime
+
+
+def _path_of(program: str) -> str:
+    path = shutil.which(program)
+    if path is None:
+        raise RuntimeError(missing_reason())
+    return path

@@ -1,0 +1,294 @@
+"""What a client and a function see of each other through the local host."""
+
+import logging
+from collections.abc import AsyncIterator
+from typing import Any
+
+import aiohttp
+import azure.functions as func
+import pytest
+
+from shared.local_host import HostError, build_web_app
+from tests.unit.local_host_app import HOST_JSON, sample_app, serving
+
+
+@pytest.fixture
+async def client() -> AsyncIterator[aiohttp.ClientSession]:
+    async with serving(sample_app()) as session:
+        yield session
+
+
+async def _seen(client: aiohttp.ClientSession, path: str, **options: Any) -> Any:
+    async with client.request(options.pop("method", "GET"), path, **options) as response:
+        assert response.status == 200
+        return await response.json()
+
+
+async def test_routes_live_under_the_prefix_of_host_json(client: aiohttp.ClientSession) -> None:
+    async with serving(sample_app(), host_json={"extensions": {"http": {"routePrefix": "v1/chat"}}}) as other:
+        answers = [await other.get("/v1/chat/text"), await other.get("/api/text"), await client.get("/api/text")]
+
+    assert [answer.status for answer in answers] == [200, 404, 200]
+
+
+async def test_an_empty_prefix_serves_from_the_root() -> None:
+    async with serving(sample_app(), host_json={"extensions": {"http": {"routePrefix": ""}}}) as client:
+        answer = await client.get("/text")
+
+        assert answer.status == 200
+
+
+async def test_the_prefix_is_api_when_host_json_names_none() -> None:
+    async with serving(sample_app(), host_json={}) as client:
+        answer = await client.get("/api/text")
+
+        assert answer.status == 200
+
+
+@pytest.mark.parametrize("path", ["/api/TEXT", "/API/text/", "/api/Text/"])
+async def test_literals_match_in_any_case_and_with_one_trailing_slash(client: aiohttp.ClientSession, path: str) -> None:
+    answer = await client.get(path)
+
+    assert (answer.status, await answer.text()) == (200, "grüße")
+
+
+@pytest.mark.parametrize("path", ["/api/nothing", "/nothing", "/api", "/api/text/more", "/admin", "/admin/host/status"])
+async def test_an_unknown_route_is_404_without_a_body(client: aiohttp.ClientSession, path: str) -> None:
+    answer = await client.get(path)
+
+    assert (answer.status, await answer.read(), answer.headers.get("Content-Type")) == (404, b"", None)
+
+
+@pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "PATCH", "OPTIONS", "HEAD"])
+async def test_a_wrong_method_is_404_without_a_body(client: aiohttp.ClientSession, method: str) -> None:
+    answer = await client.request(method, "/api/text")
+
+    assert (answer.status, await answer.read()) == (404, b"")
+
+
+@pytest.mark.parametrize("method", ["GET", "POST", "PUT", "DELETE", "PATCH", "OPTIONS"])
+async def test_a_function_without_methods_answers_all_of_them(client: aiohttp.ClientSession, method: str) -> None:
+    seen = await _seen(client, "/api/echo", method=method)
+
+    assert seen["method"] == method
+
+
+async def test_a_function_without_a_route_is_found_by_its_name_and_may_take_the_context(
+    client: aiohttp.ClientSession,
+) -> None:
+    answer = await client.get("/api/without_route", headers={"X-Mixed-CASE": "v"})
+
+    assert await answer.text() == "without_route v 36"
+
+
+async def test_route_parameters_are_strings_even_under_a_constraint(client: aiohttp.ClientSession) -> None:
+    seen = await _seen(client, "/api/get-scene-writer-chat/007")
+
+    assert seen["route_params"] == {"channel": "scene-writer", "id": "007"}
+
+
+async def test_a_constraint_that_fails_is_404(client: aiohttp.ClientSession) -> None:
+    answer = await client.get("/api/get-x-chat/seven")
+
+    assert answer.status == 404
+
+
+async def test_the_more_literal_route_wins(client: aiohttp.ClientSession) -> None:
+    special, other = await client.get("/api/echo/special"), await client.post("/api/echo/special")
+
+    assert await special.text() == "special GET"
+    assert (await other.json())["route_params"] == {"id": "special"}
+
+
+async def test_repeated_query_values_are_joined_and_empty_ones_dropped(client: aiohttp.ClientSession) -> None:
+    seen = await _seen(client, "/api/echo?q=1&Q=2&e=&flag&plus=a+b&enc=%C3%BC%26&bad=%FF&q=")
+
+    assert seen["params"] == {"q": "1,2", "plus": "a b", "enc": "ü&", "bad": "%FF"}
+
+
+async def test_repeated_request_headers_are_joined_and_empty_ones_dropped(client: aiohttp.ClientSession) -> None:
+    seen = await _seen(client, "/api/echo", headers=[("X-Many", "a"), ("X-Many", "b"), ("X-Empty", "")])
+
+    assert seen["headers"]["x-many"] == "a,b"
+    assert "x-empty" not in seen["headers"]
+
+
+async def test_a_body_arrives_as_it_was_sent_compressed_or_not(client: aiohttp.ClientSession) -> None:
+    seen = await _seen(client, "/api/echo", method="POST", data=b"\x1f\x8b{}", headers={"Content-Encoding": "gzip"})
+
+    assert seen["body"].encode("latin-1") == b"\x1f\x8b{}"
+
+
+async def test_a_chunked_body_arrives_empty_and_the_connection_stays_usable(client: aiohttp.ClientSession) -> None:
+    async def chunks() -> AsyncIterator[bytes]:
+        yield b'{"content": '
+        yield b'"lost"}'
+
+    bodies = [(await _seen(client, "/api/echo", method="POST", data=data))["body"] for data in (chunks(), b"kept")]
+
+    assert bodies == ["", "kept"]
+
+
+async def test_a_coroutine_function_runs_in_the_loop_and_any_other_in_a_thread(client: aiohttp.ClientSession) -> None:
+    in_loop = [(await _seen(client, path))["on_main_thread"] for path in ("/api/echo", "/api/files/x")]
+
+    assert in_loop == [True, False]
+
+
+@pytest.mark.parametrize("path", ["raises", "returns-dict", "returns-none", "odd-header", "status/teapot"])
+async def test_a_function_that_fails_is_a_500_without_a_body_and_a_logged_traceback(
+    client: aiohttp.ClientSession, caplog: pytest.LogCaptureFixture, path: str
+) -> None:
+    with caplog.at_level(logging.ERROR, "shared.local_host"):
+        answer = await client.get(f"/api/{path}")
+
+    assert (answer.status, await answer.read()) == (500, b"")
+    assert [record.exc_info is not None for record in caplog.records] == [True]
+
+
+@pytest.mark.parametrize(
+    ("path", "content_type", "body"),
+    [
+        ("text", "text/plain; charset=utf-8", "grüße".encode()),
+        ("json", "application/json", b"{}"),
+        ("latin", "text/html; charset=latin-1", b"\xfc"),
+        ("headed", "text/csv", b"ok"),
+    ],
+)
+async def test_the_content_type_is_the_response_s_own(
+    client: aiohttp.ClientSession, path: str, content_type: str, body: bytes
+) -> None:
+    answer = await client.get(f"/api/{path}")
+
+    assert (answer.headers["Content-Type"], await answer.read()) == (content_type, body)
+
+
+async def test_repeated_response_headers_collapse_to_the_last_and_cookies_do_not(client: aiohttp.ClientSession) -> None:
+    answer = await client.get("/api/headed")
+
+    assert answer.headers.getall("X-Twice") == ["2"]
+    assert answer.headers.getall("Set-Cookie") == ["a=1", "b=2"]
+
+
+async def test_head_answers_without_a_body(client: aiohttp.ClientSession) -> None:
+    answer = await client.head("/api/status/200")
+
+    assert (answer.status, answer.headers["ETag"], await answer.read()) == (200, '"1"', b"")
+
+
+@pytest.mark.parametrize("status", [204, 304])
+async def test_an_answer_that_may_have_no_body_has_none_and_no_content_type(
+    client: aiohttp.ClientSession, status: int
+) -> None:
+    answer = await client.get(f"/api/status/{status}")
+
+    assert (answer.status, answer.headers["ETag"], await answer.read()) == (status, '"1"', b"")
+    assert "Content-Type" not in answer.headers
+
+
+@pytest.mark.parametrize("path", ["text", "raises", "status/404"])
+async def test_custom_headers_are_on_every_answer_of_a_function(client: aiohttp.ClientSession, path: str) -> None:
+    answer = await client.get(f"/api/{path}")
+
+    assert (answer.headers["X-Custom"], answer.headers["X-Own"]) == ("from host.json", "host")
+
+
+async def test_a_function_s_own_header_wins_over_a_custom_one(client: aiohttp.ClientSession) -> None:
+    answer = await client.get("/api/headed")
+
+    assert answer.headers.getall("X-Own") == ["function"]
+
+
+@pytest.mark.parametrize("path", ["/", "/api/text", "/api/nothing", "/admin/functions"])
+async def test_every_answer_names_the_local_host_as_its_server(client: aiohttp.ClientSession, path: str) -> None:
+    answer = await client.get(path)
+
+    assert answer.headers["Server"] == "Parley local host"
+
+
+async def test_the_root_says_where_one_is(client: aiohttp.ClientSession) -> None:
+    answer = await client.get("/")
+
+    assert (answer.status, "local host" in await answer.text()) == (200, True)
+
+
+async def test_function_keys_are_not_asked_for(client: aiohttp.ClientSession) -> None:
+    answer = await client.get("/api/text")
+
+    assert answer.status == 200
+
+
+async def test_admin_lists_every_function(client: aiohttp.ClientSession) -> None:
+    functions = {entry["name"]: entry for entry in await _seen(client, "/admin/functions")}
+
+    assert len(functions) == len(sample_app().get_functions())
+    assert functions["text"] == {"name": "text", "trigger": "httpTrigger", "route": "text", "methods": ["GET"]}
+    assert functions["echo"]["methods"] is None
+
+
+async def test_admin_shows_one_function_or_404(client: aiohttp.ClientSession) -> None:
+    shown, missing = await client.get("/admin/functions/TEXT"), await client.get("/admin/functions/nope")
+
+    assert ((await shown.json())["name"], missing.status) == ("text", 404)
+
+
+async def test_an_http_function_cannot_be_fired_by_hand(client: aiohttp.ClientSession) -> None:
+    answer = await client.post("/admin/functions/text", json={})
+
+    assert answer.status == 404
+
+
+def test_one_app_can_be_served_more_than_once() -> None:
+    app = sample_app()
+
+    first, second = build_web_app(app, host_json={}), build_web_app(app, host_json={})
+
+    assert first is not second
+
+
+def _broken(route: str, call: Any, *, name: str = "broken") -> func.FunctionApp:
+    app = func.FunctionApp()
+    app.function_name(name)(app.route(route)(call))
+    return app
+
+
+def _fine(req: func.HttpRequest) -> str:
+    return "fine"
+
+
+def _with_another_parameter(req: func.HttpRequest, user: str) -> str:
+    return user
+
+
+@pytest.mark.parametrize(
+    ("app", "complaint"),
+    [
+        (_broken("a", _with_another_parameter), "'broken' has parameters that are no bindings: user"),
+        (_broken("a", lambda request: request), "'broken' has no parameter 'req'"),
+        (_broken("administration", _fine), "keeps routes that start with 'admin', like 'administration'"),
+        (_broken("a/{id", _fine), "'broken': cannot read the segment '{id'"),
+    ],
+)
+def test_an_app_the_real_host_would_not_start_does_not_start(app: func.FunctionApp, complaint: str) -> None:
+    with pytest.raises(HostError) as refusal:
+        build_web_app(app, host_json=HOST_JSON)
+
+    assert complaint in str(refusal.value)
+
+
+def test_two_functions_of_one_name_stop_the_start() -> None:
+    app = _broken("a", _fine)
+    app.function_name("broken")(app.route("b")(_fine))
+
+    with pytest.raises(HostError, match="unique"):
+        build_web_app(app, host_json={})
+
+
+def test_a_binding_that_is_not_served_is_named() -> None:
+    app = func.FunctionApp()
+
+    @app.queue_trigger(arg_name="message", queue_name="q", connection="C")
+    def from_queue(message: func.QueueMessage) -> None: ...
+
+    with pytest.raises(HostError, match="queueTrigger"):
+        build_web_app(app, host_json={})
