@@ -2,6 +2,7 @@
 
 import azure.functions as func
 
+from shared import archival
 from shared.http import messages, operations, sessions
 from shared.http.boundary import Handler, respond
 from shared.service import ChatService
@@ -52,6 +53,18 @@ async def delete_session(req: func.HttpRequest) -> func.HttpResponse:
     return await _answer(req, sessions.delete)
 
 
+@app.route("chat/sessions/{session_id}/archive", methods=["POST"])
+async def archive_session(req: func.HttpRequest) -> func.HttpResponse:
+    """Archive a session."""
+    return await _answer(req, sessions.archive)
+
+
+@app.route("chat/sessions/{session_id}/restore", methods=["POST"])
+async def restore_session(req: func.HttpRequest) -> func.HttpResponse:
+    """Restore a session."""
+    return await _answer(req, sessions.restore)
+
+
 @app.route("chat/sessions/{session_id}/stats", methods=["GET"])
 async def session_stats(req: func.HttpRequest) -> func.HttpResponse:
     """Count a session's messages."""
@@ -72,7 +85,7 @@ async def list_messages(req: func.HttpRequest) -> func.HttpResponse:
 
 @app.route("chat/sessions/{session_id}/messages", methods=["DELETE"])
 async def clear_messages(req: func.HttpRequest) -> func.HttpResponse:
-    """Remove messages and keep the session."""
+    """Clear or rewind a session."""
     return await _answer(req, messages.clear)
 
 
@@ -82,7 +95,19 @@ async def append_anywhere(req: func.HttpRequest) -> func.HttpResponse:
     return await _answer(req, messages.append_anywhere)
 
 
+@app.route("chat/data", methods=["DELETE"])
+async def erase_owner(req: func.HttpRequest) -> func.HttpResponse:
+    """Erase everything the owner has."""
+    return await _answer(req, operations.erase)
+
+
 @app.route("health", methods=["GET", "HEAD"], auth_level=func.AuthLevel.ANONYMOUS)
 async def health(req: func.HttpRequest) -> func.HttpResponse:
     """Tell whether the store answers."""
     return await _answer(req, operations.health)
+
+
+@app.timer_trigger("timer", settings.archive_schedule, run_on_startup=False, use_monitor=True)
+async def archive_idle_sessions(timer: func.TimerRequest) -> None:
+    """Archive what has gone quiet."""
+    await archival.run(chat.store, archival.Plan.of(settings), past_due=timer.past_due)

@@ -16,14 +16,14 @@ def trusted_owner(named: Iterable[object]) -> str:
     For callers that are trusted to say whom they speak for: a backend with the function key, or a
     laptop. None and the empty text count as not named.
     """
-    owners = {owner for owner in named if owner not in {None, ""}}
+    owners = [owner for owner in named if owner is not None and owner != ""]
     if not owners:
         message = "Say whose request this is: the header x-user-id, or user_id in the query or the body."
         raise OwnerError(message)
-    if len(owners) > 1:
+    owner = owners[0]
+    if any(other != owner for other in owners):
         message = "The request names different owners in x-user-id, in the query or in the body."
         raise OwnerError(message)
-    owner = owners.pop()
     if not isinstance(owner, str) or not USER_ID.fullmatch(owner):
         message = "user_id must have 1 to 128 characters, none of them / \\ ? # or a control character."
         raise OwnerError(message)

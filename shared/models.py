@@ -11,11 +11,13 @@ from pydantic import (
     BaseModel,
     BeforeValidator,
     ConfigDict,
+    Discriminator,
     Field,
     PlainSerializer,
     StrictBool,
     StrictInt,
     StrictStr,
+    Tag,
     computed_field,
     model_validator,
 )
@@ -96,6 +98,11 @@ def _valid_part(value: JsonObject) -> JsonObject:
     raise ValueError(message)
 
 
+def _kind_of(value: object) -> str | None:
+    """Tell apart what one field may hold, so that an error speaks of what was sent and not of every alternative."""
+    return {str: "text", list: "parts", dict: "object"}.get(type(value))
+
+
 def _plain_role(value: object) -> object:
     return ROLE_ALIASES.get(value, value) if isinstance(value, str) else value
 
@@ -110,8 +117,18 @@ Context = Annotated[JsonObject, _at_most_bytes(MAX_CONTEXT_BYTES)]
 Metadata = Annotated[JsonObject, _at_most_bytes(MAX_METADATA_BYTES)]
 Ttl = Annotated[StrictInt, AfterValidator(_valid_ttl)]
 Label = Annotated[StrictStr, Field(max_length=MAX_LABEL_CHARACTERS)]
-Content = StrictStr | list[Annotated[JsonObject, AfterValidator(_valid_part)]]
-Attachments = Annotated[list[StrictStr | JsonObject], Field(max_length=MAX_ATTACHMENTS)]
+Content = Annotated[
+    Annotated[StrictStr, Tag("text")]
+    | Annotated[list[Annotated[JsonObject, AfterValidator(_valid_part)]], Tag("parts")],
+    Discriminator(
+        _kind_of, custom_error_type="content_type", custom_error_message="must be a string or a list of content parts"
+    ),
+]
+Attachment = Annotated[
+    Annotated[StrictStr, Tag("text")] | Annotated[JsonObject, Tag("object")],
+    Discriminator(_kind_of, custom_error_type="attachment_type", custom_error_message="must be a string or an object"),
+]
+Attachments = Annotated[list[Attachment], Field(max_length=MAX_ATTACHMENTS)]
 AnyRole = Annotated[Role, BeforeValidator(_plain_role)]
 
 
@@ -126,6 +143,10 @@ class _Input(BaseModel):
         if isinstance(data, dict):
             return {name: value for name, value in data.items() if value is not None or name not in cls.model_fields}
         return data
+
+
+class Nothing(_Input):
+    """A body without any field."""
 
 
 class MessageInput(_Input):
@@ -208,6 +229,7 @@ class SessionChanges(BaseModel):
     tags: Tags = []
     pinned: StrictBool = False
     ttl_seconds: Ttl = KEEP
+    is_active: StrictBool = True
 
     @model_validator(mode="before")
     @classmethod
@@ -316,6 +338,25 @@ class MessagePage(BaseModel):
     has_more: bool = False
     next_seq: int | None = None
     page_hint: int | None = None
+
+
+class IdleSession(BaseModel):
+    """A session that nobody has used for a while, as it was seen; also a place in the order of idle ones."""
+
+    last_activity_at: Timestamp
+    user_id: str
+    id: str
+    ttl_seconds: int
+    has_pages: bool = False
+    etag: str
+
+
+class Erased(BaseModel):
+    """What an erasure has removed so far; more may be left while not `done`."""
+
+    sessions: int
+    messages: int
+    done: bool
 
 
 class SessionFilter(BaseModel):

@@ -76,7 +76,8 @@ class ChatService:
         return await self._health.latency_ms()
 
     def _new_session(self, user_id: str, wanted: SessionInput, now: datetime) -> NewSession:
-        ttl = self._settings.session_ttl_seconds if wanted.ttl_seconds is None else wanted.ttl_seconds
+        channel_ttl = self._settings.channel_ttl_seconds.get(wanted.channel, self._settings.session_ttl_seconds)
+        ttl = channel_ttl if wanted.ttl_seconds is None else wanted.ttl_seconds
         return NewSession(
             **wanted.model_dump(exclude={"id", "ttl_seconds"}),
             id=wanted.id or str(uuid.uuid4()),

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Literal, TypeVar
 from urllib.parse import urlsplit
 
-from shared.models import KEEP, MAX_TTL_SECONDS
+from shared.models import CHANNEL, KEEP, MAX_TTL_SECONDS
 
 PROJECT_ROOT = Path(__file__).resolve().parent.parent
 MAX_CONTENT_BYTES = 262_144  # a quarter of the largest request body; the 2 MB item limit leaves room
@@ -43,6 +43,13 @@ class Settings:
     cosmos_emulator: bool
     user_identity: IdentityMode
     session_ttl_seconds: int
+    channel_ttl_seconds: Mapping[str, int]
+    archive_schedule: str
+    archive_after_seconds: int
+    archive_ttl_seconds: int
+    archive_batch_size: int
+    archive_concurrency: int
+    archive_budget_seconds: int
     max_message_bytes: int
     port: int
     cors_origins: tuple[str, ...]
@@ -65,6 +72,13 @@ def load_settings(environ: Mapping[str, str] | None = None, root: Path = PROJECT
         cosmos_emulator=reader.flag("COSMOS_EMULATOR"),
         user_identity=reader.choice("USER_IDENTITY", IDENTITY_MODES) or "trusted",
         session_ttl_seconds=reader.ttl("SESSION_TTL_SECONDS", 7_776_000),
+        channel_ttl_seconds=reader.channel_ttls("CHANNEL_TTL_SECONDS"),
+        archive_schedule=reader.text("ARCHIVE_SCHEDULE", reader.schedule) or "0 0 * * * *",
+        archive_after_seconds=reader.number("ARCHIVE_AFTER_SECONDS", 2_592_000, 1, MAX_TTL_SECONDS),
+        archive_ttl_seconds=reader.ttl("ARCHIVE_TTL_SECONDS", 31_536_000),
+        archive_batch_size=reader.number("ARCHIVE_BATCH_SIZE", 100, 1, 1000),
+        archive_concurrency=reader.number("ARCHIVE_CONCURRENCY", 8, 1, 64),
+        archive_budget_seconds=reader.number("ARCHIVE_BUDGET_SECONDS", 240, 1, 280),
         max_message_bytes=reader.number("MAX_MESSAGE_BYTES", MAX_CONTENT_BYTES, 1, MAX_CONTENT_BYTES),
         port=reader.number("PORT", 7071, 0, 65_535),
         cors_origins=tuple(part.strip() for part in (reader.text("CORS_ORIGINS") or "").split(",") if part.strip()),
@@ -79,14 +93,20 @@ def _below(root: Path, path: str) -> Path:
 
 
 def _choose_store(reader: "_Reader", endpoint: str | None) -> StoreName:
-    store = reader.choice("STORE", STORES) or ("cosmos" if endpoint else "sqlite")
-    missing = not (endpoint or reader.named("COSMOS_ENDPOINT"))
+    missing = not reader.named("COSMOS_ENDPOINT")
+    store = reader.choice("STORE", STORES) or ("sqlite" if missing else "cosmos")
     if reader.on_azure and store == "sqlite" and not missing:
         reader.problems.append("STORE must be cosmos on Azure: files there do not outlive the instance.")
     elif missing and (store == "cosmos" or reader.on_azure):
         place = "on Azure" if reader.on_azure else "when STORE is cosmos"
         reader.problems.append(f"COSMOS_ENDPOINT is missing; it is required {place}.")
     return store
+
+
+def _is_ttl(value: object) -> bool:
+    if not isinstance(value, int) or isinstance(value, bool):
+        return False
+    return value == KEEP or 1 <= value <= MAX_TTL_SECONDS
 
 
 class _Reader:
@@ -101,8 +121,8 @@ class _Reader:
 
     def _read_local(self, path: Path) -> dict[str, str]:
         try:
-            values = json.loads(path.read_text("utf-8")).get("Values", {})
-            return {name: str(value) for name, value in values.items()}
+            values = json.loads(path.read_text("utf-8-sig")).get("Values", {})
+            return {name: str(value) for name, value in values.items() if value is not None}
         except FileNotFoundError:
             return {}
         except (OSError, ValueError, AttributeError) as error:
@@ -111,7 +131,7 @@ class _Reader:
 
     def named(self, name: str) -> str | None:
         """Return the value as it was given; None when missing or empty."""
-        return (self._environ.get(name) or self._local.get(name) or "").strip() or None
+        return self._environ.get(name, "").strip() or self._local.get(name, "").strip() or None
 
     def text(self, name: str, check: Callable[[str], str | None] | None = None) -> str | None:
         value = self.named(name)
@@ -123,9 +143,29 @@ class _Reader:
 
     @staticmethod
     def url(value: str) -> str | None:
-        parts = urlsplit(value)
-        valid = parts.scheme in {"http", "https"} and parts.hostname
+        try:
+            parts = urlsplit(value)
+            valid = parts.scheme in {"http", "https"} and parts.hostname and parts.port != 0
+        except ValueError:  # brackets without an address in them, a port that is no number
+            valid = False
         return None if valid else "must be an address such as https://ACCOUNT.documents.azure.com"
+
+    @staticmethod
+    def schedule(value: str) -> str | None:
+        valid = re.fullmatch(r"[0-9A-Za-z*/,-]+( +[0-9A-Za-z*/,-]+){5}", value)
+        return None if valid else "must be six cron fields, seconds first, such as 0 0 * * * *"
+
+    def channel_ttls(self, name: str) -> dict[str, int]:
+        """Read a JSON object of channels and their times to live."""
+        try:
+            ttls = json.loads(self.named(name) or "{}")
+        except ValueError:
+            ttls = None
+        if isinstance(ttls, dict) and all(CHANNEL.fullmatch(key) and _is_ttl(ttl) for key, ttl in ttls.items()):
+            return ttls
+        rule = f"a JSON object of channels and seconds (-1, or 1 to {MAX_TTL_SECONDS})"
+        self.problems.append(f"{name} must be {rule}, not {self.named(name)!r}.")
+        return {}
 
     def choice(self, name: str, allowed: tuple[Choice, ...]) -> Choice | None:
         value = self.named(name)
@@ -142,7 +182,7 @@ class _Reader:
 
     def ttl(self, name: str, default: int) -> int:
         rule = f"-1 (keep) or 1 to {MAX_TTL_SECONDS} seconds"
-        return self._whole(name, default, lambda ttl: ttl == KEEP or 1 <= ttl <= MAX_TTL_SECONDS, rule)
+        return self._whole(name, default, _is_ttl, rule)
 
     def _whole(self, name: str, default: int, allowed: Callable[[int], bool], rule: str) -> int:
         value = self.named(name)

@@ -10,14 +10,15 @@ from shared.models import JsonObject
 MAX_BODY_BYTES = 1024 * 1024
 MAX_DEPTH = 32
 MAX_INTEGER = 2**53  # a JSON number is a double in Cosmos DB; beyond this whole numbers change
+INTEGER_RULE = "Whole numbers must lie within ±2^53."
 
 
 def parse_body(body: bytes, content_type: str | None) -> JsonObject:
     """Return the object a body holds, `{}` for an empty body; raises the error that says what is wrong with it."""
-    if not body.strip():
-        return {}
     if len(body) > MAX_BODY_BYTES:
         raise PayloadTooLargeError("The body", len(body), MAX_BODY_BYTES)
+    if not body.strip():
+        return {}
     if content_type is not None and not _is_json(content_type):
         raise UnsupportedMediaTypeError
     value = _decode(body)
@@ -39,14 +40,16 @@ def _decode(body: bytes) -> object:
     except RecursionError as error:
         message = "The body is nested too deeply."
         raise BadRequestError(message) from error
-    except ValueError as error:
+    except (json.JSONDecodeError, UnicodeDecodeError) as error:
         message = "The body is not valid JSON in UTF-8."
         raise BadRequestError(message) from error
+    except ValueError as error:  # Python reads no whole number of more than 4,300 digits
+        raise RuleError(INTEGER_RULE) from error
 
 
 def _no_constant(name: str) -> NoReturn:
-    message = f"{name} is not JSON"
-    raise ValueError(message)
+    message = f"{name} is not JSON."
+    raise BadRequestError(message)
 
 
 def _check(value: Any, depth: int) -> None:  # noqa: ANN401 - JSON of any shape
@@ -54,7 +57,7 @@ def _check(value: Any, depth: int) -> None:  # noqa: ANN401 - JSON of any shape
     if isinstance(value, str):
         _check_text(value)
     elif isinstance(value, int):
-        _require(-MAX_INTEGER <= value <= MAX_INTEGER, "Whole numbers must lie within ±2^53.")
+        _require(-MAX_INTEGER <= value <= MAX_INTEGER, INTEGER_RULE)
     elif isinstance(value, float):
         _require(abs(value) != float("inf"), "Numbers must fit a double.")
     elif isinstance(value, dict | list):

@@ -46,7 +46,10 @@ async def respond(request: func.HttpRequest, chat: ChatService, handler: Handler
             answer = await handler(call)
         except Exception as error:  # noqa: BLE001 - the one place where everything ends as a problem document
             answer = _problem_answer(error, request_id)
-    _log(call, handler, answer, request_id, usage, time.perf_counter() - started)
+    seconds = time.perf_counter() - started
+    if logger.isEnabledFor(logging.INFO):
+        about = {"request_id": request_id, "handler": f"{handler.__module__}.{handler.__name__}"}
+        logger.info(json.dumps(about | _log_fields(call, answer, usage, seconds)))
     return _response(answer, request_id, usage)
 
 
@@ -79,18 +82,13 @@ def _response(answer: Answer, request_id: str, usage: Usage) -> func.HttpRespons
     return func.HttpResponse(body, status_code=answer.status, headers=headers, mimetype=answer.media_type)
 
 
-def _log(call: Call, handler: Handler, answer: Answer, request_id: str, usage: Usage, seconds: float) -> None:
-    """Write one line a request; whose it was only as a hash, and never what was said."""
-    if not logger.isEnabledFor(logging.INFO):
-        return
+def _log_fields(call: Call, answer: Answer, usage: Usage, seconds: float) -> dict[str, object]:
+    """Return what is logged of a request; whose it was only as a hash, and never what was said."""
     owner = call.__dict__.get("owner")  # only if it was found out; asking again could raise
-    line = {
-        "request_id": request_id,
-        "handler": f"{handler.__module__.rpartition('.')[2]}.{handler.__name__}",
+    return {
         "status": answer.status,
         "milliseconds": round(seconds * 1000, 1),
         "store_requests": usage.requests,
         "request_units": round(usage.request_units, 2),
         "user": hashlib.sha256(owner.encode()).hexdigest()[:16] if owner else None,
     }
-    logger.info(json.dumps(line))

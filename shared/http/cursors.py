@@ -21,7 +21,7 @@ def encode_cursor(place: BaseModel, *binding: object) -> str:
     where it does not belong, or a broken one anywhere.
     """
     payload = place.model_dump_json(exclude_defaults=True).encode()
-    return urlsafe_b64encode(_tag(payload, binding) + payload).decode().rstrip("=")
+    return _encode(_tag(payload, binding) + payload)
 
 
 def decode_cursor(cursor: str, model: type[Place], *binding: object) -> Place:
@@ -29,12 +29,16 @@ def decode_cursor(cursor: str, model: type[Place], *binding: object) -> Place:
     try:
         raw = urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4))
         payload = raw[TAG_BYTES:]
-        if raw[:TAG_BYTES] == _tag(payload, binding):
+        if raw[:TAG_BYTES] == _tag(payload, binding) and _encode(raw) == cursor:
             return model.model_validate_json(payload)
     except (binascii.Error, ValueError, ValidationError):
         pass  # the one answer below serves every way a cursor can be wrong
     message = "The cursor is broken, or belongs to another list."
     raise BadRequestError(message)
+
+
+def _encode(raw: bytes) -> str:
+    return urlsafe_b64encode(raw).decode().rstrip("=")
 
 
 def _tag(payload: bytes, binding: tuple[object, ...]) -> bytes:

@@ -1,8 +1,8 @@
 """Handlers for messages."""
 
-from typing import Literal, NamedTuple
+from typing import Annotated, Literal, NamedTuple
 
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 
 from shared.http.boundary import Answer
 from shared.http.call import Call
@@ -25,16 +25,17 @@ from shared.models import (
 Order = Literal["asc", "desc"]
 ORDERS: tuple[Order, ...] = ("asc", "desc")
 MAX_SEQ = 2**53 - 1
+Seq = Annotated[int, Field(ge=0, le=MAX_SEQ)]
 
 
 class _Place(BaseModel):
     """Where a cursor leads on: behind `seq`, as far as `until`, in the order and with the role it began with."""
 
     order: Order
-    seq: int
-    until: int | None = None
+    seq: Seq
+    until: Seq | None = None
     role: Role | None = None
-    page: int | None = None
+    page: Annotated[int, Field(ge=0)] | None = None
 
 
 class _Reading(NamedTuple):
@@ -59,9 +60,9 @@ async def append_anywhere(call: Call) -> Answer:
 
 
 def _messages_in(body: JsonObject) -> list[MessageInput]:
-    if "messages" in body:
+    if body.get("messages") is not None:
         return MessageBatch.model_validate(body).messages
-    return [MessageInput.model_validate(body)]
+    return [MessageInput.model_validate({name: value for name, value in body.items() if name != "messages"})]
 
 
 def _appended(session_id: str, appended: Appended) -> Answer:
@@ -89,8 +90,13 @@ async def list_all(call: Call) -> Answer:
 
 
 async def clear(call: Call) -> Answer:
-    """Remove every message of a session and keep the session."""
-    await call.chat.store.clear(call.owner, call.session_id)
+    """Remove every message of a session, or with `after` only what is newer, and keep the session."""
+    owner, session_id = call.owner, call.session_id
+    after = call.query.number("after", 0, MAX_SEQ)
+    if after is None:
+        await call.chat.store.clear(owner, session_id)
+    else:
+        await call.chat.store.rewind(owner, session_id, after)
     return Answer(None, 204)
 
 

@@ -1,7 +1,16 @@
-"""Handlers for whoever operates Parley."""
+"""Handlers for all that an owner has, and for whoever operates Parley."""
 
 from shared.http.boundary import Answer
 from shared.http.call import Call
+
+ERASE_SECONDS = 60.0  # of work in one answer; the platform cuts answers at 230 seconds
+
+
+async def erase(call: Call) -> Answer:
+    """Erase everything the owner has, as far as the time of one answer reaches."""
+    erased = await call.chat.store.erase(call.owner, ERASE_SECONDS)
+    deleted = {"sessions": erased.sessions, "messages": erased.messages}
+    return Answer({"deleted": deleted, "done": erased.done})
 
 
 async def health(call: Call) -> Answer:

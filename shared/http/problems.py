@@ -29,6 +29,7 @@ class Kind(NamedTuple):
     title: str
 
 
+MAX_ERRORS = 50  # told of one request; a body can break a rule a hundred thousand times
 INTERNAL = Kind(500, "internal_error", "Something went wrong inside Parley")
 KINDS: Mapping[type[Exception], Kind] = {
     BadRequestError: Kind(400, "bad_request", "The request cannot be read"),
@@ -65,7 +66,7 @@ def problem(error: Exception, request_id: str) -> JsonObject:
         "request_id": request_id,
     }
     if isinstance(error, ValidationError):
-        document["errors"] = [_validation_error(dict(item)) for item in error.errors(include_url=False)]
+        document["errors"] = [_validation_error(dict(item)) for item in _items(error)]
     if isinstance(error, RuleError):
         document["errors"] = [{"loc": [], "msg": str(error), "type": "value_error"}]
     if isinstance(error, errors.MessageConflictError):
@@ -82,10 +83,14 @@ def _detail(error: Exception, kind: Kind) -> str:
     if kind is INTERNAL:
         return "The error has been logged under this request's id."
     if isinstance(error, ValidationError):
-        return "; ".join(_sentence(dict(item)) for item in error.errors(include_url=False)[:5])
+        return "; ".join(_sentence(dict(item)) for item in _items(error)[:5])
     if isinstance(error, errors.MessageConflictError):
         return f"{error} Their ids: {', '.join(error.ids)}."
     return str(error)
+
+
+def _items(error: ValidationError) -> list[Any]:
+    return error.errors(include_url=False, include_context=False, include_input=False)[:MAX_ERRORS]
 
 
 def _sentence(item: dict[str, Any]) -> str:

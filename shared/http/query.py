@@ -7,7 +7,7 @@ from urllib.parse import parse_qsl, urlsplit
 from shared.http.problems import BadRequestError
 
 MAX_FIELDS = 100
-WHOLE_NUMBER = re.compile(r"[0-9]{1,15}")  # below 2^53
+WHOLE_NUMBER = re.compile(r"[0-9]{1,16}")  # as many digits as 2^53 has
 Choice = TypeVar("Choice", bound=str)
 
 

@@ -9,6 +9,7 @@ from shared.http.messages import messages_cursor
 from shared.models import (
     CHANNEL,
     JsonObject,
+    Nothing,
     Session,
     SessionChanges,
     SessionFilter,
@@ -88,6 +89,22 @@ async def delete(call: Call) -> Answer:
     """Delete a session and every message of it."""
     await call.chat.store.delete(call.owner, call.session_id)
     return Answer(None, 204)
+
+
+async def archive(call: Call) -> Answer:
+    """Archive a session; one that is archived already stays as it is."""
+    return await _set_active(call, is_active=False)
+
+
+async def restore(call: Call) -> Answer:
+    """Restore an archived session; an active one stays as it is."""
+    return await _set_active(call, is_active=True)
+
+
+async def _set_active(call: Call, *, is_active: bool) -> Answer:
+    owner, session_id = call.owner, call.session_id
+    Nothing.model_validate(call.body)
+    return _answer(await call.chat.store.update(owner, session_id, SessionChanges(is_active=is_active)))
 
 
 async def stats(call: Call) -> Answer:

@@ -12,4 +12,4 @@ def open_store(settings: Settings) -> SessionStore:
         return CosmosStore.from_settings(settings)
     from shared.store.sqlite import SqliteStore  # noqa: PLC0415 - and Azure never for sqlite3
 
-    return SqliteStore(settings.sqlite_path)
+    return SqliteStore(settings.sqlite_path, archive_ttl_seconds=settings.archive_ttl_seconds)

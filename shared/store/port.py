@@ -2,9 +2,12 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
+from datetime import datetime
 
 from shared.models import (
     Appended,
+    Erased,
+    IdleSession,
     MessagePage,
     MessageQuery,
     NewMessage,
@@ -34,7 +37,8 @@ class SessionStore(ABC):
     async def create(self, session: NewSession, messages: Sequence[NewMessage] = ()) -> Session:
         """Store a new session, with its first messages as seq 1, 2, … if there are any, all or nothing.
 
-        Its last activity is its creation, or its last message if that is later. Raises SessionExistsError when the owner has one by that id;
+        Its last activity is its creation, or its last message if that is later.
+        Raises SessionExistsError when the owner has one by that id;
         the id of a deleted or expired one is free again and the new session sees nothing of the old.
         """
 
@@ -53,7 +57,7 @@ class SessionStore(ABC):
         """Return the owner's sessions that match, last activity first, then by id descending.
 
         `after` is the `next_key` of the page before. `name` matches a part of the session's name,
-        whatever the case; a session without a name matches no `name`.
+        whatever the case as the store folds it (a ß need not match SS); a session without a name matches no `name`.
         """
 
     @abstractmethod
@@ -63,7 +67,10 @@ class SessionStore(ABC):
         """Apply the changes that were given, together, and return the session as it is then.
 
         No changes: the session is returned as it is and nothing moves. Context and tags are replaced
-        whole. A new ttl or pin counts from this write. With `if_match` raises PreconditionFailedError
+        whole. A new ttl or pin counts from this write. `is_active` false archives and true restores: a
+        restore is an activity; a session that is so already keeps its `archived_at` and activity, and
+        if nothing else was given is not written. While archived the longer of the session's own ttl
+        and the archive's applies. With `if_match` raises PreconditionFailedError
         unless the session still has that etag.
         """
 
@@ -99,6 +106,45 @@ class SessionStore(ABC):
     @abstractmethod
     async def clear(self, user_id: str, session_id: str) -> None:
         """Remove every message and keep the session; numbering goes on after the last seq."""
+
+    @abstractmethod
+    async def rewind(self, user_id: str, session_id: str, after_seq: int) -> None:
+        """Remove every message newer than `after_seq`; the next one takes up the numbers behind it.
+
+        At or beyond the newest message nothing changes. Before the first kept message nothing is
+        kept, and the next seq is the one that message had. An append at the same time is either
+        before, and removed, or after. The last activity stays what it was.
+        """
+
+    @abstractmethod
+    async def idle_sessions(
+        self, idle_since: datetime, limit: int, after: IdleSession | None = None
+    ) -> list[IdleSession]:
+        """Return active, unpinned sessions of all owners without activity after that moment.
+
+        Longest idle first, then by owner and id, behind `after`; for the archival sweep alone.
+        """
+
+    @abstractmethod
+    async def archive_idle(self, session: IdleSession) -> bool:
+        """Archive a session as `update` does with is_active false, if it is still as it was seen.
+
+        Tells whether it did: anything that happened to the session meanwhile keeps it as it is.
+        """
+
+    @abstractmethod
+    async def tidy(self, limit: int) -> int:
+        """Finish what crashes have left half swept and remove what has expired; return how many sessions that took.
+
+        At most `limit` in one call. What is left over is invisible to every other verb.
+        """
+
+    @abstractmethod
+    async def erase(self, user_id: str, budget_seconds: float) -> Erased:
+        """Remove everything the owner had when the call began, archived sessions too.
+
+        Stops when the budget is used up, and says in `done` whether it was through; repeat it then.
+        """
 
     @abstractmethod
     async def ping(self) -> None:

@@ -70,7 +70,7 @@ def operations(draw: st.DrawFn) -> Operation:
     return Operation(verb, owner, draw(st.sampled_from(["a", "a", "a.b"])), draw(DETAILS[verb]))
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=45, deadline=None, suppress_health_check=list(HealthCheck))
 @given(steps=st.lists(operations(), min_size=15, max_size=60))
 async def test_any_operations_leave_the_store_as_the_model(store: SessionStore, steps: list[Operation]) -> None:
     both = Both(store)

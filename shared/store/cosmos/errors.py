@@ -1,7 +1,7 @@
 """What Cosmos DB answers, in words the adapter acts on; the one place that knows its exceptions."""
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from http import HTTPStatus
 
@@ -48,10 +48,11 @@ class CollisionError(StoreUnavailableError):
     """Two writes met on one item and this one was not carried out (449)."""
 
 
-ITEM_ERRORS = {
+ITEM_ERRORS: Mapping[int, type[Exception]] = {
     HTTPStatus.NOT_FOUND: ItemMissingError,
     HTTPStatus.CONFLICT: ItemExistsError,
     HTTPStatus.PRECONDITION_FAILED: ItemRefusedError,
+    RETRY_WITH: CollisionError,
 }
 
 
@@ -75,15 +76,12 @@ def _translate(error: CosmosHttpResponseError) -> Exception:
         logger.error("the database or container is missing; run make provision")
         return StoreUnavailableError(OUTAGE_RETRY_SECONDS)
     if status in ITEM_ERRORS:
-        return ITEM_ERRORS[HTTPStatus(status)]()
+        return ITEM_ERRORS[status]()
     if status == HTTPStatus.TOO_MANY_REQUESTS:
         milliseconds = float((error.headers or {}).get("x-ms-retry-after-ms") or 0)
         return StoreThrottledError(max(1, round(milliseconds / 1000)))
-    if status == RETRY_WITH:
-        return CollisionError()
     if status in {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN}:
         logger.error("Cosmos DB refuses this app: %s %s", status, error.sub_status)
         return StoreUnavailableError(OUTAGE_RETRY_SECONDS)
-    if status in {HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.GONE} or status >= HTTPStatus.INTERNAL_SERVER_ERROR:
-        return AnswerLostError(OUTAGE_RETRY_SECONDS)
-    return error
+    unsure = status in {HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.GONE} or status >= HTTPStatus.INTERNAL_SERVER_ERROR
+    return AnswerLostError(OUTAGE_RETRY_SECONDS) if unsure else error

@@ -17,8 +17,9 @@ RECENT_IDS = 100  # promised to be recognised by both stores
 PREVIOUS_CAP_BYTES = 32 * 1024  # a larger previous generation is sealed at the next append
 
 # Rotation thresholds, chosen with `make bench`; docs/decisions/0002 has the numbers.
-MEAN_HEAD_BYTES = 14 * 1024
+MEAN_HEAD_BYTES = 13 * 1024
 LEAST_GENERATION_BYTES = 3 * 1024
+OTHER_FIELDS_BYTES = 2_000  # of a head besides messages and what its owner gave it, with all recent ids
 
 
 def fresh_log() -> JsonObject:
@@ -55,6 +56,7 @@ def head_document(session: NewSession, messages: Sequence[JsonObject]) -> JsonOb
         "ttl": applied_ttl(session.ttl_seconds, KEEP, pinned=session.pinned, status="active"),
         "renew_at": FAR_FUTURE,
         "pending": False,
+        "building": None,
         "log": log,
     }
 
@@ -121,6 +123,8 @@ class Head:
         self.previous_bytes: int = log["previous_bytes"]
         self.recent_ids: list[str] = log["recent_ids"]
         self.sealed: JsonObject = log["sealed"]
+        self.edits: int = log["edits"]
+        self.building: JsonObject | None = document.get("building")
 
     @property
     def is_deleted(self) -> bool:
@@ -158,9 +162,11 @@ class Head:
     def generation_bytes(self) -> int:
         """Return the size at which a generation is rotated, in bytes: it keeps the mean head at its target size.
 
-        On average a head holds its own fields, one whole generation and half of another.
+        On average a head holds its own fields, one whole generation and half of another. Only what no append changes
+        is measured: a threshold that moved between two appends could be passed by both without being crossed by one.
         """
-        fields = 1_800 + stored_bytes(self.document["context"])
+        given = [self.document[name] for name in ("id", "user_id", "session_name", "context", "tags")]
+        fields = OTHER_FIELDS_BYTES + stored_bytes(given)
         return max(LEAST_GENERATION_BYTES, (MEAN_HEAD_BYTES - fields) * 2 // 3)
 
     def last_message_at(self) -> str | None:

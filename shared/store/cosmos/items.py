@@ -69,10 +69,20 @@ class Items:
         """Change the item where the predicate holds and return it; raises ItemMissingError, ItemRefusedError."""
         return await self._write(lambda container: _send_patch(container, user_id, item_id, operations, where, etag))
 
-    async def patch_unseen(self, user_id: str, item_id: str, operations: Sequence[JsonObject], where: str) -> None:
+    async def patch_unseen(
+        self, user_id: str, item_id: str, operations: Sequence[JsonObject], where: str, etag: str | None = None
+    ) -> None:
         """Change the item as `patch` does, without having it sent back."""
         await self._write(
-            lambda container: _send_patch(container, user_id, item_id, operations, where, no_response=True)
+            lambda container: _send_patch(container, user_id, item_id, operations, where, etag, no_response=True)
+        )
+
+    async def replace(self, document: JsonObject, etag: str) -> JsonObject:
+        """Put a document in its item's place if that still has this etag; raises as `patch` does."""
+        return await self._write(
+            lambda container: container.replace_item(
+                document["id"], document, response_hook=_count, retry_total=0, no_response=False, **_if_match(etag)
+            )
         )
 
     async def delete(self, user_id: str, item_id: str, etag: str | None = None) -> None:
@@ -87,20 +97,11 @@ class Items:
         self, user_id: str, sql: str, parameters: Mapping[str, object], at_most: int | None = None
     ) -> list[Any]:
         """Return what the query finds in the owner's partition, at most that many rows."""
-        named = [{"name": f"@{name}", "value": value} for name, value in parameters.items()]
+        return await self._call(lambda container: _collect(container, sql, parameters, at_most, partition_key=user_id))
 
-        async def run(container: ContainerProxy) -> list[Any]:
-            rows = container.query_items(
-                sql, parameters=named, partition_key=user_id, max_item_count=at_most, response_hook=_count
-            )
-            found: list[Any] = []
-            async for row in rows:
-                found.append(row)
-                if len(found) == at_most:
-                    break
-            return found
-
-        return await self._call(run)
+    async def query_everywhere(self, sql: str, parameters: Mapping[str, object], at_most: int) -> list[Any]:
+        """Return what the query finds in all partitions; for the upkeep alone, never for a request."""
+        return await self._call(lambda container: _collect(container, sql, parameters, at_most))
 
     async def _write(self, send: Callable[[ContainerProxy], Awaitable[Result]]) -> Result:
         repeated = False
@@ -123,7 +124,24 @@ class Items:
                 return await send(await self._connection.container())
 
 
-async def _send_patch(  # noqa: PLR0913 - what a Patch consists of
+async def _collect(
+    container: ContainerProxy,
+    sql: str,
+    parameters: Mapping[str, object],
+    at_most: int | None,
+    **scope: Any,  # noqa: ANN401 - the SDK's
+) -> list[Any]:
+    named = [{"name": f"@{name}", "value": value} for name, value in parameters.items()]
+    rows = container.query_items(sql, parameters=named, max_item_count=at_most, response_hook=_count, **scope)
+    found: list[Any] = []
+    async for row in rows:
+        found.append(row)
+        if len(found) == at_most:
+            break
+    return found
+
+
+async def _send_patch(  # noqa: PLR0913, PLR0917 - what a Patch consists of
     container: ContainerProxy,
     user_id: str,
     item_id: str,

@@ -1,30 +1,24 @@
 """Making, changing, clearing and deleting sessions; whatever a crash leaves behind can be finished later."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from time import time
 
-from shared.errors import PreconditionFailedError, SessionExistsError, SessionNotFoundError, StoreUnavailableError
+from shared.errors import SessionExistsError, SessionNotFoundError, StoreUnavailableError
 from shared.models import (
     KEEP,
-    JsonObject,
     NewMessage,
     NewSession,
     Session,
     format_time,
     utc_now,
 )
+from shared.store.cosmos.changes import set_fields, settle
 from shared.store.cosmos.errors import ItemExistsError, ItemMissingError, ItemRefusedError
-from shared.store.cosmos.guards import NOT_DELETED, literal, same_log, writable
-from shared.store.cosmos.head import FAR_FUTURE, Head, fresh_log, head_document, renewal_due
+from shared.store.cosmos.guards import NOT_DELETED
+from shared.store.cosmos.head import FAR_FUTURE, Head, fresh_log, head_document
 from shared.store.cosmos.items import Items, pause
-from shared.store.cosmos.log import TRIES, read_head, renew_if_due, rotate_new
-from shared.store.cosmos.pages import retime_pages, sweep
-from shared.store.documents import applied_ttl, message_document
-
-
-def _set(**fields: object) -> list[JsonObject]:
-    return [{"op": "set", "path": f"/{name}", "value": value} for name, value in fields.items()]
+from shared.store.cosmos.log import TRIES, rotate_new
+from shared.store.cosmos.pages import sweep
+from shared.store.documents import message_document
 
 
 async def create(items: Items, session: NewSession, messages: Sequence[NewMessage]) -> Session:
@@ -58,99 +52,15 @@ async def _free_id(items: Items, user_id: str, session_id: str, epoch: str) -> H
     raise SessionExistsError
 
 
-@dataclass(frozen=True, slots=True)
-class Change:
-    """A change of a session's fields, on condition of an etag or not, and how long archived ones live at least."""
-
-    fields: JsonObject
-    if_match: str | None
-    archive_ttl_seconds: int
-
-    @property
-    def moves_expiry(self) -> bool:
-        """Tell whether the session's life depends on what is changed."""
-        return bool(self.fields.keys() & {"pinned", "ttl_seconds"})
-
-
-async def update(items: Items, user_id: str, session_id: str, change: Change) -> Session:
-    """Apply a change; see SessionStore.update."""
-    change = replace(change, fields=change.fields | {"updated_at": format_time(utc_now())})
-    write = _update_life if change.moves_expiry else _update_fields
-    for attempt in range(TRIES):
-        try:
-            return (await write(items, user_id, session_id, change)).session()
-        except ItemMissingError as error:
-            raise SessionNotFoundError from error
-        except ItemRefusedError as refusal:
-            head = await read_head(items, user_id, session_id)
-            if change.if_match not in {None, head.etag}:
-                if refusal.repeated and change.fields.items() <= head.document.items():
-                    return head.session()  # it was this change that moved the etag; its answer was lost
-                raise PreconditionFailedError from refusal
-            renewed = await renew_if_due(items, head)
-            if renewed and change.if_match is not None:
-                change = replace(change, if_match=renewed.etag)
-            await pause(attempt)
-    raise StoreUnavailableError
-
-
-async def _update_fields(items: Items, user_id: str, session_id: str, change: Change) -> Head:
-    where = writable(int(time()))
-    return Head(await items.patch(user_id, session_id, _set(**change.fields), where, change.if_match))
-
-
-async def _update_life(items: Items, user_id: str, session_id: str, change: Change) -> Head:
-    """Change what the session's life depends on: longer means its pages first, shorter means its head first."""
-    head = await read_head(items, user_id, session_id)
-    if change.if_match not in {None, head.etag}:
-        raise ItemRefusedError
-    start = int(time())
-    after = head.document | change.fields
-    archive_ttl = change.archive_ttl_seconds
-    ttl = applied_ttl(after["ttl_seconds"], archive_ttl, pinned=after["pinned"], status=after["status"])
-    shorter = bool(head.counted_pages) and ttl != KEEP and (head.ttl == KEEP or ttl < head.ttl)
-    if head.counted_pages and ttl != head.ttl and not shorter:
-        await retime_pages(items, head, ttl)
-    fields = change.fields | {"ttl": ttl, "renew_at": _renewal_after(head, ttl, start)}
-    if shorter:
-        fields["pending"] = True
-    where = f"{writable(start)} AND {same_log(head)} AND {_same_terms(head)}"
-    changed = Head(await items.patch(user_id, session_id, _set(**fields), where, change.if_match))
-    if not shorter:
-        return changed
-    await retime_pages(items, changed, ttl)
-    return await settle(items, changed)
-
-
-def _renewal_after(head: Head, ttl: int, start: int) -> int:
-    """Return when renewal is due under a new ttl; the pages' clocks were not touched if it is the old one."""
-    if ttl == head.ttl:
-        return int(head.document["renew_at"])
-    return renewal_due(start, ttl) if head.generation else FAR_FUTURE
-
-
-def _same_terms(head: Head) -> str:
-    terms = head.document
-    pinned = "true" if terms["pinned"] else "false"
-    return (
-        f"c.status = {literal(head.status)} AND c.pinned = {pinned} AND c.ttl_seconds = {terms['ttl_seconds']:d}"
-        f" AND c.renew_at = {terms['renew_at']:d}"
-    )
-
-
-async def settle(items: Items, head: Head) -> Head:
-    """Note that nothing is pending for this head any more, unless something new is."""
-    where = f"{NOT_DELETED} AND {same_log(head)} AND c.updated_at = {literal(head.document['updated_at'])}"
-    try:
-        return Head(await items.patch(head.user_id, head.id, _set(pending=False), where))
-    except (ItemRefusedError, ItemMissingError):
-        return head
-
-
 async def clear(items: Items, user_id: str, session_id: str) -> None:
     """Start the log over under a new epoch, then sweep the pages of the old one; see SessionStore.clear."""
-    operations = _set(
-        log=fresh_log(), message_count=0, updated_at=format_time(utc_now()), renew_at=FAR_FUTURE, pending=True
+    operations = set_fields(
+        log=fresh_log(),
+        message_count=0,
+        updated_at=format_time(utc_now()),
+        renew_at=FAR_FUTURE,
+        building=None,
+        pending=True,
     )
     try:
         head = Head(await items.patch(user_id, session_id, operations, NOT_DELETED))
@@ -162,7 +72,7 @@ async def clear(items: Items, user_id: str, session_id: str) -> None:
 
 async def delete(items: Items, user_id: str, session_id: str) -> None:
     """Bury the session under a tombstone, which everyone reads as missing, then remove it; see SessionStore.delete."""
-    tombstone = _set(
+    tombstone = set_fields(
         status="deleted",
         log=fresh_log(),
         message_count=0,

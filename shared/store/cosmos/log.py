@@ -177,9 +177,10 @@ async def _explain(items: Items, head: Head, messages: Sequence[NewMessage], siz
         return None
     if stored:
         conflicts = conflicting_ids(messages, dict(stored))
-        if conflicts:
+        if not conflicts:
+            return _as_stored(head, messages, stored)
+        if head.status == "active":
             raise MessageConflictError(conflicts)
-        return _as_stored(head, messages, stored)
     if head.status == "archived":
         raise SessionArchivedError
     if not await renew_if_due(items, head) and head.bytes + head.previous_bytes + size >= HEAD_CAP_BYTES:

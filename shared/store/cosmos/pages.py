@@ -1,7 +1,7 @@
 """Sealed pages: making them, reading them, keeping them alive, and sweeping away those that no longer count."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from typing import TypeVar
 
 from shared.models import KEEP, JsonObject
@@ -31,23 +31,30 @@ async def for_each(things: Iterable[Item], work: Callable[[Item], Awaitable[Resu
     return [task.result() for task in tasks]
 
 
+def page_document(
+    head: Head, epoch: str, generation: int, first_seq: int, messages: Sequence[JsonObject]
+) -> JsonObject:
+    """Return a page of a session, under the head's epoch or one that is being built."""
+    return {
+        "id": page_id(head.id, epoch, generation),
+        "user_id": head.user_id,
+        "type": "page",
+        "session_id": head.id,
+        "epoch": epoch,
+        "generation": generation,
+        "first_seq": first_seq,
+        "messages": list(messages),
+        "ttl": page_ttl(head.ttl),
+    }
+
+
 async def seal_previous(items: Items, head: Head) -> None:
     """Make the page of the previous generation; a page that is there already holds the very same messages.
 
     Such a page may stem from a rotator that died long ago and may be about to expire, so its clock
     is started again, and its time to live never shortened.
     """
-    page: JsonObject = {
-        "id": page_id(head.id, head.epoch, head.generation - 1),
-        "user_id": head.user_id,
-        "type": "page",
-        "session_id": head.id,
-        "epoch": head.epoch,
-        "generation": head.generation - 1,
-        "first_seq": head.previous_first_seq,
-        "messages": head.previous,
-        "ttl": page_ttl(head.ttl),
-    }
+    page = page_document(head, head.epoch, head.generation - 1, head.previous_first_seq, head.previous)
     try:
         await items.seal(page)
     except ItemExistsError as error:
@@ -117,8 +124,8 @@ async def sweep(items: Items, user_id: str, session_id: str) -> None:
     listed = await list_pages(items, user_id, session_id)
     if not listed:
         return
-    epoch = await _living_epoch(items, user_id, session_id)
-    dead = [page["id"] for page in listed if page["epoch"] != epoch]
+    living = await _living_epochs(items, user_id, session_id)
+    dead = [page["id"] for page in listed if page["epoch"] not in living]
 
     async def remove(item_id: str) -> None:
         try:
@@ -129,9 +136,12 @@ async def sweep(items: Items, user_id: str, session_id: str) -> None:
     await for_each(dead, remove)
 
 
-async def _living_epoch(items: Items, user_id: str, session_id: str) -> str | None:
+async def _living_epochs(items: Items, user_id: str, session_id: str) -> set[str]:
+    """Return the epoch whose pages count and the one that a rewind is building, if any."""
     try:
         head = Head(await items.read(user_id, session_id))
     except ItemMissingError:
-        return None
-    return None if head.is_deleted else head.epoch
+        return set()
+    if head.is_deleted:
+        return set()
+    return {head.epoch} | ({head.building["epoch"]} if head.building else set())

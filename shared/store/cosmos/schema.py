@@ -30,15 +30,8 @@ INDEXING_POLICY: dict[str, Any] = {
     "compositeIndexes": [
         [{"path": "/last_activity_at", "order": "descending"}, {"path": "/id", "order": "descending"}],
         [
-            {"path": "/type", "order": "ascending"},
-            {"path": "/status", "order": "ascending"},
-            {"path": "/pinned", "order": "ascending"},
-            {"path": "/last_activity_at", "order": "ascending"},
-        ],
-        [
-            {"path": "/last_activity_at", "order": "ascending"},
-            {"path": "/user_id", "order": "ascending"},
-            {"path": "/id", "order": "ascending"},
+            {"path": f"/{path}", "order": "ascending"}
+            for path in ("type", "status", "pinned", "last_activity_at", "user_id", "id")
         ],
     ],
 }

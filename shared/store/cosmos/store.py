@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Sequence
 from contextlib import suppress
+from datetime import datetime
 
 from typing_extensions import override
 
@@ -10,6 +11,8 @@ from shared.errors import PreconditionFailedError
 from shared.models import (
     ROLES,
     Appended,
+    Erased,
+    IdleSession,
     MessagePage,
     MessageQuery,
     NewMessage,
@@ -20,12 +23,15 @@ from shared.models import (
     SessionKey,
     SessionPage,
     SessionStats,
+    format_time,
 )
 from shared.settings import Settings
-from shared.store.cosmos import history, lifecycle, listing, log
+from shared.store.cosmos import history, lifecycle, listing, log, upkeep
+from shared.store.cosmos.changes import Change, update
 from shared.store.cosmos.connection import Connection
 from shared.store.cosmos.errors import ItemMissingError
 from shared.store.cosmos.items import Items
+from shared.store.cosmos.rewinding import rewind
 from shared.store.port import SessionStore
 
 ARCHIVE_TTL_SECONDS = 31_536_000
@@ -60,6 +66,7 @@ class CosmosStore(SessionStore):
             settings.cosmos_database,
             settings.cosmos_container,
             emulator=settings.cosmos_emulator,
+            archive_ttl_seconds=settings.archive_ttl_seconds,
         )
 
     @override
@@ -87,8 +94,8 @@ class CosmosStore(SessionStore):
     ) -> Session:
         if not changes.given():
             return await self._unchanged(user_id, session_id, if_match)
-        change = lifecycle.Change(changes.given(), if_match, self._archive_ttl)
-        return await lifecycle.update(self._items, user_id, session_id, change)
+        change = Change.of(changes, if_match, self._archive_ttl)
+        return await update(self._items, user_id, session_id, change)
 
     async def _unchanged(self, user_id: str, session_id: str, if_match: str | None) -> Session:
         session = await self.get(user_id, session_id)
@@ -126,6 +133,28 @@ class CosmosStore(SessionStore):
     @override
     async def clear(self, user_id: str, session_id: str) -> None:
         await lifecycle.clear(self._items, user_id, session_id)
+
+    @override
+    async def rewind(self, user_id: str, session_id: str, after_seq: int) -> None:
+        await rewind(self._items, user_id, session_id, after_seq)
+
+    @override
+    async def idle_sessions(
+        self, idle_since: datetime, limit: int, after: IdleSession | None = None
+    ) -> list[IdleSession]:
+        return await upkeep.idle_sessions(self._items, format_time(idle_since), limit, after)
+
+    @override
+    async def archive_idle(self, session: IdleSession) -> bool:
+        return await upkeep.archive_idle(self._items, session, self._archive_ttl)
+
+    @override
+    async def tidy(self, limit: int) -> int:
+        return await upkeep.tidy(self._items, limit)
+
+    @override
+    async def erase(self, user_id: str, budget_seconds: float) -> Erased:
+        return await upkeep.erase(self._items, user_id, budget_seconds)
 
     @override
     async def ping(self) -> None:

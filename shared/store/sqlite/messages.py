@@ -5,7 +5,7 @@ import sqlite3
 from collections.abc import Sequence
 from contextlib import closing
 
-from shared.models import ROLES, Message, MessagePage, MessageQuery, NewMessage, Role, stored_json
+from shared.models import ROLES, Message, MessagePage, MessageQuery, NewMessage, Role, format_time, stored_json
 from shared.store.documents import PAGE_BYTES, message_document, message_from
 from shared.store.sqlite.database import Transaction
 
@@ -40,7 +40,7 @@ def insert(
 def with_ids(transaction: Transaction, user_id: str, session_id: str, ids: Sequence[str]) -> dict[str, Message]:
     """Return the stored messages that have these ids, the newest where an import brought one id twice."""
     rows = transaction.rows(
-        f"SELECT seq, document {OF_SESSION} AND id IN (SELECT value FROM json_each(:ids)) ORDER BY seq",
+        f"SELECT seq, document {OF_SESSION} AND id IN (SELECT value FROM json_each(:ids)) ORDER BY seq",  # noqa: S608 - our own names
         user_id=user_id,
         session_id=session_id,
         ids=stored_json(list(ids)),
@@ -77,6 +77,14 @@ def count_by_role(transaction: Transaction, user_id: str, session_id: str) -> di
     )
     counts = {row["role"]: row["count"] for row in rows}
     return {role: counts.get(role, 0) for role in ROLES}
+
+
+def remove_after(transaction: Transaction, user_id: str, session_id: str, seq: int) -> str | None:
+    """Remove the messages newer than `seq` and return when the newest one left was made, None without one."""
+    owned = {"user_id": user_id, "session_id": session_id}
+    transaction.run(f"DELETE {OF_SESSION} AND seq > :seq", **owned, seq=seq)
+    newest = page(transaction, user_id, session_id, MessageQuery(limit=1)).messages
+    return format_time(newest[0].created_at) if newest else None
 
 
 def remove_all(transaction: Transaction, user_id: str, session_id: str) -> None:

@@ -36,6 +36,10 @@ VERSION_1 = (
     )
     """,
     "CREATE INDEX sessions_by_activity ON sessions (user_id, last_activity_at, id)",
+    """
+    CREATE INDEX sessions_by_idleness ON sessions (last_activity_at, user_id, id)
+    WHERE status = 'active' AND pinned = 0
+    """,
     "CREATE INDEX sessions_by_expiry ON sessions (expires_at) WHERE expires_at IS NOT NULL",
     """
     CREATE TABLE messages (

@@ -4,9 +4,11 @@ import json
 import secrets
 import sqlite3
 from collections.abc import Mapping
+from datetime import datetime
 
 from shared.errors import SessionNotFoundError
 from shared.models import (
+    IdleSession,
     JsonObject,
     NewMessage,
     NewSession,
@@ -20,7 +22,7 @@ from shared.models import (
 from shared.store.documents import applied_ttl, expiry
 from shared.store.sqlite.database import Parameter, Transaction
 
-PURGED_MESSAGES = 500  # of one expired session by one write: some ten milliseconds at most
+MESSAGES_AT_ONCE = 500  # removed of one session by one transaction: some ten milliseconds at most
 
 FIND = """
 SELECT * FROM sessions
@@ -36,6 +38,13 @@ AND (:name IS NULL OR contains_folded(session_name, :name))
 AND (:tags IS NULL OR contains_tags(tags, :tags))
 AND (:before_time IS NULL OR (last_activity_at, id) < (:before_time, :before_id))
 ORDER BY last_activity_at DESC, id DESC LIMIT :limit
+"""
+IDLE = """
+SELECT last_activity_at, user_id, id, ttl_seconds, etag FROM sessions
+WHERE status = 'active' AND pinned = 0 AND last_activity_at <= :idle_since
+AND (expires_at IS NULL OR expires_at > :now)
+AND (last_activity_at, user_id, id) > (:after_time, :after_user, :after_id)
+ORDER BY last_activity_at, user_id, id LIMIT :limit
 """
 
 
@@ -73,6 +82,32 @@ def list_matching(
     if len(rows) <= limit:
         return SessionPage(sessions=sessions)
     return SessionPage(sessions=sessions, next_key=SessionKey.model_validate(sessions[-1].model_dump()))
+
+
+def list_idle(
+    transaction: Transaction, idle_since: datetime, limit: int, after: IdleSession | None
+) -> list[IdleSession]:
+    """Return active, unpinned sessions of all owners without activity since, longest idle first."""
+    rows = transaction.rows(
+        IDLE,
+        idle_since=format_time(idle_since),
+        now=format_time(transaction.now),
+        after_time=format_time(after.last_activity_at) if after else "",
+        after_user=after.user_id if after else "",
+        after_id=after.id if after else "",
+        limit=limit,
+    )
+    return [IdleSession.model_validate(dict(row)) for row in rows]
+
+
+def status_columns(transaction: Transaction, row: sqlite3.Row, *, is_active: bool | None) -> dict[str, Parameter]:
+    """Return what archiving or restoring changes; nothing for a session that is so already."""
+    now = format_time(transaction.now)
+    if is_active is None or is_active == (row["status"] == "active"):
+        return {}
+    if not is_active:
+        return {"status": "archived", "archived_at": now}
+    return {"status": "active", "archived_at": None, "last_activity_at": now}
 
 
 def session_from(row: sqlite3.Row) -> Session:
@@ -123,14 +158,14 @@ def remove(transaction: Transaction, user_id: str, session_id: str) -> None:
     transaction.run("DELETE FROM sessions WHERE user_id = :user_id AND id = :session_id", **owned)
 
 
-def purge_expired(transaction: Transaction) -> None:
-    """Remove a bounded part of what has expired: one session, or the oldest messages of a long one."""
+def purge_expired(transaction: Transaction) -> bool:
+    """Remove a bounded part of what has expired: one session, or some of a long one; tell whether there was any."""
     row = transaction.row(
         "SELECT user_id, id FROM sessions WHERE expires_at <= :now ORDER BY expires_at LIMIT 1",
         now=format_time(transaction.now),
     )
     if row is None:
-        return
+        return False
     removed = transaction.run(
         """
         DELETE FROM messages WHERE number IN
@@ -138,10 +173,23 @@ def purge_expired(transaction: Transaction) -> None:
         """,
         user_id=row["user_id"],
         session_id=row["id"],
-        most=PURGED_MESSAGES,
+        most=MESSAGES_AT_ONCE,
     )
-    if removed < PURGED_MESSAGES:
+    if removed < MESSAGES_AT_ONCE:
         remove(transaction, row["user_id"], row["id"])
+    return True
+
+
+def erase_one(transaction: Transaction, user_id: str) -> sqlite3.Row | None:
+    """Remove one session of an owner and return what it was, also when it had expired; None when none is left."""
+    row = transaction.row(
+        "SELECT id, message_count, expires_at <= :now AS expired FROM sessions WHERE user_id = :user_id LIMIT 1",
+        user_id=user_id,
+        now=format_time(transaction.now),
+    )
+    if row is not None:
+        remove(transaction, user_id, row["id"])
+    return row
 
 
 def _written(

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from datetime import datetime
 from pathlib import Path
+from time import monotonic
 from typing import TypeVar
 
 from typing_extensions import override
@@ -12,9 +13,12 @@ from shared.errors import (
     PreconditionFailedError,
     SessionArchivedError,
     SessionExistsError,
+    SessionNotFoundError,
 )
 from shared.models import (
     Appended,
+    Erased,
+    IdleSession,
     MessagePage,
     MessageQuery,
     NewMessage,
@@ -92,8 +96,9 @@ class SqliteStore(SessionStore):
             if if_match not in {None, row["etag"]}:
                 raise PreconditionFailedError
             given = changes.given()
-            if given:
-                columns = session_table.columns_of(given) | {"updated_at": format_time(transaction.now)}
+            status = session_table.status_columns(transaction, row, is_active=given.pop("is_active", None))
+            if given or status:
+                columns = session_table.columns_of(given) | status | {"updated_at": format_time(transaction.now)}
                 session_table.change(transaction, row, columns, self._archive_ttl_seconds)
             return _session(transaction, user_id, session_id)
 
@@ -132,6 +137,57 @@ class SqliteStore(SessionStore):
             session_table.change(transaction, row, emptied, self._archive_ttl_seconds)
 
         await self._write(work)
+
+    @override
+    async def rewind(self, user_id: str, session_id: str, after_seq: int) -> None:
+        def work(transaction: Transaction) -> None:
+            row = session_table.find(transaction, user_id, session_id)
+            first_seq = row["last_seq"] - row["message_count"] + 1
+            seq = max(after_seq, first_seq - 1)
+            if seq >= row["last_seq"]:
+                return
+            newest = message_table.remove_after(transaction, user_id, session_id, seq)
+            counted = {"message_count": seq - first_seq + 1, "last_seq": seq}
+            times = {"last_message_at": newest, "updated_at": format_time(transaction.now)}
+            session_table.change(transaction, row, {**counted, **times}, self._archive_ttl_seconds)
+
+        await self._write(work)
+
+    @override
+    async def idle_sessions(
+        self, idle_since: datetime, limit: int, after: IdleSession | None = None
+    ) -> list[IdleSession]:
+        return await self._database.read(
+            lambda transaction: session_table.list_idle(transaction, idle_since, limit, after)
+        )
+
+    @override
+    async def archive_idle(self, session: IdleSession) -> bool:
+        try:
+            await self.update(session.user_id, session.id, SessionChanges(is_active=False), session.etag)
+        except (PreconditionFailedError, SessionNotFoundError):
+            return False
+        return True
+
+    @override
+    async def tidy(self, limit: int) -> int:
+        for done in range(limit):
+            if not await self._database.write(session_table.purge_expired):
+                return done
+        return limit
+
+    @override
+    async def erase(self, user_id: str, budget_seconds: float) -> Erased:
+        deadline = monotonic() + budget_seconds
+        sessions = messages = 0
+        while monotonic() < deadline:
+            row = await self._database.write(lambda transaction: session_table.erase_one(transaction, user_id))
+            if row is None:
+                return Erased(sessions=sessions, messages=messages, done=True)
+            if not row["expired"]:
+                sessions += 1
+                messages += row["message_count"]
+        return Erased(sessions=sessions, messages=messages, done=False)
 
     @override
     async def ping(self) -> None:

@@ -1,0 +1,6 @@
+"""What is held to be good enough: the results and the choice of thresholds are measured against these."""
+
+REQUESTS_PER_APPEND = 1.15  # with rotation spread over all appends; 1 without
+UNITS_PER_APPEND = 25.0
+APPEND_BYTES_GROWTH = 1.05  # request bytes of a late append over those of an early one
+HANDLER_OVERHEAD = 1.15  # whole handler over a bare SDK call

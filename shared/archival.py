@@ -1,0 +1,163 @@
+"""Archival: what has gone quiet moves out of the way, a batch at a time, through the same store as everything else.
+
+The timer runs it; `python -m shared.archival` is the same by hand, for the first big run.
+"""
+
+import argparse
+import asyncio
+import json
+import logging
+import sys
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from datetime import datetime, timedelta
+from time import monotonic
+
+from shared.errors import ParleyError
+from shared.models import IdleSession, utc_now
+from shared.settings import Settings, SettingsError, load_settings
+from shared.store import open_store
+from shared.store.port import SessionStore
+from shared.usage import measured
+
+logger = logging.getLogger("parley.archival")
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """How long is idle, how much at once, and for how many seconds one run goes on."""
+
+    idle_seconds: int
+    batch_size: int = 100
+    concurrency: int = 8
+    budget_seconds: float = 240
+
+    @classmethod
+    def of(cls, settings: Settings) -> "Plan":
+        """Return the plan that the settings make."""
+        return cls(
+            settings.archive_after_seconds,
+            settings.archive_batch_size,
+            settings.archive_concurrency,
+            settings.archive_budget_seconds,
+        )
+
+
+@dataclass(slots=True)
+class Report:
+    """What one run has done; skipped sessions were used meanwhile, failed ones are tried again by the next run."""
+
+    scanned: int = 0
+    archived: int = 0
+    skipped: int = 0
+    failed: int = 0
+    tidied: int = 0
+    request_units: float = 0.0
+    seconds: float = 0.0
+    budget_ended: bool = False
+
+
+async def run(  # noqa: PLR0913 - a job says what it depends on
+    store: SessionStore,
+    plan: Plan,
+    *,
+    now: datetime | None = None,
+    past_due: bool = False,
+    dry_run: bool = False,
+    progress: Callable[[int], object] = lambda _count: None,
+) -> Report:
+    """Archive every session idle since `now` less the plan's time, finish what is pending, and report.
+
+    Idempotent, and harmless beside itself. Stops when the plan's budget is used up; the next run goes on.
+    A dry run only counts what would be archived, in `scanned`. `progress` is told of each batch's size.
+    """
+    if past_due:
+        logger.warning("the archival run is late")
+    started = monotonic()
+    report = Report()
+    with measured() as usage:
+        await _Run(store, plan, started, report).go((now or utc_now()), dry_run=dry_run, progress=progress)
+    report.request_units = round(usage.request_units, 2)
+    report.seconds = round(monotonic() - started, 3)
+    logger.info(json.dumps({"event": "archival", **asdict(report)}))
+    return report
+
+
+class _Run:
+    """One run: batch after batch, longest idle first, so that one that always fails keeps nobody waiting."""
+
+    def __init__(self, store: SessionStore, plan: Plan, started: float, report: Report) -> None:
+        self._store, self._plan, self._report = store, plan, report
+        self._deadline = started + plan.budget_seconds
+        self._gate = asyncio.Semaphore(plan.concurrency)
+
+    async def go(self, now: datetime, *, dry_run: bool, progress: Callable[[int], object]) -> None:
+        idle_since = now - timedelta(seconds=self._plan.idle_seconds)
+        after: IdleSession | None = None
+        while not self._out_of_time():
+            batch = await self._store.idle_sessions(idle_since, self._plan.batch_size, after)
+            if not dry_run:
+                await asyncio.gather(*(self._archive(session) for session in batch))
+            self._report.scanned += len(batch)
+            progress(len(batch))
+            if len(batch) < self._plan.batch_size:
+                break
+            after = batch[-1]
+        if not dry_run:
+            await self._tidy()
+
+    async def _archive(self, session: IdleSession) -> None:
+        async with self._gate:
+            if self._out_of_time():
+                self._report.skipped += 1
+                return
+            try:
+                archived = await self._store.archive_idle(session)
+            except ParleyError as error:
+                self._report.failed += 1
+                logger.warning("a session could not be archived: %s", error)
+                return
+            self._report.archived += archived
+            self._report.skipped += not archived
+
+    async def _tidy(self) -> None:
+        while not self._out_of_time():
+            done = await self._store.tidy(self._plan.batch_size)
+            self._report.tidied += done
+            if done < self._plan.batch_size:
+                return
+
+    def _out_of_time(self) -> bool:
+        if monotonic() >= self._deadline:
+            self._report.budget_ended = True
+        return self._report.budget_ended
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run archival once with a progress bar; 1 when some sessions failed, 2 for broken settings."""
+    parser = argparse.ArgumentParser(prog="python -m shared.archival", description=__doc__)
+    parser.add_argument("--dry-run", action="store_true", help="only count what would be archived")
+    dry_run: bool = parser.parse_args(arguments).dry_run
+    try:
+        settings = load_settings()
+    except SettingsError as error:
+        print(error, file=sys.stderr)
+        return 2
+    report = asyncio.run(_run_by_hand(settings, dry_run=dry_run))
+    print(json.dumps(asdict(report), indent=2))
+    return 1 if report.failed else 0
+
+
+async def _run_by_hand(settings: Settings, *, dry_run: bool) -> Report:
+    from tqdm import tqdm  # noqa: PLC0415 - a convenience of the command line, not installed with the app
+
+    store = open_store(settings)
+    try:
+        with tqdm(unit=" sessions", disable=None) as bar:
+            return await run(store, Plan.of(settings), dry_run=dry_run, progress=bar.update)
+    finally:
+        await store.close()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,137 @@
+"""Changing a session's settings, its time to live and its status, each in one guarded write of the head."""
+
+from dataclasses import dataclass, replace
+from time import time
+
+from shared.errors import PreconditionFailedError, SessionNotFoundError, StoreUnavailableError
+from shared.models import KEEP, JsonObject, Session, SessionChanges, format_time, utc_now
+from shared.store.cosmos.errors import ItemMissingError, ItemRefusedError
+from shared.store.cosmos.guards import NOT_DELETED, literal, same_log, writable
+from shared.store.cosmos.head import FAR_FUTURE, Head, quiet, renewal_due
+from shared.store.cosmos.items import Items, pause
+from shared.store.cosmos.log import TRIES, read_head, renew_if_due
+from shared.store.cosmos.pages import retime_pages
+from shared.store.documents import applied_ttl
+
+MAX_OPERATIONS = 10  # of one Patch; learn: cosmos-db/partial-document-update
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """A change of a session, on condition of an etag or not, and how long archived sessions live at least."""
+
+    fields: JsonObject
+    is_active: bool | None
+    if_match: str | None
+    archive_ttl_seconds: int
+
+    @classmethod
+    def of(cls, changes: SessionChanges, if_match: str | None, archive_ttl_seconds: int) -> "Change":
+        """Return the change that a caller asks for, as of now."""
+        given = changes.given()
+        is_active = given.pop("is_active", None)
+        return cls(given | {"updated_at": format_time(utc_now())}, is_active, if_match, archive_ttl_seconds)
+
+    @property
+    def moves_expiry(self) -> bool:
+        """Tell whether the session's life depends on what is changed."""
+        return self.is_active is not None or bool(self.fields.keys() & {"pinned", "ttl_seconds"})
+
+
+def set_fields(**fields: object) -> list[JsonObject]:
+    """Return Patch operations that set fields of the head."""
+    return [{"op": "set", "path": f"/{name}", "value": value} for name, value in fields.items()]
+
+
+async def update(items: Items, user_id: str, session_id: str, change: Change) -> Session:
+    """Apply a change; see SessionStore.update."""
+    write = _update_life if change.moves_expiry else _update_fields
+    for attempt in range(TRIES):
+        try:
+            return (await write(items, user_id, session_id, change)).session()
+        except ItemMissingError as error:
+            raise SessionNotFoundError from error
+        except ItemRefusedError as refusal:
+            head = await read_head(items, user_id, session_id)
+            if change.if_match not in {None, head.etag}:
+                if refusal.repeated and change.fields.items() <= head.document.items():
+                    return head.session()  # it was this change that moved the etag; its answer was lost
+                raise PreconditionFailedError from refusal
+            renewed = await renew_if_due(items, head)
+            if renewed and change.if_match is not None:
+                change = replace(change, if_match=renewed.etag)
+            await pause(attempt)
+    raise StoreUnavailableError
+
+
+async def _update_fields(items: Items, user_id: str, session_id: str, change: Change) -> Head:
+    where = writable(int(time()))
+    return Head(await items.patch(user_id, session_id, set_fields(**change.fields), where, change.if_match))
+
+
+async def _update_life(items: Items, user_id: str, session_id: str, change: Change) -> Head:
+    """Change what the session's life depends on: longer means its pages first, shorter means its head first."""
+    head = await read_head(items, user_id, session_id)
+    if change.if_match not in {None, head.etag}:
+        raise ItemRefusedError
+    fields = change.fields | _status_fields(head, change)
+    if fields.keys() == {"updated_at"}:
+        return head
+    start = int(time())
+    after = head.document | fields
+    archive_ttl = change.archive_ttl_seconds
+    ttl = applied_ttl(after["ttl_seconds"], archive_ttl, pinned=after["pinned"], status=after["status"])
+    shorter = bool(head.counted_pages) and ttl != KEEP and (head.ttl == KEEP or ttl < head.ttl)
+    if ttl != head.ttl:
+        fields |= {"ttl": ttl, "renew_at": renewal_due(start, ttl) if head.generation else FAR_FUTURE}
+        if head.counted_pages and not shorter:
+            await retime_pages(items, head, ttl)
+    changed = await _write(items, head, fields | ({"pending": True} if shorter else {}), change.if_match)
+    if not shorter:
+        return changed
+    await retime_pages(items, changed, ttl)
+    return await settle(items, changed)
+
+
+def _status_fields(head: Head, change: Change) -> JsonObject:
+    """Return what archiving or restoring changes; nothing for a session that is so already."""
+    now = change.fields["updated_at"]
+    if change.is_active is None or change.is_active == (head.status == "active"):
+        return {}
+    if not change.is_active:
+        return {"status": "archived", "archived_at": now}
+    return {
+        "status": "active",
+        "archived_at": None,
+        "last_activity_at": now,
+        "quiet": quiet(now, head.last_message_at()),
+    }
+
+
+async def _write(items: Items, head: Head, fields: JsonObject, if_match: str | None) -> Head:
+    """Set the fields, provided that the session's terms are as they were read."""
+    operations = set_fields(**fields)
+    if len(operations) <= MAX_OPERATIONS:
+        where = f"{writable(int(time()))} AND {same_log(head)} AND {_same_terms(head)}"
+        return Head(await items.patch(head.user_id, head.id, operations, where, if_match))
+    if head.document["renew_at"] <= int(time()):
+        raise ItemRefusedError
+    return Head(await items.replace(head.document | fields, head.etag))
+
+
+def _same_terms(head: Head) -> str:
+    terms = head.document
+    pinned = "true" if terms["pinned"] else "false"
+    return (
+        f"c.status = {literal(head.status)} AND c.pinned = {pinned} AND c.ttl_seconds = {terms['ttl_seconds']:d}"
+        f" AND c.renew_at = {terms['renew_at']:d}"
+    )
+
+
+async def settle(items: Items, head: Head) -> Head:
+    """Note that nothing is pending for this head any more, unless something new is."""
+    where = f"{NOT_DELETED} AND {same_log(head)} AND c.updated_at = {literal(head.document['updated_at'])}"
+    try:
+        return Head(await items.patch(head.user_id, head.id, set_fields(pending=False), where))
+    except (ItemRefusedError, ItemMissingError):
+        return head

@@ -1,0 +1,134 @@
+"""Rewinding a session: inside the current generation in place, deeper by writing what is kept under a new epoch."""
+
+from collections.abc import Sequence
+from time import time
+
+from shared.errors import StoreUnavailableError
+from shared.models import JsonObject, format_time, utc_now
+from shared.store.cosmos.changes import set_fields, settle
+from shared.store.cosmos.errors import ItemMissingError, ItemRefusedError
+from shared.store.cosmos.guards import literal, same_log, writable
+from shared.store.cosmos.head import (
+    FAR_FUTURE,
+    RECENT_IDS,
+    Head,
+    fresh_log,
+    quiet,
+    renewal_due,
+    short_hash,
+    summary,
+)
+from shared.store.cosmos.items import Items, pause
+from shared.store.cosmos.log import TRIES, read_head, renew_if_due
+from shared.store.cosmos.pages import find_generation, page_document, read_page, sweep
+from shared.store.documents import documents_bytes
+
+
+async def rewind(items: Items, user_id: str, session_id: str, after_seq: int) -> None:
+    """Remove what is newer than `after_seq`; see SessionStore.rewind."""
+    for attempt in range(TRIES):
+        head = await read_head(items, user_id, session_id)
+        if after_seq >= head.last_seq:
+            return
+        seq = max(after_seq, head.first_seq - 1)
+        if seq == head.last_seq:  # the session is empty
+            return
+        cut = _cut_messages if seq >= head.messages_first_seq - 1 else _cut_deeper
+        try:
+            await cut(items, head, seq)
+        except (ItemRefusedError, ItemMissingError):
+            await renew_if_due(items, head)
+            await pause(attempt)
+        else:
+            return
+    raise StoreUnavailableError
+
+
+def _unedited(head: Head) -> str:
+    """Hold while what was copied is what is kept: an append changes nothing of that, an edit or a rewind does."""
+    return f"{writable(int(time()))} AND {same_log(head)} AND c.log.edits = {head.edits:d}"
+
+
+def _counters(head: Head, seq: int, last_message_at: str | None) -> JsonObject:
+    """Return the fields that follow from the newest kept message; the last activity stays what it was."""
+    activity = head.document["last_activity_at"]
+    return {
+        "last_seq": seq,
+        "message_count": seq - head.first_seq + 1,
+        "updated_at": format_time(utc_now()),
+        "last_activity_at": activity,
+        "quiet": quiet(activity, last_message_at),
+    }
+
+
+async def _cut_messages(items: Items, head: Head, seq: int) -> None:
+    kept = head.messages[: seq - head.messages_first_seq + 1]
+    newest = (kept or head.previous)[-1:]
+    last_message_at = newest[0]["created_at"] if newest else head.sealed.get("last_at")
+    operations: list[JsonObject] = [
+        {"op": "set", "path": "/log/messages", "value": kept},
+        {"op": "set", "path": "/log/bytes", "value": documents_bytes(kept)},
+        {"op": "incr", "path": "/log/edits", "value": 1},
+        *set_fields(**_counters(head, seq, last_message_at)),
+    ]
+    await items.patch(head.user_id, head.id, operations, _unedited(head))
+
+
+async def _cut_deeper(items: Items, head: Head, seq: int) -> None:
+    """Build the kept history under an epoch that the head names first, so that no sweep takes it for a dead one."""
+    log = fresh_log()
+    building = {"epoch": log["epoch"], "since": int(time())}
+    await items.patch_unseen(head.user_id, head.id, set_fields(building=building, pending=True), _unedited(head))
+    log |= await _copy(items, head, seq, log["epoch"])
+    newest = (log["messages"] or log["previous"])[-1:]
+    last_message_at = newest[0]["created_at"] if newest else log["sealed"].get("last_at")
+    renew_at = renewal_due(building["since"], head.ttl) if log["generation"] else FAR_FUTURE
+    fields = _counters(head, seq, last_message_at) | {"log": log, "renew_at": renew_at, "building": None}
+    where = f"{_unedited(head)} AND c.building.epoch = {literal(log['epoch'])}"
+    try:
+        swapped = Head(await items.patch(head.user_id, head.id, set_fields(**fields), where))
+    except ItemRefusedError:
+        await sweep(items, head.user_id, head.id)  # a clear may have gone before what was written here
+        raise
+    await sweep(items, head.user_id, head.id)
+    await settle(items, swapped)
+
+
+async def _copy(items: Items, head: Head, seq: int, epoch: str) -> JsonObject:
+    """Write the pages of the new epoch and return what its log holds: the generation with `seq`, and the one before."""
+    if seq < head.first_seq:
+        return {}
+    generation, documents = await _generation_with(items, head, seq)
+    previous = await _messages_of(items, head, generation - 1) if generation else []
+    recent: list[str] = []
+    sealed: JsonObject = {}
+    first_seq = head.first_seq
+    for number in range(generation - 1):
+        copied = await _messages_of(items, head, number)
+        await items.seal(page_document(head, epoch, number, first_seq, copied))
+        first_seq += len(copied)
+        recent = [*recent, *(short_hash(head.id, document["id"]) for document in copied)][-RECENT_IDS:]
+        sealed = summary(sealed, copied)
+    return {
+        "generation": generation,
+        "messages": documents,
+        "previous": previous,
+        "bytes": documents_bytes(documents),
+        "previous_bytes": documents_bytes(previous),
+        "recent_ids": recent,
+        "sealed": sealed,
+    }
+
+
+async def _generation_with(items: Items, head: Head, seq: int) -> tuple[int, Sequence[JsonObject]]:
+    """Return the generation that holds `seq` and its messages up to there."""
+    if seq >= head.previous_first_seq:
+        return head.generation - 1, head.previous[: seq - head.previous_first_seq + 1]
+    generation = await find_generation(items, head, seq)
+    page = await read_page(items, head, generation)
+    return generation, page["messages"][: seq - page["first_seq"] + 1]
+
+
+async def _messages_of(items: Items, head: Head, generation: int) -> list[JsonObject]:
+    messages: list[JsonObject] = (await read_page(items, head, generation))["messages"]
+    return messages

@@ -1,0 +1,149 @@
+"""Work that no request waits for: archiving idle sessions, finishing what crashes left, erasing an owner."""
+
+from time import monotonic, time
+
+from shared.errors import PreconditionFailedError, SessionNotFoundError
+from shared.models import Erased, IdleSession, JsonObject, SessionChanges, format_time, utc_now
+from shared.store.cosmos.changes import Change, set_fields, settle, update
+from shared.store.cosmos.errors import ItemMissingError, ItemRefusedError
+from shared.store.cosmos.guards import literal, writable
+from shared.store.cosmos.head import Head
+from shared.store.cosmos.items import Items
+from shared.store.cosmos.lifecycle import delete, finish_delete
+from shared.store.cosmos.pages import retime_pages, sweep
+from shared.store.documents import applied_ttl
+
+BUILDING_SECONDS = 900  # nobody builds this long: a function ends after 300 seconds, an HTTP answer after 230
+HEADS_AT_ONCE = 100
+
+_IDLE = (
+    "SELECT TOP @limit c.id, c.user_id, c.last_activity_at, c.ttl_seconds, c.log.generation, c._etag FROM c"
+    " WHERE c.type = 'session' AND c.status = 'active' AND c.pinned = false AND c.last_activity_at <= @idle_since"
+)
+_BEHIND = (
+    " AND (c.last_activity_at > @at OR (c.last_activity_at = @at"
+    " AND (c.user_id > @user_id OR (c.user_id = @user_id AND c.id > @id))))"
+)
+_ORDER = " ORDER BY c.type, c.status, c.pinned, c.last_activity_at, c.user_id, c.id"
+
+
+async def idle_sessions(items: Items, idle_since: str, limit: int, after: IdleSession | None) -> list[IdleSession]:
+    """Return idle sessions of all owners; see SessionStore.idle_sessions."""
+    parameters: JsonObject = {"idle_since": idle_since}
+    if after is not None:
+        parameters |= {"at": format_time(after.last_activity_at), "user_id": after.user_id, "id": after.id}
+    sql = f"{_IDLE}{_BEHIND if after else ''}{_ORDER}".replace("@limit", f"{limit:d}")
+    rows = await items.query_everywhere(sql, parameters, limit)
+    return [
+        IdleSession(
+            last_activity_at=row["last_activity_at"],
+            user_id=row["user_id"],
+            id=row["id"],
+            ttl_seconds=row["ttl_seconds"],
+            has_pages=row["generation"] > 1,
+            etag=row["_etag"],
+        )
+        for row in rows
+    ]
+
+
+async def archive_idle(items: Items, session: IdleSession, archive_ttl: int) -> bool:
+    """Archive a session that is still as it was seen; see SessionStore.archive_idle."""
+    if session.has_pages:
+        return await _archive_with_pages(items, session, archive_ttl)
+    now = format_time(utc_now())
+    ttl = applied_ttl(session.ttl_seconds, archive_ttl, pinned=False, status="archived")
+    fields = set_fields(status="archived", archived_at=now, updated_at=now, ttl=ttl)
+    try:
+        await items.patch_unseen(session.user_id, session.id, fields, writable(int(time())), session.etag)
+    except ItemRefusedError as error:
+        if error.repeated:  # perhaps by the try whose answer was lost
+            return await _archived_at(items, session) == now
+        return await _archive_with_pages(items, session, archive_ttl)
+    except ItemMissingError:
+        return False
+    return True
+
+
+async def _archived_at(items: Items, session: IdleSession) -> str | None:
+    try:
+        archived_at: str | None = (await items.read(session.user_id, session.id))["archived_at"]
+    except ItemMissingError:
+        return None
+    return archived_at
+
+
+async def _archive_with_pages(items: Items, session: IdleSession, archive_ttl: int) -> bool:
+    """Archive a session whose pages must outlive their head, or which is due for renewal, if its etag still holds."""
+    change = Change.of(SessionChanges(is_active=False), session.etag, archive_ttl)
+    try:
+        await update(items, session.user_id, session.id, change)
+    except (PreconditionFailedError, SessionNotFoundError):
+        return False
+    return True
+
+
+async def tidy(items: Items, limit: int) -> int:
+    """Finish what is pending; see SessionStore.tidy. What has expired the service removes by itself."""
+    sql = f"SELECT TOP {limit:d} c.id, c.user_id FROM c WHERE c.type = 'session' AND c.pending = true"  # noqa: S608
+    rows = await items.query_everywhere(sql, {}, limit)
+    for row in rows:
+        await _finish(items, row["user_id"], row["id"])
+    return len(rows)
+
+
+async def _finish(items: Items, user_id: str, session_id: str) -> None:
+    try:
+        head = Head(await items.read(user_id, session_id))
+        if head.is_deleted:
+            await finish_delete(items, head)
+            return
+        if head.building is not None:
+            if head.building["since"] > time() - BUILDING_SECONDS:
+                return
+            where = f"c.building.epoch = {literal(head.building['epoch'])}"
+            head = Head(await items.patch(user_id, session_id, set_fields(building=None), where))
+        await sweep(items, user_id, session_id)
+        await retime_pages(items, head, head.ttl, fresh_since=0)
+        await settle(items, head)
+    except (ItemMissingError, ItemRefusedError):
+        return  # somebody else went on with it
+
+
+async def erase(items: Items, user_id: str, budget_seconds: float) -> Erased:
+    """Delete the owner's sessions until none is found, then pages without one; see SessionStore.erase."""
+    deadline = monotonic() + budget_seconds
+    sessions = messages = 0
+    while monotonic() < deadline:
+        rows = await _heads(items, user_id)
+        if not rows:
+            await _sweep_orphans(items, user_id)
+            return Erased(sessions=sessions, messages=messages, done=True)
+        for row in rows:
+            if monotonic() >= deadline:
+                break
+            if await _erase_one(items, user_id, row["id"]):
+                sessions += 1
+                messages += row["message_count"]
+    return Erased(sessions=sessions, messages=messages, done=False)
+
+
+async def _heads(items: Items, user_id: str) -> list[JsonObject]:
+    sql = f"SELECT TOP {HEADS_AT_ONCE} c.id, c.message_count FROM c WHERE c.type = 'session'"  # noqa: S608 - a constant
+    return await items.query(user_id, sql, {}, at_most=HEADS_AT_ONCE)
+
+
+async def _erase_one(items: Items, user_id: str, session_id: str) -> bool:
+    """Delete a session; tell whether there was one for its owner to see."""
+    try:
+        await delete(items, user_id, session_id)
+    except SessionNotFoundError:
+        return False
+    return True
+
+
+async def _sweep_orphans(items: Items, user_id: str) -> None:
+    """Remove pages whose session is gone: a rotator that lost its session may have left one."""
+    found = await items.query(user_id, "SELECT DISTINCT VALUE c.session_id FROM c WHERE c.type = 'page'", {})
+    for session_id in found:
+        await sweep(items, user_id, session_id)

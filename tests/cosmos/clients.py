@@ -1,0 +1,226 @@
+"""Clients that do random things to one session and check every answer against the truth."""
+
+import random
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from itertools import count
+from typing import Any
+
+from shared.errors import (
+    MessageConflictError,
+    PreconditionFailedError,
+    SessionExistsError,
+    SessionNotFoundError,
+    StoreError,
+)
+from shared.models import Message, MessageQuery, NewMessage, NewSession, SessionChanges
+from shared.store.cosmos import CosmosStore
+from tests.cosmos.truth import Deed, State, Truth, require
+
+START = datetime(2026, 1, 1, tzinfo=UTC)
+TTLS = (20, 40, 90, 400, -1)
+PAGE_LIMITS = (3, 10, 200)
+VERBS = {
+    "append": 34,
+    "append a batch": 10,
+    "repeat": 8,
+    "repeat a part": 2,
+    "read": 8,
+    "page through": 8,
+    "rename": 5,
+    "rename if unchanged": 5,
+    "change ttl": 9,
+    "pin": 5,
+    "clear": 4,
+    "delete": 4,
+    "create": 4,
+}
+
+
+@dataclass(frozen=True)
+class Name:
+    """The one session that all clients of a schedule work on."""
+
+    user_id: str
+    session_id: str
+
+
+class Client:
+    """Does one thing after another, chosen by the seed, and knows what each answer may be."""
+
+    numbers = count()
+
+    def __init__(self, number: int, store: CosmosStore, name: Name, truth: Truth, seed: random.Random) -> None:
+        """Work on the session with a store of one's own."""
+        self.number, self._store, self._name, self._truth, self._seed = number, store, name, truth, seed
+        self._sent: list[list[NewMessage]] = []
+        self._missed = False
+        self.deed = Deed(number, "nothing", [], 0)
+
+    async def work(self, deeds: int) -> None:
+        """Do that many things."""
+        for _ in range(deeds):
+            verb = self._seed.choices(list(VERBS), list(VERBS.values()))[0]
+            if self._missed and self._seed.random() < 0.7:
+                verb = "create"
+            self._missed = False
+            await getattr(self, "_" + verb.replace(" ", "_"))()
+
+    async def _do(self, verb: str, call: Callable[[], Awaitable[Any]], ids: list[str], if_match: str | None = None) -> Any:
+        """Run one call; None if it failed as it may, the failure judged."""
+        self.deed = deed = Deed(self.number, verb, ids, self._truth.now, if_match)
+        try:
+            return await call()
+        except SessionNotFoundError:
+            self._missed = True
+            require(self._truth.some(deed, lambda state: not state.document), f"{verb} did not find a living session")
+        except SessionExistsError:
+            require(self._truth.some(deed, lambda state: state.document is not None), "nothing by that id exists")
+        except MessageConflictError as error:
+            require(self._truth.some(deed, lambda state: self._conflicts(state, ids, error.ids)), f"{verb}: no conflict")
+        except PreconditionFailedError:
+            require(if_match and self._truth.some(deed, lambda state: _etag(state) != if_match), "it has that etag")
+        except StoreError as error:
+            moved = self._truth.now - deed.start
+            require(deed.faults or moved > 3, f"{verb} failed with {error!r} although nothing hindered it")
+        finally:
+            deed.end = self._truth.now
+        return None
+
+    def _conflicts(self, state: State, sent: list[str], named: list[str]) -> bool:
+        kept = dict(self._truth.ids(state, state.seqs)).values()
+        found = [message_id for message_id in sent if message_id in kept]
+        return len(found) < len(sent) and found == named
+
+    # What clients do
+
+    async def _append(self) -> None:
+        await self._send(self._messages(self._seed.randint(1, 6)))
+
+    async def _append_a_batch(self) -> None:
+        await self._send(self._messages(self._seed.randint(7, 20)))
+
+    async def _repeat(self) -> None:
+        if self._sent:
+            await self._send([self._again(message) for message in self._seed.choice(self._sent[-3:])])
+
+    async def _repeat_a_part(self) -> None:
+        if self._sent:
+            await self._send([*map(self._again, self._sent[-1][:1]), *self._messages(2)])
+
+    async def _send(self, messages: list[NewMessage]) -> None:
+        self._sent.append(messages)
+        ids = [message.id for message in messages]
+        user_id, session_id = self._name.user_id, self._name.session_id
+        appended = await self._do("append", lambda: self._store.append(user_id, session_id, messages), ids)
+        if appended is None:
+            return
+        placed = _placed(appended.messages)
+        require([message_id for _, message_id in placed] == ids, "an append answered with other messages")
+        require(appended.created == bool(self.deed.applied), f"created is {appended.created}: {self.deed.applied}")
+        require(self._truth.some(self.deed, lambda state: self._holds(state, placed)), f"not where answered: {placed}")
+
+    def _holds(self, state: State, placed: list[tuple[int, str]]) -> bool:
+        return set(placed) <= set(self._truth.ids(state, state.seqs))
+
+    async def _read(self) -> None:
+        limit = self._seed.choice((1, 5, 30, 200))
+        user_id, session_id = self._name.user_id, self._name.session_id
+        found = await self._do("read", lambda: self._store.read(user_id, session_id, limit), [])
+        if found is None:
+            return
+        session, page = found
+        placed = _placed(page.messages)
+        require(len(placed) == min(limit, session.message_count), "the messages read are of another moment than the session")
+        newest = self._truth.some(
+            self.deed, lambda state: self._truth.ids(state, state.seqs[-limit:])[::-1] == placed and _etag(state) is not None
+        )
+        require(newest, f"never were the newest: {placed}")
+
+    async def _page_through(self) -> None:
+        order = self._seed.choice(("asc", "desc"))
+        query = MessageQuery(limit=self._seed.choice(PAGE_LIMITS), order=order)
+        user_id, session_id = self._name.user_id, self._name.session_id
+        for _ in range(6):
+            asked = query
+            page = await self._do("read_messages", lambda: self._store.read_messages(user_id, session_id, asked), [])  # noqa: B023
+            if page is None:
+                return
+            placed = _placed(page.messages)
+            require(self._truth.some(self.deed, lambda state: self._page(state, asked) == placed), f"never were: {placed}")  # noqa: B023
+            if not page.has_more:
+                return
+            bound = {"after" if order == "asc" else "before": page.next_seq}
+            query = query.model_copy(update=bound | {"page_hint": page.page_hint})
+
+    def _page(self, state: State, query: MessageQuery) -> list[tuple[int, str]]:
+        after, before = query.after or 0, query.before or 10**9
+        inside = [placed for placed in self._truth.ids(state, state.seqs) if after < placed[0] < before]
+        return (inside if query.order == "asc" else inside[::-1])[: query.limit]
+
+    async def _rename(self) -> None:
+        await self._update(session_name=f"name {next(self.numbers)}")
+
+    async def _rename_if_unchanged(self) -> None:
+        user_id, session_id = self._name.user_id, self._name.session_id
+        session = await self._do("get", lambda: self._store.get(user_id, session_id), [])
+        if session:
+            await self._update(session.etag, session_name=f"name {next(self.numbers)}")
+
+    async def _change_ttl(self) -> None:
+        await self._update(ttl_seconds=self._seed.choice(TTLS))
+
+    async def _pin(self) -> None:
+        await self._update(pinned=self._seed.random() < 0.5)
+
+    async def _update(self, if_match: str | None = None, **changes: Any) -> None:
+        user_id, session_id = self._name.user_id, self._name.session_id
+        given = SessionChanges(**changes)
+        session = await self._do(
+            "update", lambda: self._store.update(user_id, session_id, given, if_match), [], if_match
+        )
+        if session is not None:
+            told = self._truth.some(self.deed, lambda state: _etag(state) == session.etag)
+            require(told, "an update answered with a session that never was")
+            require(all(getattr(session, name) == value for name, value in changes.items()), "an update was not made")
+
+    async def _clear(self) -> None:
+        user_id, session_id = self._name.user_id, self._name.session_id
+        await self._do("clear", lambda: self._store.clear(user_id, session_id), [])
+
+    async def _delete(self) -> None:
+        user_id, session_id = self._name.user_id, self._name.session_id
+        await self._do("delete", lambda: self._store.delete(user_id, session_id), [])
+
+    async def _create(self) -> None:
+        session = NewSession(
+            id=self._name.session_id,
+            user_id=self._name.user_id,
+            ttl_seconds=self._seed.choice(TTLS),
+            created_at=START + timedelta(seconds=next(self.numbers)),
+        )
+        messages = self._messages(self._seed.choice((0, 0, 1, 20)))
+        await self._do("create", lambda: self._store.create(session, messages), [message.id for message in messages])
+
+    def _messages(self, number: int) -> list[NewMessage]:
+        return [
+            NewMessage(
+                id=f"m{next(self.numbers)}",
+                role="user",
+                content="said " * self._seed.randint(1, 12),
+                created_at=START + timedelta(seconds=next(self.numbers)),
+            )
+            for _ in range(number)
+        ]
+
+    def _again(self, message: NewMessage) -> NewMessage:
+        return message.model_copy(update={"created_at": START + timedelta(seconds=next(self.numbers))})
+
+
+def _placed(messages: list[Message]) -> list[tuple[int, str]]:
+    return [(message.seq, message.id) for message in messages]
+
+
+def _etag(state: State) -> str | None:
+    return state.document["_etag"] if state.document else None

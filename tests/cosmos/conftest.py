@@ -1,0 +1,45 @@
+"""A store on Cosmos DB, and what really lies in its container."""
+
+import os
+from collections.abc import AsyncIterator, Iterator
+
+import pytest
+import pytest_asyncio
+from azure.cosmos.aio import CosmosClient
+
+from shared.store.cosmos import CosmosStore
+from tests.conftest import CosmosPlace
+from tests.cosmos.stored import Stored
+from tests.cosmos_server.launch import CosmosServer, missing_reason, running_server
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[CosmosServer]:
+    """Run a test server for one module, which may stop it, stand before it, or move its clock."""
+    reason = missing_reason()
+    if reason and os.environ.get("CI") == "true":
+        pytest.fail(reason)
+    if reason:
+        pytest.skip(reason)
+    with running_server() as running:
+        yield running
+
+
+@pytest_asyncio.fixture
+async def store(cosmos_place: CosmosPlace) -> AsyncIterator[CosmosStore]:
+    """Open the store where the tests of this run may write."""
+    place = cosmos_place
+    opened = CosmosStore(place.endpoint, place.key, place.database, place.container, emulator=place.emulator)
+    await opened.ping()
+    yield opened
+    await opened.close()
+
+
+@pytest_asyncio.fixture
+async def stored(cosmos_place: CosmosPlace, store: CosmosStore) -> AsyncIterator[Stored]:
+    """Reach the documents behind the store's back."""
+    assert store
+    place = cosmos_place
+    options = {"enable_endpoint_discovery": False, "connection_verify": False} if place.emulator else {}
+    async with CosmosClient(place.endpoint, place.key, **options) as client:
+        yield Stored(client.get_database_client(place.database).get_container_client(place.container))

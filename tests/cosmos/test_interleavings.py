@@ -1,0 +1,264 @@
+"""Two to four clients on one session, interleaved, failing and dying at any store request, as a seed decides.
+
+Every write is one step, after which the head is read and held against all that was true before it;
+every answer must be one that some moment of its call allows. `PARLEY_SCHEDULES=5000` runs more of
+them, `PARLEY_FIRST_SCHEDULE=1234` begins there.
+"""
+
+import asyncio
+import os
+import random
+import sys
+import time
+from collections.abc import AsyncIterator
+from contextlib import suppress
+from uuid import uuid4
+
+import pytest
+import pytest_asyncio
+
+from shared.models import JsonObject, MessageQuery
+from shared.store.cosmos import CosmosStore
+from shared.store.cosmos.connection import Connection
+from shared.store.cosmos.errors import ItemMissingError
+from shared.store.cosmos.items import Items
+from shared.store.cosmos.pages import sweep
+from tests.builders import a_message, a_session, all_messages
+from tests.cosmos.clients import Client, Name
+from tests.cosmos.stored import Stored
+from tests.cosmos.truth import Truth, Violation, require
+from tests.cosmos.turns import Fate, Gate, GatedItems, Turns
+from tests.cosmos_server.launch import CosmosServer
+
+SCHEDULES = int(os.environ.get("PARLEY_SCHEDULES", "120"))
+FIRST = int(os.environ.get("PARLEY_FIRST_SCHEDULE", "0"))
+GROUPS = 4
+CAP_BYTES = 8_000
+
+
+class World:
+    """What all schedules share: a connection, a clock that both sides follow, and requests beside the clients'."""
+
+    def __init__(self, server: CosmosServer) -> None:
+        """Use a server of one's own."""
+        self.server = server
+        self.ahead = 0
+        self.connection = Connection(server.endpoint, server.key, "interleavings", "sessions", emulator=True)
+        self.items = Items(self.connection)
+
+    def time(self) -> float:
+        """Return the server's time."""
+        return time.time() + self.ahead
+
+    def advance(self, seconds: int) -> None:
+        """Move both clocks forward."""
+        self.server.advance(seconds)
+        self.ahead += seconds
+
+    def store(self, own_items: Items) -> CosmosStore:
+        """Return a store that sends its requests this way."""
+        opened = CosmosStore(self.server.endpoint, self.server.key, "interleavings", "sessions", emulator=True)
+        opened._items = own_items
+        return opened
+
+
+def replace_everywhere(monkeypatch: pytest.MonkeyPatch, name: str, value: object) -> None:
+    """Replace a name in every module of the adapter that uses it."""
+    for module in [module for path, module in sys.modules.items() if path.startswith("shared.store.cosmos.")]:
+        if name in vars(module):
+            monkeypatch.setattr(module, name, value)
+
+
+async def no_pause(_attempt: int) -> None:
+    await asyncio.sleep(0)
+
+
+@pytest.fixture(autouse=True)
+def _small_generations(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Rotate every few messages, and try again at once."""
+    sizes = {
+        "LEAST_GENERATION_BYTES": 700,
+        "MEAN_HEAD_BYTES": 0,
+        "PREVIOUS_CAP_BYTES": 2_000,
+        "HEAD_CAP_BYTES": CAP_BYTES,
+    }
+    for name, size in sizes.items():
+        replace_everywhere(monkeypatch, name, size)
+    replace_everywhere(monkeypatch, "pause", no_pause)
+
+
+@pytest_asyncio.fixture
+async def world(server: CosmosServer, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[World]:
+    """Connect to the server and set the adapter's clock to its."""
+    server.reset()
+    made = World(server)
+    replace_everywhere(monkeypatch, "time", made.time)
+    await made.connection.container()
+    yield made
+    await made.connection.close()
+
+
+class Schedule:
+    """One run of a few clients, decided by one seed."""
+
+    def __init__(self, world: World, seed: int) -> None:
+        """Choose the clients, how long each works, and how often things go wrong."""
+        self._world = world
+        self._seed = random.Random(seed)  # noqa: S311 - repeatable, not secret
+        self._name = Name(f"user-{uuid4().hex}", "s")
+        self._truth = Truth(CAP_BYTES)
+        self._turns = Turns()
+        self._clients = [self._client(number) for number in range(self._seed.randint(2, 4))]
+        self._tasks: list[asyncio.Task[None]] = []
+        self._failing = self._seed.choice((0, 0.02, 0.1))
+        self._dying = self._seed.choice((0, 0.01, 0.04))
+        self._jumping = self._seed.choice((0, 0.03, 0.1))
+        self._slow: set[int] = set()
+        self.kills = 0
+
+    def _client(self, number: int) -> Client:
+        gated = GatedItems(self._world.connection, self._turns, number)
+        return Client(number, self._world.store(gated), self._name, self._truth, self._seed)
+
+    async def run(self) -> None:
+        """Let the clients work to their ends, then look at what they leave behind."""
+        maker = self._clients[0]
+        await self._start(maker._create())
+        self._tasks = [
+            asyncio.create_task(client.work(self._seed.randint(3, 9)), name=str(client.number)) for client in self._clients
+        ]
+        try:
+            while await self._step():
+                pass
+        finally:
+            for task in self._tasks:
+                task.cancel()
+            await asyncio.wait(self._tasks)
+        await self._check_what_is_left()
+
+    async def _start(self, creation: object) -> None:
+        self._tasks = [asyncio.create_task(creation)]  # type: ignore[arg-type]
+        while await self._step(calm=True):
+            pass
+
+    async def _step(self, *, calm: bool = False) -> bool:
+        await self._turns.settle()
+        for task in self._tasks:
+            if task.done() and not task.cancelled():
+                task.result()
+        if not self._turns.waiting:
+            return False
+        gate = self._choose()
+        fate = "go" if calm else self._fate()
+        await self._let(gate, fate)
+        if not calm and self._seed.random() < self._jumping:
+            await self._jump()
+        return True
+
+    def _choose(self) -> Gate:
+        """Pick who goes on; now and then a client sleeps through many steps of the others."""
+        if self._seed.random() < 0.1:
+            self._slow = {client.number for client in self._clients if self._seed.random() < 0.4}
+        awake = [gate for gate in self._turns.waiting if gate.client not in self._slow]
+        return self._seed.choice(awake or self._turns.waiting)
+
+    def _fate(self) -> Fate:
+        drawn = self._seed.random()
+        if drawn < self._dying:
+            return "die"
+        return "fail" if drawn < self._dying + self._failing else "go"
+
+    async def _let(self, gate: Gate, fate: Fate) -> None:
+        client = self._clients[gate.client]
+        if fate == "die":
+            self.kills += 1
+            task = next(task for task in self._tasks if task.get_name() == str(gate.client))
+            task.cancel()
+            with suppress(asyncio.CancelledError):
+                await task
+            return
+        client.deed.faults += fate == "fail"
+        gate.fate.set_result(fate)
+        await self._turns.settle()
+        if self._turns.written:
+            self._turns.written.clear()
+            self._truth.look(await self._head(), client.deed)
+
+    async def _head(self) -> JsonObject | None:
+        try:
+            return await self._world.items.read(self._name.user_id, self._name.session_id)
+        except ItemMissingError:
+            return None
+
+    async def _jump(self) -> None:
+        """Let time pass, but less than the session has left to live."""
+        document = self._truth.last.document
+        seconds = self._seed.randint(1, 60)
+        if document and document["ttl"] != -1:
+            left = int(document["_ts"] + document["ttl"] - self._world.time())
+            seconds = self._seed.randint(0, max(0, left - 3))
+        if seconds:
+            self._world.advance(seconds)
+            self._truth.check_pages(await self._pages())
+
+    async def _everything(self) -> list[JsonObject]:
+        return await self._world.items.query(self._name.user_id, "SELECT * FROM c", {})
+
+    async def _pages(self) -> list[JsonObject]:
+        return [item for item in await self._everything() if item["type"] == "page"]
+
+    async def _check_what_is_left(self) -> None:
+        self._truth.check_pages(await self._pages())
+        store, name = self._world.store(self._world.items), self._name
+        if self._truth.last.document is None:
+            await store.create(a_session(name.user_id, id=name.session_id))
+        else:
+            await self._check_history(store)
+        session = await store.get(name.user_id, name.session_id)
+        last = self._truth.last.document["last_seq"] if self._truth.last.document else 0
+        appended = await store.append(name.user_id, name.session_id, [a_message()])
+        require(appended.created and appended.messages[0].seq == last + 1, "the session does not go on as it should")
+        require(appended.message_count == session.message_count + 1, "old messages count in a new session")
+        require(len(await all_messages(store, session)) == appended.message_count, "old messages show in a new session")
+
+        await sweep(self._world.items, name.user_id, name.session_id)
+        document = await self._head()
+        assert document
+        log_now = document["log"]
+        for page in await self._pages():
+            require(page["epoch"] == log_now["epoch"], "a page of another epoch outlives a sweep")
+            require(page["generation"] < log_now["generation"], "a page of a generation that never was")
+
+        await store.delete(name.user_id, name.session_id)
+        require(not await self._everything(), "a deleted session leaves something behind")
+
+    async def _check_history(self, store: CosmosStore) -> None:
+        name, state = self._name, self._truth.last
+        expected = self._truth.ids(state, state.seqs)
+        session, newest = await store.read(name.user_id, name.session_id, 1_000)
+        rising = await all_messages(store, session, limit=7)
+        falling = await store.read_messages(name.user_id, name.session_id, MessageQuery(limit=1_000, order="desc"))
+        stats = await store.stats(name.user_id, name.session_id)
+        require([(message.seq, message.id) for message in rising] == expected, "the history is not what was stored")
+        require([(message.seq, message.id) for message in newest.messages] == expected[::-1], "read gives another history")
+        require(falling.messages == newest.messages, "read_messages gives another history")
+        require(stats.message_count == session.message_count == len(expected), "the counts are wrong")
+        require(stats.by_role["user"] == len(expected), "the roles are counted wrong")
+
+
+async def run(world: World, seed: int) -> Schedule:
+    schedule = Schedule(world, seed)
+    try:
+        await schedule.run()
+    except Violation as violation:
+        pytest.fail(f"schedule {seed}: {violation}")
+    except Exception as error:
+        error.add_note(f"in schedule {seed}")
+        raise
+    return schedule
+
+
+@pytest.mark.parametrize("group", range(GROUPS))
+async def test_clients_interleaved_failing_and_dying_never_break_a_session(world: World, group: int) -> None:
+    for seed in range(FIRST + group, FIRST + SCHEDULES, GROUPS):
+        await run(world, seed)

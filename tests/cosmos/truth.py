@@ -1,0 +1,163 @@
+"""What really happened to one session, read from its head after every write, and what answers that allows."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+from shared.models import JsonObject
+from shared.store.cosmos.head import Head, page_id
+from shared.store.documents import documents_bytes
+
+VISIBLE = ("session_name", "context", "tags", "pinned", "status", "ttl_seconds", "message_count", "last_seq", "created_at")
+MAY_END = {"clear", "delete", "create"}  # a create finishes the deletion that holds its id
+
+
+class Violation(AssertionError):
+    """A promise that was broken."""
+
+
+def require(condition: object, what: str) -> None:
+    """Raise Violation unless the condition holds."""
+    if not condition:
+        raise Violation(what)
+
+
+@dataclass(frozen=True)
+class State:
+    """The session at one moment; `document` is None while it does not exist."""
+
+    document: JsonObject | None = None
+
+    @property
+    def epoch(self) -> str | None:
+        """Name the log's life, None without a session."""
+        return self.document["log"]["epoch"] if self.document else None
+
+    @property
+    def seqs(self) -> range:
+        """Return the seqs that are kept."""
+        if not self.document:
+            return range(0)
+        last = self.document["last_seq"]
+        return range(last - self.document["message_count"] + 1, last + 1)
+
+
+@dataclass
+class Deed:
+    """One call of one client: what it sent, when it ran (as places in the row of states), and what it brought about."""
+
+    client: int
+    verb: str
+    ids: list[str]
+    start: int
+    if_match: str | None = None
+    end: int | None = None
+    faults: int = 0
+    applied: list[int] = field(default_factory=list)
+
+
+class Truth:
+    """The row of states of one session, and each epoch's messages by seq."""
+
+    def __init__(self, cap_bytes: int) -> None:
+        """Begin before the session exists; both generations of its head must stay under the cap."""
+        self.states: list[State] = [State()]
+        self.messages: dict[str, dict[int, str]] = {}
+        self.visible: dict[str, JsonObject] = {}
+        self.generations: dict[str, int] = {}
+        self._cap = cap_bytes
+
+    @property
+    def now(self) -> int:
+        """Return the place of the present state."""
+        return len(self.states) - 1
+
+    @property
+    def last(self) -> State:
+        """Return the present state."""
+        return self.states[-1]
+
+    def look(self, document: JsonObject | None, deed: Deed) -> None:
+        """Take in the head as it is after a write of this deed; raises Violation if it may not be so."""
+        state = State(None if document is None or document["status"] == "deleted" else document)
+        before = self.last
+        self.states.append(state)
+        if state.epoch != before.epoch:
+            require(deed.verb in MAY_END, f"{deed.verb} ended an epoch")
+            require(state.epoch not in self.messages, "an epoch came back")
+        if state.document:
+            self._take(Head(state.document), state, before, deed)
+
+    def _take(self, head: Head, state: State, before: State, deed: Deed) -> None:
+        document = head.document
+        known = self.messages.setdefault(head.epoch, {})
+        same = before.document is not None and before.epoch == state.epoch
+        if same:
+            assert before.document
+            require(document["last_seq"] >= before.document["last_seq"], "last_seq went back")
+            require(head.generation >= self.generations[head.epoch], "a generation went back")
+            fresh = range(before.document["last_seq"] + 1, head.last_seq + 1)
+        else:
+            require(deed.verb != "clear" or document["message_count"] == 0, "a clear left messages")
+            fresh = state.seqs
+        self.generations[head.epoch] = head.generation
+        self._take_messages(head, known, fresh, deed)
+        require(sorted(known) == list(state.seqs), f"message_count or last_seq is wrong: {sorted(known)} {state.seqs}")
+        self._check_bytes(head)
+        visible = {name: document[name] for name in VISIBLE}
+        if same and deed.if_match and visible != self.visible[before.document["_etag"]]:  # type: ignore[index]
+            require(self.visible.get(deed.if_match) == self.visible[before.document["_etag"]], "if_match was not kept")  # type: ignore[index]
+        self.visible[document["_etag"]] = visible
+
+    def _take_messages(self, head: Head, known: dict[int, str], fresh: range, deed: Deed) -> None:
+        held = {seq: document["id"] for seq, document in head.held()}
+        added = [held[seq] for seq in fresh]
+        if added:
+            require(added == deed.ids, f"{deed.verb} stored {added} of {deed.ids}")
+            twice = set(added) & {known_id for seq, known_id in known.items() if seq > head.last_seq - 100}
+            require(not twice, f"stored twice: {twice}")
+            deed.applied.append(self.now)
+        known |= dict(zip(fresh, added, strict=True))
+        for seq, message_id in held.items():
+            require(known.get(seq) == message_id, f"seq {seq} changed or appeared: {known.get(seq)} {message_id}")
+
+    def _check_bytes(self, head: Head) -> None:
+        require(head.bytes == documents_bytes(head.messages), "bytes is wrong")
+        require(head.previous_bytes == documents_bytes(head.previous), "previous_bytes is wrong")
+        require(head.bytes + head.previous_bytes < self._cap, "the head is over its cap")
+
+    def check_pages(self, pages: Sequence[JsonObject]) -> None:
+        """Require that all pages that count are there, hold what they should, and live as long as their head may."""
+        if not self.last.document:
+            return
+        head = Head(self.last.document)
+        by_id = {page["id"]: page for page in pages}
+        first = head.first_seq
+        for generation in range(head.counted_pages):
+            page = by_id.get(page_id(head.id, head.epoch, generation))
+            require(page, f"page {generation} of {head.counted_pages} is missing")
+            assert page
+            require(page["first_seq"] == first, f"page {generation} begins at {page['first_seq']}, not at {first}")
+            ids = [document["id"] for document in page["messages"]]
+            kept = [self.messages[head.epoch].get(seq) for seq in range(first, first + len(ids))]
+            require(ids == kept, f"page {generation} holds {ids}, not {kept}")
+            first += len(ids)
+            self._check_life(head, page)
+        require(first == head.previous_first_seq, "the pages do not reach up to the head")
+
+    def _check_life(self, head: Head, page: JsonObject) -> None:
+        """The head can be written until just before `renew_at`, and lives for its ttl after that."""
+        if page["ttl"] == -1:
+            return
+        require(head.ttl != -1, "a page of a kept session expires")
+        ends, needed = page["_ts"] + page["ttl"], head.document["renew_at"] - 1 + head.ttl
+        require(ends >= needed, f"page {page['generation']} ends {needed - ends} s before its head may")
+
+    def some(self, deed: Deed, test: Callable[[State], bool]) -> bool:
+        """Tell whether the session was like that at any moment of the deed."""
+        return any(test(state) for state in self.states[deed.start : self.now + 1])
+
+    def ids(self, state: State, seqs: range) -> list[tuple[int, str]]:
+        """Return the messages kept at that moment, of those seqs."""
+        if not state.epoch:
+            return []
+        return [(seq, self.messages[state.epoch][seq]) for seq in seqs if seq in state.seqs]

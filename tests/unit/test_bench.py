@@ -1,0 +1,160 @@
+"""The benchmark counts what crosses the wire, reckons as the test server does, and runs."""
+
+import asyncio
+import json
+import os
+import subprocess
+from collections.abc import AsyncIterator
+
+import pytest
+import pytest_asyncio
+
+from benchmarks import units
+from benchmarks.__main__ import RESULTS, main
+from benchmarks.counting_proxy import CountingProxy, add_up, counting_proxy
+from benchmarks.table import table
+from tests.cosmos_server.launch import FOLDER, missing_reason
+
+PLAIN_REQUEST = b"POST /plain HTTP/1.1\r\nhost: h\r\ncontent-length: 5\r\n\r\nhello"
+CHUNKED_REQUEST = (
+    b"POST /chunked HTTP/1.1\r\nhost: h\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nhel\r\n2;a=b\r\nlo\r\n0\r\n\r\n"
+)
+EMPTY_REQUEST = b"GET /empty HTTP/1.1\r\nhost: h\r\n\r\n"
+ANSWERS = {
+    "/plain": b"HTTP/1.1 201 Created\r\nx-ms-request-charge: 7.5\r\ncontent-length: 3\r\n\r\nyes",
+    "/chunked": b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n4\r\nfour\r\n0\r\nx-trailer: 1\r\n\r\n",
+    "/empty": b"HTTP/1.1 304 Not Modified\r\ncontent-length: 99\r\n\r\n",
+}
+SIZES = (0, 1, 1_024, 1_500, 13_312, 16_970, 102_400, 2_000_000)
+MODEL = {
+    "readCharge": units.read_units,
+    "insertCharge": units.insert_units,
+    "replaceCharge": units.replace_units,
+    "deleteCharge": units.delete_units,
+    "queryCharge": units.query_units,
+}
+
+
+@pytest_asyncio.fixture
+async def proxy() -> AsyncIterator[CountingProxy]:
+    """Run a proxy in front of a server that knows three answers and keeps its connections open."""
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
+            while head := await reader.readuntil(b"\r\n\r\n"):
+                if b"content-length: 5" in head:
+                    await reader.readexactly(5)
+                elif b"chunked" in head.lower().partition(b"\r\n")[2]:
+                    await reader.readuntil(b"0\r\n\r\n")
+                writer.write(ANSWERS[head.split(b" ")[1].decode()])
+        except asyncio.IncompleteReadError:
+            writer.close()
+
+    server = await asyncio.start_server(serve, "127.0.0.1", 0)
+    host, port = server.sockets[0].getsockname()[:2]
+    async with server, counting_proxy(f"http://{host}:{port}") as running:
+        yield running
+
+
+async def ask(proxy: CountingProxy, *requests: bytes) -> None:
+    """Send requests over one connection, each after the answer to the one before has come whole."""
+    host, _, port = proxy.endpoint.removeprefix("http://").partition(":")
+    reader, writer = await asyncio.open_connection(host, int(port))
+    for request in requests:
+        writer.write(request)
+        expected = ANSWERS[request.split(b" ")[1].decode()]
+        assert await reader.readexactly(len(expected)) == expected
+    writer.close()
+    await writer.wait_closed()
+
+
+@pytest.fixture
+def _needs_node() -> None:
+    reason = missing_reason()
+    if reason and os.environ.get("CI") == "true":
+        pytest.fail(reason)
+    if reason:
+        pytest.skip(reason)
+
+
+@pytest.mark.parametrize(
+    ("request_", "path", "request_body", "response_body_bytes"),
+    [
+        (PLAIN_REQUEST, "/plain", b"hello", 3),
+        (CHUNKED_REQUEST, "/chunked", b"hello", 4),
+        (EMPTY_REQUEST, "/empty", b"", 0),
+    ],
+    ids=["content-length", "chunked", "bodiless"],
+)
+async def test_whole_messages_are_counted_and_bodies_apart(
+    proxy: CountingProxy, request_: bytes, path: str, request_body: bytes, response_body_bytes: int
+) -> None:
+    with proxy.phase("asking") as recorded:
+        await ask(proxy, request_)
+
+    (exchange,) = recorded
+    assert (exchange.path, exchange.request_bytes, exchange.response_bytes) == (path, len(request_), len(ANSWERS[path]))
+    assert (exchange.request_body, exchange.response_body_bytes) == (request_body, response_body_bytes)
+
+
+async def test_requests_on_a_kept_connection_are_told_apart(proxy: CountingProxy) -> None:
+    with proxy.phase("asking"):
+        await ask(proxy, PLAIN_REQUEST, CHUNKED_REQUEST, EMPTY_REQUEST, PLAIN_REQUEST)
+
+    totals = proxy.totals("asking")
+    assert (totals.requests, totals.request_body_bytes, totals.units) == (4, 15, 15.0)
+
+
+async def test_each_phase_has_its_own_count(proxy: CountingProxy) -> None:
+    with proxy.phase("first"):
+        await ask(proxy, PLAIN_REQUEST)
+        with proxy.phase("within"):
+            await ask(proxy, EMPTY_REQUEST)
+        await ask(proxy, PLAIN_REQUEST)
+
+    assert [proxy.totals(label).requests for label in ("first", "within", "never")] == [2, 1, 0]
+
+
+async def test_requests_side_by_side_are_all_counted(proxy: CountingProxy) -> None:
+    with proxy.phase("asking") as recorded:
+        await asyncio.gather(*(ask(proxy, PLAIN_REQUEST, CHUNKED_REQUEST) for _ in range(20)))
+
+    assert add_up(recorded).requests == 40
+
+
+@pytest.mark.usefixtures("_needs_node")
+@pytest.mark.parametrize("name", MODEL)
+def test_the_model_charges_what_the_test_server_charges(name: str) -> None:
+    script = f"import('./charges.mjs').then((m) => console.log(JSON.stringify({list(SIZES)}.map(m.{name}))))"
+    run = subprocess.run(["node", "-e", script], cwd=FOLDER, capture_output=True, text=True, check=True)  # noqa: S603, S607 - our own script
+
+    assert [MODEL[name](size) for size in SIZES] == pytest.approx(json.loads(run.stdout), abs=0.0051)
+
+
+def test_microsofts_two_published_sizes_are_met_exactly() -> None:
+    assert [units.read_units(1_024), units.read_units(102_400)] == [1, 10]
+    assert [units.insert_units(1_024), units.insert_units(102_400)] == [5.5, 50]
+
+
+def test_a_table_is_readable_as_it_is() -> None:
+    text = table(("what", "much"), [["a", 1_234], ["bcd", 1.5], ["e", None]])
+
+    assert text.splitlines() == [
+        "| what |  much |",
+        "|------|------:|",
+        "| a    | 1,234 |",
+        "| bcd  |  1.50 |",
+        "| e    |     – |",
+    ]
+
+
+@pytest.mark.usefixtures("_needs_node")
+def test_a_quick_run_prints_its_tables_and_leaves_the_results_alone(capsys: pytest.CaptureFixture[str]) -> None:
+    before = RESULTS.read_bytes() if RESULTS.exists() else None
+
+    code = main(["--quick"])
+
+    printed = capsys.readouterr().out
+    assert code == 0
+    assert all(f"## {title}" in printed for title in ("Targets", "Appends", "Resumes", "Handler"))
+    assert (RESULTS.read_bytes() if RESULTS.exists() else None) == before
