@@ -57,6 +57,7 @@ class CountingProxy:
         self._host, self._port = parts.hostname or "", parts.port or 80
         self._server: asyncio.Server | None = None
         self._open: set[asyncio.StreamWriter] = set()
+        self._serving: set[asyncio.Task[None] | None] = set()
         self._label = UNLABELLED
         self.exchanges: dict[str, list[Exchange]] = {}
 
@@ -91,12 +92,13 @@ class CountingProxy:
         """Stop listening and close every connection."""
         if self._server is not None:
             self._server.close()
-        for writer in list(self._open):
+        for writer in self._open:
             writer.close()
-        while self._open:
-            await asyncio.sleep(0)
+        await asyncio.gather(*(task for task in self._serving if task))
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.current_task()
+        self._serving.add(task)
         self._open.add(writer)
         try:
             upstream, sender = await asyncio.open_connection(self._host, self._port, limit=MAX_HEAD_BYTES)
@@ -109,6 +111,7 @@ class CountingProxy:
                 await self._close(sender)
         finally:
             await self._close(writer)
+            self._serving.discard(task)
 
     async def _close(self, writer: asyncio.StreamWriter) -> None:
         writer.close()

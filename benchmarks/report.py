@@ -51,10 +51,11 @@ def _introduction() -> str:
 
 Written by `make bench` on {datetime.now(UTC):%d %B %Y}; Python {platform.python_version()}, {packages}.
 
-Measured: requests and bytes, counted by a proxy between the real SDK and the Cosmos DB test server (`tests/cosmos_server`).
+Measured: requests and bytes, counted by a proxy between the real SDK and the test server (`tests/cosmos_server`).
 Bytes are whole HTTP messages, headers included, unless a column says body.
-Modelled: request units, from the real size of each item on a straight line between Microsoft's published sizes (`units.py`);
-a live account may charge otherwise.
+Modelled: request units, from the real size of each item, on a straight line between Microsoft's published sizes
+(`units.py`); a live account may charge otherwise.
+What a client sends once in its life (the account, the container, its partition ranges: 5 requests) is left out.
 Means "at" a length are over the whole generations of the last appends before it.
 
 *typical*: messages of 400 characters, ids made by the service, no context.
@@ -223,7 +224,7 @@ def _writers(outcomes: Sequence[Outcome]) -> str:
         for one in outcomes
     ]
     return f"""
-A message sent twice takes three requests at least: the append, the repeat that is refused, and the read that explains it.
+A message sent twice takes three requests at least: the append, the refused repeat, and the read that explains it.
 How many rotate at the same time, and how far the head grows meanwhile, depends on how fast the store answers.
 
 {table(columns, rows)}"""
@@ -231,6 +232,7 @@ How many rotate at the same time, and how far the head grows meanwhile, depends 
 
 def _handler(overhead: Overhead) -> str:
     return f"""
-An append of one message through `function_app.append_messages` takes {overhead.ratio:.3f} times as long as a bare `patch_item` with the
-same operations and predicate: medians of {len(overhead.handler_ms)} calls each, in blocks that take turns.
-The bare call is short here, because the server is on the same machine; against a service that takes longer the ratio is smaller."""
+An append of one message through `function_app.append_messages` takes {overhead.ratio:.2f} times as long as a bare
+`patch_item` with the same operations and predicate: medians of {len(overhead.handler_ms)} calls each, in blocks that take turns.
+The bare call is short here, because the server is on the same machine: against a service that takes longer
+the ratio is smaller."""

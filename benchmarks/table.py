@@ -22,7 +22,7 @@ def _line(cells: Sequence[str], widths: Sequence[int]) -> str:
 
 def _text(cell: Cell) -> str:
     if cell is None:
-        return "–"
+        return "-"
     if isinstance(cell, float):
         return f"{cell:,.2f}"
     return f"{cell:,}" if isinstance(cell, int) else cell

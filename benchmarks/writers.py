@@ -1,4 +1,4 @@
-"""Many writers on one session at once, each message sent once or twice: what is lost, what is doubled, what it costs."""
+"""Many writers on one session at once, each message sent once or twice: what is lost or doubled, and the cost."""
 
 import asyncio
 import secrets

@@ -25,6 +25,7 @@ from pydantic import (
 Role = Literal["user", "assistant", "system", "developer", "tool"]
 ROLES: tuple[Role, ...] = ("user", "assistant", "system", "developer", "tool")
 ROLE_ALIASES: Mapping[str, Role] = {"ai": "assistant", "bot": "assistant", "human": "user", "function": "tool"}
+KINDS: Mapping[type[object], str] = {str: "text", list: "parts", dict: "object"}  # of values in a body
 Status = Literal["active", "archived"]
 JsonObject = dict[str, Any]
 
@@ -100,7 +101,7 @@ def _valid_part(value: JsonObject) -> JsonObject:
 
 def _kind_of(value: object) -> str | None:
     """Tell apart what one field may hold, so that an error speaks of what was sent and not of every alternative."""
-    return {str: "text", list: "parts", dict: "object"}.get(type(value))
+    return KINDS.get(type(value))
 
 
 def _plain_role(value: object) -> object:

@@ -3,6 +3,7 @@
 import json
 import os
 import re
+from base64 import b64decode
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -61,12 +62,11 @@ def load_settings(environ: Mapping[str, str] | None = None, root: Path = PROJECT
     An empty value counts as missing. Raises SettingsError naming every bad or missing setting.
     """
     reader = _Reader(os.environ if environ is None else environ, root / "local.settings.json")
-    endpoint = reader.text("COSMOS_ENDPOINT", reader.url)
     settings = Settings(
-        store=_choose_store(reader, endpoint),
+        store=_choose_store(reader),
         sqlite_path=_below(root, reader.text("SQLITE_PATH") or "data/parley.db"),
-        cosmos_endpoint=endpoint,
-        cosmos_key=reader.text("COSMOS_KEY"),
+        cosmos_endpoint=reader.text("COSMOS_ENDPOINT", reader.url),
+        cosmos_key=reader.key("COSMOS_KEY"),
         cosmos_database=reader.text("COSMOS_DATABASE") or "parley",
         cosmos_container=reader.text("COSMOS_CONTAINER") or "sessions",
         cosmos_emulator=reader.flag("COSMOS_EMULATOR"),
@@ -92,7 +92,7 @@ def _below(root: Path, path: str) -> Path:
     return root / Path(path).expanduser()
 
 
-def _choose_store(reader: "_Reader", endpoint: str | None) -> StoreName:
+def _choose_store(reader: "_Reader") -> StoreName:
     missing = not reader.named("COSMOS_ENDPOINT")
     store = reader.choice("STORE", STORES) or ("sqlite" if missing else "cosmos")
     if reader.on_azure and store == "sqlite" and not missing:
@@ -139,6 +139,14 @@ class _Reader:
         if complaint:
             self.problems.append(f"{name} {complaint}, not {value!r}.")
             return None
+        return value
+
+    def key(self, name: str) -> str | None:
+        value = self.named(name)
+        try:
+            b64decode(value or "", validate=True)
+        except ValueError:
+            self.problems.append(f"{name} must be an account key in Base64.")  # which is not repeated: it is a secret
         return value
 
     @staticmethod

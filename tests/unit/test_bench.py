@@ -144,7 +144,7 @@ def test_a_table_is_readable_as_it_is() -> None:
         "|------|------:|",
         "| a    | 1,234 |",
         "| bcd  |  1.50 |",
-        "| e    |     – |",
+        "| e    |     - |",
     ]
 
 
