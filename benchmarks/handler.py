@@ -20,7 +20,7 @@ from shared.store.cosmos import CosmosStore
 from shared.store.cosmos.connection import Connection
 from shared.store.cosmos.guards import appendable, unsealed
 from shared.store.cosmos.head import short_hash
-from shared.store.documents import documents_bytes, message_document
+from shared.store.documents import documents_bytes
 from tests.cosmos_server.launch import CosmosServer
 
 CONTAINER = "handler"
@@ -124,7 +124,7 @@ def _bare(container: ContainerProxy) -> Side:
 
 def _patch(session_id: str, message_id: str) -> tuple[list[JsonObject], str]:
     message = NewMessage(id=message_id, role="user", content=TYPICAL.message(1).content or "", created_at=utc_now())
-    document = message_document(message)
+    document = message.document()
     size = documents_bytes([document])
     operations: list[JsonObject] = [
         {"op": "add", "path": "/log/messages/-", "value": document},

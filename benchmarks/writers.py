@@ -5,7 +5,7 @@ import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from benchmarks.appends import Append, largest_head
+from benchmarks.appends import Append, costs, largest_head
 from benchmarks.profiles import TYPICAL
 from benchmarks.stage import Stage, is_append
 from shared.models import MessageInput, MessageQuery
@@ -30,6 +30,7 @@ class Outcome:
     refused: int  # Patches the guard refused, every second send among them
     pages_found_there: int  # pages that another rotator had made already
     largest_head_bytes: int
+    units_per_patch: float  # of the appends' own Patches that were accepted
 
 
 async def compete(stage: Stage, *, writers: int = WRITERS, each: int = MESSAGES_EACH, sends: int = 1) -> Outcome:
@@ -42,8 +43,10 @@ async def compete(stage: Stage, *, writers: int = WRITERS, each: int = MESSAGES_
         for message in mine:
             await asyncio.gather(*(stage.chat.append(user_id, session.id, [message]) for _ in range(sends)))
 
-    with stage.proxy.phase(f"{writers} writers, {sends} sends") as recorded:
+    with stage.proxy.phase(f"{writers} writers, {sends} sends") as phase:
+        start = len(phase)
         await asyncio.gather(*(write(mine) for mine in messages))
+        recorded = phase[start:]
     seqs, ids = await _stored(stage, user_id, session.id)
     sent = {message.id for mine in messages for message in mine}
     accepted = [Append((one,)) for one in recorded if is_append(one) and one.status == 200]  # noqa: PLR2004 - OK
@@ -59,6 +62,7 @@ async def compete(stage: Stage, *, writers: int = WRITERS, each: int = MESSAGES_
         refused=sum(one.status == 412 for one in recorded),  # noqa: PLR2004 - precondition failed
         pages_found_there=sum(one.status == 409 for one in recorded),  # noqa: PLR2004 - conflict
         largest_head_bytes=largest_head(accepted),
+        units_per_patch=costs(accepted).own_mean("units"),
     )
 
 

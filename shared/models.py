@@ -31,7 +31,7 @@ JsonObject = dict[str, Any]
 
 SESSION_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
 MESSAGE_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:-]{0,63}")
-USER_ID = re.compile(r"[^/\\?#\x00-\x1f\x7f-\x9f]{1,128}")
+USER_ID = re.compile(r"[^/\\?#\x00-\x1f\x7f-\x9f\ud800-\udfff]{1,128}")
 CHANNEL = re.compile(r"[a-z0-9-]{1,64}")
 DEFAULT_CHANNEL = "default"
 KEEP = -1
@@ -291,6 +291,16 @@ class NewMessage(BaseModel):
     function_calls: list[str | JsonObject] = []
     tool_call_id: str | None = None
     metadata: JsonObject = {}
+
+    def document(self) -> JsonObject:
+        """Return the message as it is stored: what is empty is left out, its place in the session too."""
+        return self.model_dump(exclude_defaults=True, exclude={"seq", "user_id", "message_type"})
+
+    def placed(self, seq: int, user_id: str) -> "Message":
+        """Return this message at its place in a user's session."""
+        return Message.model_construct(
+            **{name: getattr(self, name) for name in NewMessage.model_fields}, seq=seq, user_id=user_id
+        )
 
     def says_the_same(self, other: "NewMessage") -> bool:
         """Tell whether a repeat under the same id is the same message to a reader."""

@@ -17,7 +17,6 @@ from shared.errors import (
 from shared.models import (
     MAX_REQUEST_MESSAGES_BYTES,
     Appended,
-    Message,
     MessageInput,
     NewMessage,
     NewSession,
@@ -28,7 +27,7 @@ from shared.models import (
     utc_now,
 )
 from shared.settings import Settings
-from shared.store.documents import documents_bytes, message_document
+from shared.store.documents import documents_bytes
 from shared.store.port import SessionStore
 
 HEALTH_SECONDS = 2.0  # an answer about the store's health is good for this long
@@ -87,16 +86,7 @@ class ChatService:
         )
 
     def _new_messages(self, messages: Sequence[MessageInput], now: datetime) -> list[NewMessage]:
-        new = [
-            NewMessage(
-                **message.model_dump(exclude={"id", "role", "message_type", "content"}),
-                id=message.id or secrets.token_hex(10),
-                role=message.role or message.message_type or "user",
-                content="" if message.content is None else message.content,
-                created_at=now,
-            )
-            for message in messages
-        ]
+        new = [_new_message(message, now) for message in messages]
         self._check_sizes(new)
         return new
 
@@ -107,13 +97,28 @@ class ChatService:
             size = len(text.encode()) if isinstance(text, str) else stored_bytes(text)
             if size > limit:
                 raise PayloadTooLargeError("The content of a message", size, limit)
-        total = documents_bytes(message_document(message) for message in messages)
+        total = documents_bytes(message.document() for message in messages)
         if total > MAX_REQUEST_MESSAGES_BYTES:
             raise PayloadTooLargeError("The messages of this request together", total, MAX_REQUEST_MESSAGES_BYTES)
 
 
+def _new_message(message: MessageInput, now: datetime) -> NewMessage:
+    """Return a message that has been validated already, with what the service decides."""
+    fields = dict(message)
+    role = fields.pop("message_type")
+    return NewMessage.model_construct(
+        **fields
+        | {
+            "id": message.id or secrets.token_hex(10),
+            "role": message.role or role,
+            "content": "" if message.content is None else message.content,
+            "created_at": now,
+        }
+    )
+
+
 def _first_messages(user_id: str, messages: Sequence[NewMessage]) -> Appended:
-    stored = [Message(**dict(message), seq=seq, user_id=user_id) for seq, message in enumerate(messages, 1)]
+    stored = [message.placed(seq, user_id) for seq, message in enumerate(messages, 1)]
     return Appended(messages=stored, message_count=len(stored), created=True)
 
 

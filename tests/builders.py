@@ -1,5 +1,6 @@
 """Sessions and messages for tests: sensible, valid, and each with ids of its own."""
 
+import asyncio
 from collections.abc import AsyncIterator, Sequence
 from typing import Any
 from uuid import uuid4
@@ -45,6 +46,12 @@ async def fill(store: SessionStore, session: Session, count: int, **fields: Any)
         appended = await store.append(session.user_id, session.id, sent[start : start + 20])
         stored += appended.messages
     return stored
+
+
+async def until_written(store: SessionStore, session: Session, count: int) -> None:
+    """Return when writers elsewhere have brought the session to this many messages."""
+    while (await store.get(session.user_id, session.id)).message_count < count:  # noqa: ASYNC110 - it is in the store
+        await asyncio.sleep(0)
 
 
 async def all_messages(store: SessionStore, session: Session, **query: Any) -> list[Message]:

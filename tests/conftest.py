@@ -36,7 +36,7 @@ def cosmos_place() -> Iterator[CosmosPlace]:
     if os.environ.get("COSMOS_ENDPOINT"):
         yield _place_of_environment()
         return
-    from tests.cosmos_server.launch import missing_reason, running_server
+    from tests.cosmos_server.launch import missing_reason, running_server  # noqa: PLC0415 - SQLite's tests need no server
 
     reason = missing_reason()
     if reason and os.environ.get("CI") == "true":
@@ -48,7 +48,7 @@ def cosmos_place() -> Iterator[CosmosPlace]:
 
 
 def _place_of_environment() -> CosmosPlace:
-    from shared.settings import load_settings
+    from shared.settings import load_settings  # noqa: PLC0415 - as above
 
     settings = load_settings()
     assert settings.cosmos_endpoint
@@ -69,13 +69,13 @@ def open_store(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPath
 
 
 def _sqlite_opener(path: Path) -> OpenStore:
-    from shared.store.sqlite import SqliteStore
+    from shared.store.sqlite import SqliteStore  # noqa: PLC0415 - each test loads the adapter it is about
 
     return lambda: SqliteStore(path)
 
 
 def _cosmos_opener(place: CosmosPlace) -> OpenStore:
-    from shared.store.cosmos import CosmosStore
+    from shared.store.cosmos import CosmosStore  # noqa: PLC0415 - each test loads the adapter it is about
 
     return lambda: CosmosStore(place.endpoint, place.key, place.database, place.container, emulator=place.emulator)
 

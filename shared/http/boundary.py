@@ -4,8 +4,8 @@ import hashlib
 import json
 import logging
 import re
+import secrets
 import time
-import uuid
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
@@ -55,7 +55,7 @@ async def respond(request: func.HttpRequest, chat: ChatService, handler: Handler
 
 def _request_id(request: func.HttpRequest) -> str:
     sent = request.headers.get("x-request-id") or ""
-    return sent if REQUEST_ID.fullmatch(sent) else uuid.uuid4().hex
+    return sent if REQUEST_ID.fullmatch(sent) else secrets.token_hex(16)
 
 
 def _problem_answer(error: Exception, request_id: str) -> Answer:

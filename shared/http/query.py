@@ -2,7 +2,7 @@
 
 import re
 from typing import TypeVar
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import parse_qsl
 
 from shared.http.problems import BadRequestError
 
@@ -17,7 +17,7 @@ class Query:
     def __init__(self, url: str) -> None:
         """Read the query of this URL; raises BadRequestError when it cannot be decoded."""
         try:
-            pairs = parse_qsl(urlsplit(url).query, errors="strict", max_num_fields=MAX_FIELDS)
+            pairs = parse_qsl(url.partition("#")[0].partition("?")[2], errors="strict", max_num_fields=MAX_FIELDS)
         except ValueError as error:
             message = "The query cannot be decoded."
             raise BadRequestError(message) from error

@@ -9,11 +9,6 @@ PAGE_BYTES = 4 * 1024 * 1024  # of messages in one answer: as much as one Cosmos
 SCAN_MESSAGES = 2_000  # looked at by one call with a role filter before it hands back a cursor
 
 
-def message_document(message: NewMessage) -> JsonObject:
-    """Return a message as it is stored: what is empty is left out, its place in the session too."""
-    return message.model_dump(exclude_defaults=True, exclude={"seq", "user_id", "message_type"})
-
-
 def message_from(document: JsonObject, seq: int, user_id: str) -> Message:
     """Return the message that a stored document holds at a place of a user's session."""
     return Message(**document, seq=seq, user_id=user_id)

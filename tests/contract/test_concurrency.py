@@ -9,7 +9,7 @@ import pytest
 from shared.errors import MessageConflictError, PreconditionFailedError, SessionExistsError, SessionNotFoundError
 from shared.models import Appended, NewMessage, Session, SessionChanges
 from shared.store.port import SessionStore
-from tests.builders import a_message, a_session, again, all_messages, fill, messages
+from tests.builders import a_message, a_session, again, all_messages, fill, messages, until_written
 
 WRITERS = 32
 MESSAGES_EACH = 50
@@ -180,8 +180,7 @@ async def test_a_clear_beside_writers_takes_a_beginning_and_leaves_the_rest(
     store: SessionStore, session: Session
 ) -> None:
     async def clear_soon() -> None:
-        while (await store.get(session.user_id, session.id)).message_count < 40:
-            await asyncio.sleep(0)
+        await until_written(store, session, 40)
         await store.clear(session.user_id, session.id)
 
     _, *taken = await asyncio.gather(clear_soon(), *(write_once(store, session, messages(25)) for _ in range(8)))
@@ -194,8 +193,7 @@ async def test_a_clear_beside_writers_takes_a_beginning_and_leaves_the_rest(
 
 async def test_a_deletion_beside_writers_leaves_nothing(store: SessionStore, session: Session) -> None:
     async def delete_soon() -> None:
-        while (await store.get(session.user_id, session.id)).message_count < 40:
-            await asyncio.sleep(0)
+        await until_written(store, session, 40)
         await store.delete(session.user_id, session.id)
 
     writers = [write_until_gone(store, session, messages(1000)) for _ in range(8)]

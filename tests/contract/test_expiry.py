@@ -34,7 +34,7 @@ DEEDS: dict[str, Deed] = {
     "pinned later": lambda store, session: change(store, session, pinned=True),
     "lengthened": lambda store, session: change(store, session, ttl_seconds=HOUR),
     "read": lambda store, session: store.read(session.user_id, session.id, 10),
-    "left alone": lambda store, session: asyncio.sleep(0),
+    "left alone": lambda _store, _session: asyncio.sleep(0),
 }
 
 

@@ -6,7 +6,7 @@ import pytest
 
 from shared.models import MAX_REQUEST_MESSAGES_BYTES, MessageQuery, NewMessage, Session
 from shared.settings import MAX_CONTENT_BYTES
-from shared.store.documents import documents_bytes, message_document
+from shared.store.documents import documents_bytes
 from shared.store.port import SessionStore
 from tests.builders import a_message, a_session, again, all_messages, fill, message_pages, messages
 
@@ -23,7 +23,7 @@ CONTENTS = {
 def largest_batch(text: str = "漢") -> list[NewMessage]:
     """Return 20 messages that together are just as large as one request's may be."""
     batch = messages(20)
-    room = MAX_REQUEST_MESSAGES_BYTES - documents_bytes(message_document(message) for message in batch)
+    room = MAX_REQUEST_MESSAGES_BYTES - documents_bytes(message.document() for message in batch)
     each = text * (room // 20 // len(text.encode()))
     return [message.model_copy(update={"content": f"{message.content}{each}"}) for message in batch]
 

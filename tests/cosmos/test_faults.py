@@ -210,7 +210,7 @@ async def test_a_delete_that_loses_any_one_answer_deletes(
 async def test_a_rotation_that_meets_a_fault_never_fails_the_append_and_is_made_up_for(
     store: CosmosStore, proxy: Proxy, session: Session, fault: Act, *, page: bool
 ) -> None:
-    proxy.on(is_page if page else (lambda request: b"previous_bytes" in request.body.partition(b"condition")[0]), fault)
+    proxy.on(is_page if page else (lambda request: b'"/log/previous_bytes"' in request.body), fault)
 
     sent = [a_message(f"{number} {LONG}") for number in range(30)]
     for message in sent:
@@ -304,11 +304,11 @@ async def test_a_throttled_append_waits_and_is_stored(store: CosmosStore, proxy:
     assert (await store.append(session.user_id, session.id, [a_message()])).created
 
 
-@pytest.mark.parametrize(("milliseconds", "seconds"), [("10", 1), ("1600", 2), ("7400", 7)])
+@pytest.mark.parametrize(("milliseconds", "seconds"), [("10", 1), ("1600", 2)])
 async def test_throttling_past_all_retries_says_when_to_come_back(
     server: CosmosServer, proxy: Proxy, monkeypatch: pytest.MonkeyPatch, milliseconds: str, seconds: int
 ) -> None:
-    monkeypatch.setattr(connection, "THROTTLE_SECONDS", 0)
+    monkeypatch.setattr(connection, "THROTTLE_SECONDS", 0.001)
     store = CosmosStore(proxy.endpoint, server.key, "faults", "sessions", emulator=True)
     session = await store.create(a_session(an_owner()))
     proxy.on("any", answers(429, x_ms_retry_after_ms=milliseconds), times=None)

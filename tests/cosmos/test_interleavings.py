@@ -191,11 +191,16 @@ class Schedule:
             return None
 
     async def _jump(self) -> None:
-        """Let time pass, but less than the session has left to live."""
+        """Let time pass, but less than the session has left to live.
+
+        A write that waits long after it looked at the clock may land when renewal was due already; of its
+        life only what the pages have to outlast is counted.
+        """
         document = self._truth.last.document
         seconds = self._seed.randint(1, 60)
         if document and document["ttl"] != -1:
-            left = int(document["_ts"] + document["ttl"] - self._world.time())
+            written = min(document["_ts"], document["renew_at"])
+            left = int(written + document["ttl"] - self._world.time())
             seconds = self._seed.randint(0, max(0, left - 3))
         if seconds:
             self._world.advance(seconds)

@@ -20,7 +20,7 @@ async def write(path: str, user_id: str, session_id: str, count: int) -> None:
         await store.create(a_session(user_id, id=session_id))
     for _ in range(count):
         appended = await store.append(user_id, session_id, [a_message()])
-        print(appended.messages[0].seq, flush=True)
+        print(appended.messages[0].seq, flush=True)  # noqa: T201 - its parent reads along
     await store.close()
 
 

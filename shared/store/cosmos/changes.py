@@ -10,7 +10,7 @@ from shared.store.cosmos.guards import NOT_DELETED, literal, same_log, writable
 from shared.store.cosmos.head import FAR_FUTURE, Head, quiet, renewal_due
 from shared.store.cosmos.items import Items, pause
 from shared.store.cosmos.log import TRIES, read_head, renew_if_due
-from shared.store.cosmos.pages import retime_pages
+from shared.store.cosmos.pages import lengthen_pages, list_counted, shorten_pages
 from shared.store.documents import applied_ttl
 
 MAX_OPERATIONS = 10  # of one Patch; learn: cosmos-db/partial-document-update
@@ -57,7 +57,7 @@ async def update(items: Items, user_id: str, session_id: str, change: Change) ->
                 if refusal.repeated and change.fields.items() <= head.document.items():
                     return head.session()  # it was this change that moved the etag; its answer was lost
                 raise PreconditionFailedError from refusal
-            renewed = await renew_if_due(items, head)
+            renewed = await renew_if_due(items, head, change.if_match)
             if renewed and change.if_match is not None:
                 change = replace(change, if_match=renewed.etag)
             await pause(attempt)
@@ -82,15 +82,28 @@ async def _update_life(items: Items, user_id: str, session_id: str, change: Chan
     archive_ttl = change.archive_ttl_seconds
     ttl = applied_ttl(after["ttl_seconds"], archive_ttl, pinned=after["pinned"], status=after["status"])
     shorter = bool(head.counted_pages) and ttl != KEEP and (head.ttl == KEEP or ttl < head.ttl)
+    pages: list[JsonObject] = []
     if ttl != head.ttl:
-        fields |= {"ttl": ttl, "renew_at": renewal_due(start, ttl) if head.generation else FAR_FUTURE}
-        if head.counted_pages and not shorter:
-            await retime_pages(items, head, ttl)
+        fields |= {"ttl": ttl, "renew_at": _renew_at(head, start, ttl, shorter=shorter)}
+        pages = await list_counted(items, head)
+        if not shorter:
+            await lengthen_pages(items, user_id, pages, ttl)
     changed = await _write(items, head, fields | ({"pending": True} if shorter else {}), change.if_match)
     if not shorter:
         return changed
-    await retime_pages(items, changed, ttl)
+    try:
+        await shorten_pages(items, user_id, pages, ttl)
+    except ItemRefusedError:
+        return changed  # still pending
     return await settle(items, changed)
+
+
+def _renew_at(head: Head, start: int, ttl: int, *, shorter: bool) -> int:
+    """Return when the pages need renewal; until they are shortened they live as the old ttl had it."""
+    if not head.generation:
+        return FAR_FUTURE
+    due = renewal_due(start, ttl)
+    return min(due, head.document["renew_at"]) if shorter else due
 
 
 def _status_fields(head: Head, change: Change) -> JsonObject:
@@ -124,7 +137,7 @@ def _same_terms(head: Head) -> str:
     pinned = "true" if terms["pinned"] else "false"
     return (
         f"c.status = {literal(head.status)} AND c.pinned = {pinned} AND c.ttl_seconds = {terms['ttl_seconds']:d}"
-        f" AND c.renew_at = {terms['renew_at']:d}"
+        f" AND c.updated_at = {literal(terms['updated_at'])}"
     )
 
 

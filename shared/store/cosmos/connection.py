@@ -10,7 +10,7 @@ from shared.store.cosmos.schema import DEFAULT_TTL, INDEXING_POLICY, PARTITION_K
 
 CONNECT_SECONDS = 3
 READ_SECONDS = 5  # the SDK's 65 s, sent four times, would outlast the 230 s a function's answer may take
-THROTTLE_SECONDS = 8  # waited in all for a throttled request before the caller is told
+THROTTLE_SECONDS = 5  # waited for a throttled request, plus one wait at most, before the caller is told
 
 
 class Connection:

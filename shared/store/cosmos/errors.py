@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from http import HTTPStatus
 
-from azure.core.exceptions import AzureError, ServiceRequestError
+from azure.core.exceptions import AzureError, ServiceRequestError, ServiceRequestTimeoutError
 from azure.cosmos.exceptions import CosmosHttpResponseError
 
 from shared.errors import StoreThrottledError, StoreUnavailableError
@@ -65,9 +65,16 @@ def translated() -> Iterator[None]:
         count_request(float((error.headers or {}).get("x-ms-request-charge") or 0))
         raise _translate(error) from error
     except ServiceRequestError as error:
-        raise NotSentError(OUTAGE_RETRY_SECONDS) from error
+        raise (NotSentError if _never_connected(error) else AnswerLostError)(OUTAGE_RETRY_SECONDS) from error
     except (AzureError, TimeoutError, OSError) as error:
         raise AnswerLostError(OUTAGE_RETRY_SECONDS) from error
+
+
+def _never_connected(error: ServiceRequestError) -> bool:
+    """Tell a connection that could not be made from one that broke: azure.core calls both a request not sent."""
+    from aiohttp import ClientConnectorError  # noqa: PLC0415 - the client has loaded it by now, and only then
+
+    return isinstance(error, ServiceRequestTimeoutError) or isinstance(error.inner_exception, ClientConnectorError)
 
 
 def _translate(error: CosmosHttpResponseError) -> Exception:

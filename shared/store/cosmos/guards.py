@@ -24,7 +24,10 @@ def writable(now: int) -> str:
 
 def same_log(head: Head) -> str:
     """Hold while the same pages count and live as long as when `head` was read."""
-    return f"c.log.epoch = {literal(head.epoch)} AND c.log.generation = {head.generation:d} AND c.ttl = {head.ttl:d}"
+    return (
+        f"c.log.epoch = {literal(head.epoch)} AND c.log.generation = {head.generation:d}"
+        f" AND c.ttl = {head.ttl:d} AND c.renew_at = {head.document['renew_at']:d}"
+    )
 
 
 def appendable(ids: Iterable[str], size: int, now: int) -> str:

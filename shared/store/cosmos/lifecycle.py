@@ -13,17 +13,16 @@ from shared.models import (
 )
 from shared.store.cosmos.changes import set_fields, settle
 from shared.store.cosmos.errors import ItemExistsError, ItemMissingError, ItemRefusedError
-from shared.store.cosmos.guards import NOT_DELETED
+from shared.store.cosmos.guards import NOT_DELETED, literal
 from shared.store.cosmos.head import FAR_FUTURE, Head, fresh_log, head_document
 from shared.store.cosmos.items import Items, pause
-from shared.store.cosmos.log import TRIES, rotate_new
+from shared.store.cosmos.log import TRIES, read_head, rotate_new
 from shared.store.cosmos.pages import sweep
-from shared.store.documents import message_document
 
 
 async def create(items: Items, session: NewSession, messages: Sequence[NewMessage]) -> Session:
     """Store a new session; see SessionStore.create."""
-    document = head_document(session, [message_document(message) for message in messages])
+    document = head_document(session, [message.document() for message in messages])
     for attempt in range(TRIES):
         try:
             head = Head(document | await items.create(document))
@@ -53,21 +52,40 @@ async def _free_id(items: Items, user_id: str, session_id: str, epoch: str) -> H
 
 
 async def clear(items: Items, user_id: str, session_id: str) -> None:
-    """Start the log over under a new epoch, then sweep the pages of the old one; see SessionStore.clear."""
+    """Start the log over under a new epoch, then sweep the pages of the old one; see SessionStore.clear.
+
+    The guard is the old epoch: a write whose answer was lost is sent again, and would bring back an epoch
+    that has pages by then.
+    """
+    begun: set[str] = set()
+    for attempt in range(TRIES):
+        head = await read_head(items, user_id, session_id)
+        try:
+            cleared = head if head.epoch in begun else await _start_over(items, head, begun)
+        except ItemMissingError as error:
+            raise SessionNotFoundError from error
+        except ItemRefusedError:
+            await pause(attempt)
+        else:
+            await sweep(items, user_id, session_id)
+            await settle(items, cleared)
+            return
+    raise StoreUnavailableError
+
+
+async def _start_over(items: Items, head: Head, begun: set[str]) -> Head:
+    log = fresh_log()
+    begun.add(log["epoch"])
     operations = set_fields(
-        log=fresh_log(),
+        log=log,
         message_count=0,
         updated_at=format_time(utc_now()),
         renew_at=FAR_FUTURE,
         building=None,
         pending=True,
     )
-    try:
-        head = Head(await items.patch(user_id, session_id, operations, NOT_DELETED))
-    except (ItemMissingError, ItemRefusedError) as error:
-        raise SessionNotFoundError from error
-    await sweep(items, user_id, session_id)
-    await settle(items, head)
+    where = f"{NOT_DELETED} AND c.log.epoch = {literal(head.epoch)}"
+    return Head(await items.patch(head.user_id, head.id, operations, where))
 
 
 async def delete(items: Items, user_id: str, session_id: str) -> None:
@@ -86,6 +104,8 @@ async def delete(items: Items, user_id: str, session_id: str) -> None:
         head = Head(await items.patch(user_id, session_id, tombstone, NOT_DELETED))
     except ItemMissingError as error:
         await sweep(items, user_id, session_id)
+        if error.repeated:
+            return
         raise SessionNotFoundError from error
     except ItemRefusedError as error:
         await _finish_found(items, user_id, session_id)

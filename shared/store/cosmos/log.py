@@ -15,6 +15,7 @@ from shared.models import Appended, JsonObject, Message, NewMessage
 from shared.store.cosmos.errors import ItemError, ItemMissingError, ItemRefusedError
 from shared.store.cosmos.guards import appendable, same_log, unsealed, writable
 from shared.store.cosmos.head import (
+    FAR_FUTURE,
     HEAD_CAP_BYTES,
     PREVIOUS_CAP_BYTES,
     RECENT_IDS,
@@ -24,8 +25,8 @@ from shared.store.cosmos.head import (
     summary,
 )
 from shared.store.cosmos.items import Items, pause
-from shared.store.cosmos.pages import read_page, retime_pages, seal_previous
-from shared.store.documents import conflicting_ids, documents_bytes, message_document
+from shared.store.cosmos.pages import lengthen_pages, list_counted, read_page, seal_previous, shorten_pages
+from shared.store.documents import conflicting_ids, documents_bytes
 
 logger = logging.getLogger(__name__)
 
@@ -46,59 +47,63 @@ async def read_head(items: Items, user_id: str, session_id: str) -> Head:
 
 async def append(items: Items, user_id: str, session_id: str, messages: Sequence[NewMessage]) -> Appended:
     """Append the messages, all or none; see SessionStore.append."""
-    documents = [message_document(message) for message in messages]
-    size = documents_bytes(documents)
+    batch = _Batch(session_id, messages)
     write = _append_few if len(messages) <= MESSAGES_PER_PATCH else _append_many
     for attempt in range(TRIES):
         try:
-            head = await write(items, user_id, session_id, documents)
+            head = await write(items, user_id, session_id, batch)
         except ItemMissingError as error:
             raise SessionNotFoundError from error
         except ItemRefusedError:
-            stored = await _explain(items, await read_head(items, user_id, session_id), messages, size)
+            stored = await _explain(items, await read_head(items, user_id, session_id), messages, batch.size)
             if stored is not None:
                 return stored
             await pause(attempt)
         else:
-            await _rotate_if_due(items, head, size)
-            newest = head.held()[-len(documents) :]
-            return Appended(
-                messages=[head.message(seq, document) for seq, document in newest],
-                message_count=head.document["message_count"],
-                created=True,
-            )
+            await _rotate_if_due(items, head, batch.size)
+            first_seq = head.last_seq - len(messages) + 1
+            placed = [message.placed(seq, user_id) for seq, message in enumerate(messages, first_seq)]
+            return Appended.model_construct(messages=placed, message_count=head.document["message_count"], created=True)
     raise StoreUnavailableError
 
 
-def _counters(documents: Sequence[JsonObject]) -> list[JsonObject]:
-    return [
-        {"op": "incr", "path": "/last_seq", "value": len(documents)},
-        {"op": "incr", "path": "/message_count", "value": len(documents)},
-        {"op": "set", "path": "/last_activity_at", "value": documents[-1]["created_at"]},
-    ]
+class _Batch:
+    """Messages about to be appended, as they are stored, with what every try of theirs needs."""
+
+    def __init__(self, session_id: str, messages: Sequence[NewMessage]) -> None:
+        self.documents = [message.document() for message in messages]
+        self.size = documents_bytes(self.documents)
+        self._ids = [message.id for message in messages]
+        self._unsealed = unsealed(short_hash(session_id, message_id) for message_id in self._ids)
+
+    def guard(self) -> str:
+        """Hold while the batch may be appended and none of it is there."""
+        return f"{appendable(self._ids, self.size, int(time()))} AND {self._unsealed}"
+
+    def counters(self) -> list[JsonObject]:
+        """Return the operations that every append ends with."""
+        return [
+            {"op": "incr", "path": "/last_seq", "value": len(self.documents)},
+            {"op": "incr", "path": "/message_count", "value": len(self.documents)},
+            {"op": "set", "path": "/last_activity_at", "value": self.documents[-1]["created_at"]},
+        ]
 
 
-def _guard(session_id: str, documents: Sequence[JsonObject]) -> str:
-    ids = [document["id"] for document in documents]
-    room = appendable(ids, documents_bytes(documents), int(time()))
-    return f"{room} AND {unsealed(short_hash(session_id, message_id) for message_id in ids)}"
-
-
-async def _append_few(items: Items, user_id: str, session_id: str, documents: Sequence[JsonObject]) -> Head:
+async def _append_few(items: Items, user_id: str, session_id: str, batch: _Batch) -> Head:
     operations: list[JsonObject] = [
-        *({"op": "add", "path": "/log/messages/-", "value": document} for document in documents),
-        {"op": "incr", "path": "/log/bytes", "value": documents_bytes(documents)},
-        *_counters(documents),
+        *({"op": "add", "path": "/log/messages/-", "value": document} for document in batch.documents),
+        {"op": "incr", "path": "/log/bytes", "value": batch.size},
+        *batch.counters(),
     ]
-    return Head(await items.patch(user_id, session_id, operations, _guard(session_id, documents)))
+    return Head(await items.patch(user_id, session_id, operations, batch.guard()))
 
 
-async def _append_many(items: Items, user_id: str, session_id: str, documents: Sequence[JsonObject]) -> Head:
+async def _append_many(items: Items, user_id: str, session_id: str, batch: _Batch) -> Head:
     head = await read_head(items, user_id, session_id)
     if head.generation:
         await seal_previous(items, head)
-    operations = [*_rotation(head, documents), *_counters(documents)]
-    where = f"{_guard(session_id, documents)} AND {same_log(head)}"
+    operations = [*_rotation(head, batch.documents), *batch.counters()]
+    where = f"{batch.guard()} AND {same_log(head)}"
     return Head(await items.patch(user_id, session_id, operations, where))
 
 
@@ -122,10 +127,10 @@ def _rotation(head: Head, documents: Sequence[JsonObject]) -> list[JsonObject]:
 
 async def rotate(items: Items, head: Head) -> None:
     """Make the current generation the previous one, sealing that first; another rotator may have won."""
-    if head.generation:
-        await seal_previous(items, head)
     where = f"{writable(int(time()))} AND {same_log(head)}"
     try:
+        if head.generation:
+            await seal_previous(items, head)
         await items.patch_unseen(head.user_id, head.id, _rotation(head, []), where)
     except (ItemRefusedError, ItemMissingError):
         return
@@ -150,21 +155,31 @@ async def rotate_new(items: Items, head: Head) -> None:
     await _rotate_if_due(items, head, head.bytes)
 
 
-async def renew(items: Items, head: Head) -> Head:
-    """Start the clocks of all counted pages again and say when that is due next; returns the head as it is then."""
+async def renew(items: Items, head: Head, etag: str | None = None) -> Head:
+    """Start the clocks of all counted pages again and say when that is due next; returns the head as it is then.
+
+    Pages that live too long (a change of the ttl was not finished) are shortened then, not before.
+    Raises ItemRefusedError when the head, or a page, was changed meanwhile.
+    """
     start = int(time())
-    await retime_pages(items, head, head.ttl, fresh_since=start - head.ttl // 2)
-    operations = [{"op": "set", "path": "/renew_at", "value": renewal_due(start, head.ttl)}]
+    pages = await list_counted(items, head)
+    await lengthen_pages(items, head.user_id, pages, head.ttl, fresh_since=start - head.ttl // 2)
+    due = renewal_due(start, head.ttl)
+    if due == head.document["renew_at"] != FAR_FUTURE:
+        due -= 1  # whoever changes the ttl at the same time must see that something happened
     where = f"c.status != 'deleted' AND {same_log(head)}"
-    return Head(await items.patch(head.user_id, head.id, operations, where))
+    operations = [{"op": "set", "path": "/renew_at", "value": due}]
+    renewed = Head(await items.patch(head.user_id, head.id, operations, where, etag))
+    await shorten_pages(items, head.user_id, pages, head.ttl)
+    return renewed
 
 
-async def renew_if_due(items: Items, head: Head) -> Head | None:
+async def renew_if_due(items: Items, head: Head, etag: str | None = None) -> Head | None:
     """Renew when that is what keeps the head from being written; None when it is not, or another was faster."""
     if head.document["renew_at"] > int(time()):
         return None
     try:
-        return await renew(items, head)
+        return await renew(items, head, etag)
     except (ItemRefusedError, ItemMissingError):
         return None
 

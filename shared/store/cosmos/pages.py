@@ -57,42 +57,86 @@ async def seal_previous(items: Items, head: Head) -> None:
     page = page_document(head, head.epoch, head.generation - 1, head.previous_first_seq, head.previous)
     try:
         await items.seal(page)
-    except ItemExistsError as error:
-        if not error.repeated:
-            await _touch(items, head.user_id, page["id"], page["ttl"])
+    except ItemExistsError:
+        await _touch(items, head.user_id, page["id"], page["ttl"])
 
 
 async def _touch(items: Items, user_id: str, item_id: str, ttl: int) -> None:
-    found = (await items.read(user_id, item_id))["ttl"]
-    longer = KEEP if KEEP in {found, ttl} else max(found, ttl)
-    await set_page_ttl(items, user_id, item_id, longer)
+    """Start a page's clock again; raises ItemRefusedError if it goes or is written meanwhile."""
+    try:
+        found = await items.read(user_id, item_id)
+        await _set_ttl(items, user_id, found, _longer(found["ttl"], ttl))
+    except ItemMissingError as error:
+        raise ItemRefusedError from error
 
 
-async def set_page_ttl(items: Items, user_id: str, item_id: str, ttl: int) -> None:
-    """Give a page a time to live that counts from now; raises ItemMissingError."""
-    await items.patch_unseen(user_id, item_id, [{"op": "set", "path": "/ttl", "value": ttl}], "c.type = 'page'")
+def _longer(ttl: int, other: int) -> int:
+    return KEEP if KEEP in {ttl, other} else max(ttl, other)
 
 
-async def retime_pages(items: Items, head: Head, ttl: int, fresh_since: float | None = None) -> None:
-    """Give the pages that count the life that goes with a head's `ttl`; raises ItemMissingError if one is gone.
+async def _set_ttl(items: Items, user_id: str, page: JsonObject, ttl: int) -> None:
+    """Give a page, if it is as it was seen, a life that counts from now; raises as Items.patch does."""
+    operations = [{"op": "set", "path": "/ttl", "value": ttl}]
+    await items.patch_unseen(user_id, page["id"], operations, "c.type = 'page'", page["_etag"])
 
-    Pages written at `fresh_since` (seconds) or later that have it already are left as they are.
+
+async def lengthen_pages(
+    items: Items, user_id: str, pages: Iterable[JsonObject], ttl: int, fresh_since: float | None = None
+) -> None:
+    """Start the clocks of listed pages again, with the life that goes with a head's `ttl` but never less than theirs.
+
+    With `fresh_since` (seconds) pages written since that live as long are left as they are, and so are
+    those that another writer reaches first. Without it every page is written: then whoever listed them
+    before can shorten none of them any more. Raises ItemRefusedError if one is not as listed, or gone.
     """
     wanted = page_ttl(ttl)
+
+    async def lengthen(page: JsonObject) -> None:
+        try:
+            await _set_ttl(items, user_id, page, _longer(page["ttl"], wanted))
+        except ItemMissingError as error:
+            raise ItemRefusedError from error
+        except ItemRefusedError:
+            if fresh_since is None:
+                raise
+
+    await for_each((page for page in pages if fresh_since is None or not _lasts(page, wanted, fresh_since)), lengthen)
+
+
+def _lasts(page: JsonObject, wanted: int, fresh_since: float) -> bool:
+    found: int = page["ttl"]
+    return found == KEEP or (_longer(found, wanted) == found and page["_ts"] >= fresh_since)
+
+
+async def shorten_pages(items: Items, user_id: str, pages: Iterable[JsonObject], ttl: int) -> None:
+    """Give listed pages that live longer the life that goes with a head's `ttl`.
+
+    They must have been listed before a write of the head that whoever lengthens its life at the same
+    time cannot miss: that one then writes all pages again, and here they are refused (ItemRefusedError).
+    """
+    wanted = page_ttl(ttl)
+
+    async def shorten(page: JsonObject) -> None:
+        try:
+            await _set_ttl(items, user_id, page, wanted)
+        except ItemMissingError as error:
+            raise ItemRefusedError from error
+
+    longer = [page for page in pages if page["ttl"] != wanted and _longer(page["ttl"], wanted) == page["ttl"]]
+    await for_each(longer, shorten)
+
+
+async def list_counted(items: Items, head: Head) -> list[JsonObject]:
+    """Return what `list_pages` tells of the pages that count."""
+    if not head.counted_pages:
+        return []
     listed = await list_pages(items, head.user_id, head.id)
-    late = [
-        page["id"]
-        for page in listed
-        if page["epoch"] == head.epoch
-        and page["generation"] < head.counted_pages
-        and not (page["ttl"] == wanted and fresh_since is not None and page["_ts"] >= fresh_since)
-    ]
-    await for_each(late, lambda item_id: set_page_ttl(items, head.user_id, item_id, wanted))
+    return [page for page in listed if page["epoch"] == head.epoch and page["generation"] < head.counted_pages]
 
 
 async def list_pages(items: Items, user_id: str, session_id: str) -> list[JsonObject]:
-    """Return id, epoch, generation, ttl and last write of every page of a session, those that do not count too."""
-    sql = f"SELECT c.id, c.epoch, c.generation, c.ttl, c._ts FROM c WHERE {PAGES_OF_SESSION}"  # noqa: S608 - constants
+    """Return id, epoch, generation, ttl, last write and etag of every page of a session, even if it does not count."""
+    sql = f"SELECT c.id, c.epoch, c.generation, c.ttl, c._ts, c._etag FROM c WHERE {PAGES_OF_SESSION}"  # noqa: S608
     return await items.query(user_id, sql, {"session_id": session_id})
 
 

@@ -10,7 +10,8 @@ from shared.store.cosmos.guards import literal, writable
 from shared.store.cosmos.head import Head
 from shared.store.cosmos.items import Items
 from shared.store.cosmos.lifecycle import delete, finish_delete
-from shared.store.cosmos.pages import retime_pages, sweep
+from shared.store.cosmos.log import renew
+from shared.store.cosmos.pages import sweep
 from shared.store.documents import applied_ttl
 
 BUILDING_SECONDS = 900  # nobody builds this long: a function ends after 300 seconds, an HTTP answer after 230
@@ -104,8 +105,7 @@ async def _finish(items: Items, user_id: str, session_id: str) -> None:
             where = f"c.building.epoch = {literal(head.building['epoch'])}"
             head = Head(await items.patch(user_id, session_id, set_fields(building=None), where))
         await sweep(items, user_id, session_id)
-        await retime_pages(items, head, head.ttl, fresh_since=0)
-        await settle(items, head)
+        await settle(items, await renew(items, head) if head.counted_pages else head)
     except (ItemMissingError, ItemRefusedError):
         return  # somebody else went on with it
 

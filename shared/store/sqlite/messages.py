@@ -4,9 +4,10 @@ import json
 import sqlite3
 from collections.abc import Sequence
 from contextlib import closing
+from operator import itemgetter
 
 from shared.models import ROLES, Message, MessagePage, MessageQuery, NewMessage, Role, format_time, stored_json
-from shared.store.documents import PAGE_BYTES, message_document, message_from
+from shared.store.documents import PAGE_BYTES, message_from
 from shared.store.sqlite.database import Transaction
 
 MAX_SEQ = 2**63 - 1  # SQLite's largest integer; clients may ask beyond it
@@ -20,7 +21,6 @@ def insert(
     """Store messages from `first_seq` on and return them as they are stored."""
     stored = []
     for seq, message in enumerate(messages, first_seq):
-        document = message_document(message)
         transaction.run(
             """
             INSERT INTO messages (user_id, session_id, seq, id, role, document)
@@ -31,21 +31,22 @@ def insert(
             seq=seq,
             id=message.id,
             role=message.role,
-            document=stored_json(document),
+            document=stored_json(message.document()),
         )
-        stored.append(message_from(document, seq, user_id))
+        stored.append(message.placed(seq, user_id))
     return stored
 
 
 def with_ids(transaction: Transaction, user_id: str, session_id: str, ids: Sequence[str]) -> dict[str, Message]:
     """Return the stored messages that have these ids, the newest where an import brought one id twice."""
     rows = transaction.rows(
-        f"SELECT seq, document {OF_SESSION} AND id IN (SELECT value FROM json_each(:ids)) ORDER BY seq",  # noqa: S608 - our own names
+        f"SELECT seq, document {OF_SESSION} AND id IN (SELECT value FROM json_each(:ids))",  # noqa: S608 - our own names
         user_id=user_id,
         session_id=session_id,
         ids=stored_json(list(ids)),
     )
-    found = [_message_from(row, user_id) for row in rows]
+    # Sorted here: asked for an order, SQLite walks through the whole session along the index of seq.
+    found = [_message_from(row, user_id) for row in sorted(rows, key=itemgetter("seq"))]
     return {message.id: message for message in found}
 
 

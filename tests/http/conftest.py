@@ -1,0 +1,72 @@
+"""The API under test: the project's own functions behind the local host, on the store under test."""
+
+import importlib
+import json
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import replace
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import aiohttp
+import pytest
+import pytest_asyncio
+from aiohttp import web
+
+from shared.local_host import build_web_app, runner_for
+from shared.service import ChatService
+from shared.settings import PROJECT_ROOT, Settings, load_settings
+from shared.store.port import SessionStore
+from tests.builders import an_owner
+from tests.http.client import Client
+
+Serve = Callable[..., AbstractAsyncContextManager[Client]]
+
+
+@pytest.fixture(scope="session")
+def function_app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ModuleType]:
+    """Import the project's functions with a data file of their own, which nothing here opens."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("STORE", "sqlite")
+        patch.setenv("SQLITE_PATH", str(tmp_path_factory.mktemp("unused") / "parley.db"))
+        yield importlib.import_module("function_app")
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    """Return the settings of somebody who has set nothing."""
+    return load_settings({}, tmp_path)
+
+
+@pytest.fixture
+def serve(function_app: ModuleType, settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Serve:
+    """Return a context that serves the functions on a store, with settings changed by keyword."""
+    host_json = json.loads((PROJECT_ROOT / "host.json").read_text("utf-8"))
+
+    @asynccontextmanager
+    async def serving(store: SessionStore, **changed: Any) -> AsyncIterator[Client]:
+        monkeypatch.setattr(function_app, "chat", ChatService(store, replace(settings, **changed)))
+        runner = runner_for(build_web_app(function_app.app, host_json=host_json))
+        await runner.setup()
+        try:
+            await web.TCPSite(runner, "127.0.0.1", 0).start()
+            async with aiohttp.ClientSession() as http:
+                yield Client(http, f"http://127.0.0.1:{runner.addresses[0][1]}", an_owner())
+        finally:
+            await runner.cleanup()
+
+    return serving
+
+
+@pytest_asyncio.fixture
+async def api(serve: Serve, store: SessionStore) -> AsyncIterator[Client]:
+    """Serve the store under test and speak for a user who has nothing yet."""
+    async with serve(store) as client:
+        yield client
+
+
+@pytest.fixture
+def stranger(api: Client) -> Client:
+    """Speak for another user who has nothing yet."""
+    return api.speaking_for(an_owner())

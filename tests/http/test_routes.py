@@ -1,0 +1,90 @@
+"""The route table: what the real host needs to be true of it."""
+
+import inspect
+import itertools
+from types import ModuleType
+
+import pytest
+
+from shared.local_host.index import HttpFunction, read_functions
+from shared.local_host.routing import compile_template
+
+VALUES = ("a", "stats", "messages", "sessions", "chat", "health", "openapi.json", "docs", "x-1")
+
+
+@pytest.fixture
+def functions(function_app: ModuleType) -> list[HttpFunction]:
+    return [function for function in read_functions(function_app.app) if isinstance(function, HttpFunction)]
+
+
+def methods(function: HttpFunction) -> set[str]:
+    assert function.methods is not None, f"{function.name} answers every method"
+    return set(function.methods)
+
+
+def meet(one: str, other: str) -> bool:
+    """Say whether some path fits both templates: a literal fits its like, a parameter anything its constraints do."""
+    first, second = one.lower().split("/"), other.lower().split("/")
+    return len(first) == len(second) and all(map(_segments_meet, first, second))
+
+
+def _segments_meet(one: str, other: str) -> bool:
+    if "{" in one and "{" in other:
+        return True
+    template, literal = (one, other) if "{" in one else (other, one)
+    return compile_template(template).match(f"/{literal}") is not None
+
+
+def test_no_two_routes_match_the_same_method_and_url(functions: list[HttpFunction]) -> None:
+    clashes = [
+        (one.name, other.name)
+        for one, other in itertools.combinations(functions, 2)
+        if methods(one) & methods(other) and meet(one.route, other.route)
+    ]
+
+    assert clashes == []
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "expected"),
+    [
+        ("chat/sessions", "chat/sessions", True),
+        ("chat/sessions", "Chat/Sessions", True),
+        ("chat/{id}", "chat/stats", True),
+        ("chat/{id}", "chat/{name}", True),
+        ("chat/{id}/stats", "chat/{id}/messages", False),
+        ("chat/{id}", "chat", False),
+        ("chat/{id:int}", "chat/stats", False),
+        ("get-{channel}-chat", "get-web-chat", True),
+        ("get-{channel}-chat", "put-web-chat", False),
+    ],
+)
+def test_two_templates_meet_where_one_path_fits_both(one: str, other: str, *, expected: bool) -> None:
+    assert meet(one, other) is expected
+
+
+def test_every_handler_is_a_coroutine_function(functions: list[HttpFunction]) -> None:
+    blocking = [function.name for function in functions if not inspect.iscoroutinefunction(function.call)]
+
+    assert blocking == []
+
+
+def test_only_health_needs_no_function_key(function_app: ModuleType) -> None:
+    function_app.app.functions_bindings = None  # get_functions refuses a second call otherwise
+    levels = {
+        function.get_function_name(): str(binding["authLevel"].value)
+        for function in function_app.app.get_functions()
+        for binding in function.get_bindings_dict()["bindings"]
+        if binding["type"] == "httpTrigger"
+    }
+
+    assert {name for name, level in levels.items() if level == "anonymous"} == {"health"}
+    assert set(levels.values()) == {"anonymous", "function"}
+
+
+def test_every_function_says_what_it_does(functions: list[HttpFunction]) -> None:
+    assert [function.name for function in functions if not inspect.getdoc(function.call)] == []
+
+
+def test_importing_the_functions_opens_no_store(function_app: ModuleType) -> None:
+    assert not function_app.settings.sqlite_path.exists()
