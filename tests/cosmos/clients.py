@@ -67,7 +67,9 @@ class Client:
             self._missed = False
             await getattr(self, "_" + verb.replace(" ", "_"))()
 
-    async def _do(self, verb: str, call: Callable[[], Awaitable[Any]], ids: list[str], if_match: str | None = None) -> Any:
+    async def _do(
+        self, verb: str, call: Callable[[], Awaitable[Any]], ids: list[str], if_match: str | None = None
+    ) -> Any:
         """Run one call; None if it failed as it may, the failure judged."""
         self.deed = deed = Deed(self.number, verb, ids, self._truth.now, if_match)
         try:
@@ -78,7 +80,9 @@ class Client:
         except SessionExistsError:
             require(self._truth.some(deed, lambda state: state.document is not None), "nothing by that id exists")
         except MessageConflictError as error:
-            require(self._truth.some(deed, lambda state: self._conflicts(state, ids, error.ids)), f"{verb}: no conflict")
+            require(
+                self._truth.some(deed, lambda state: self._conflicts(state, ids, error.ids)), f"{verb}: no conflict"
+            )
         except PreconditionFailedError:
             require(if_match and self._truth.some(deed, lambda state: _etag(state) != if_match), "it has that etag")
         except StoreError as error:
@@ -132,9 +136,12 @@ class Client:
             return
         session, page = found
         placed = _placed(page.messages)
-        require(len(placed) == min(limit, session.message_count), "the messages read are of another moment than the session")
+        require(
+            len(placed) == min(limit, session.message_count), "the messages read are of another moment than the session"
+        )
         newest = self._truth.some(
-            self.deed, lambda state: self._truth.ids(state, state.seqs[-limit:])[::-1] == placed and _etag(state) is not None
+            self.deed,
+            lambda state: self._truth.ids(state, state.seqs[-limit:])[::-1] == placed and _etag(state) is not None,
         )
         require(newest, f"never were the newest: {placed}")
 
@@ -148,7 +155,9 @@ class Client:
             if page is None:
                 return
             placed = _placed(page.messages)
-            require(self._truth.some(self.deed, lambda state: self._page(state, asked) == placed), f"never were: {placed}")  # noqa: B023
+            require(
+                self._truth.some(self.deed, lambda state: self._page(state, asked) == placed), f"never were: {placed}"
+            )  # noqa: B023
             if not page.has_more:
                 return
             bound = {"after" if order == "asc" else "before": page.next_seq}

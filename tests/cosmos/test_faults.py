@@ -247,7 +247,9 @@ async def _clear(store: CosmosStore, session: Session) -> None:
     await store.clear(session.user_id, session.id)
 
 
-VERBS = {verb.__name__.strip("_"): verb for verb in (_append, _append_batch, _rename, _live_longer, _live_shorter, _clear)}
+VERBS = {
+    verb.__name__.strip("_"): verb for verb in (_append, _append_batch, _rename, _live_longer, _live_shorter, _clear)
+}
 
 
 async def count_requests(store: CosmosStore, proxy: Proxy, verb: Verb, session: Session) -> int:

@@ -125,7 +125,8 @@ class Schedule:
         maker = self._clients[0]
         await self._start(maker._create())
         self._tasks = [
-            asyncio.create_task(client.work(self._seed.randint(3, 9)), name=str(client.number)) for client in self._clients
+            asyncio.create_task(client.work(self._seed.randint(3, 9)), name=str(client.number))
+            for client in self._clients
         ]
         try:
             while await self._step():
@@ -245,7 +246,9 @@ class Schedule:
         falling = await store.read_messages(name.user_id, name.session_id, MessageQuery(limit=1_000, order="desc"))
         stats = await store.stats(name.user_id, name.session_id)
         require([(message.seq, message.id) for message in rising] == expected, "the history is not what was stored")
-        require([(message.seq, message.id) for message in newest.messages] == expected[::-1], "read gives another history")
+        require(
+            [(message.seq, message.id) for message in newest.messages] == expected[::-1], "read gives another history"
+        )
         require(falling.messages == newest.messages, "read_messages gives another history")
         require(stats.message_count == session.message_count == len(expected), "the counts are wrong")
         require(stats.by_role["user"] == len(expected), "the roles are counted wrong")

@@ -7,7 +7,17 @@ from shared.models import JsonObject
 from shared.store.cosmos.head import Head, page_id
 from shared.store.documents import documents_bytes
 
-VISIBLE = ("session_name", "context", "tags", "pinned", "status", "ttl_seconds", "message_count", "last_seq", "created_at")
+VISIBLE = (
+    "session_name",
+    "context",
+    "tags",
+    "pinned",
+    "status",
+    "ttl_seconds",
+    "message_count",
+    "last_seq",
+    "created_at",
+)
 MAY_END = {"clear", "delete", "create"}  # a create finishes the deletion that holds its id
 
 

@@ -168,7 +168,7 @@ async def test_a_message_that_breaks_a_rule_is_refused(api: Client, message: dic
         {"audio_files": ["x" * 32_000], "function_calls": ["x" * 32_000]},
         {"transcription_confidence": 1},
     ],
-    ids=lambda fields: "+".join(fields),
+    ids="+".join,
 )
 async def test_a_field_at_its_limit_is_kept(api: Client, fields: dict[str, object]) -> None:
     message = only(await api.post(ANYWHERE, spoken(**fields)))

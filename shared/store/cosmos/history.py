@@ -94,7 +94,8 @@ async def _segments(items: Items, head: Head, query: MessageQuery, oldest: int, 
         if held:
             yield None, held[::-1]
         if oldest < head.previous_first_seq:
-            async for segment in _pages_down(items, head, query, min(newest, head.previous_first_seq - 1)):
+            seq = min(newest, head.previous_first_seq - 1)
+            async for segment in _pages_down(items, head, query, seq, query.limit - len(held)):
                 yield segment
         return
     if oldest < head.previous_first_seq:
@@ -104,18 +105,24 @@ async def _segments(items: Items, head: Head, query: MessageQuery, oldest: int, 
         yield None, held
 
 
-async def _pages_down(items: Items, head: Head, query: MessageQuery, seq: int) -> AsyncIterator[Segment]:
-    first = await _first_page(items, head, query, seq)
-    yield _reversed(first)
-    for wave in _waves(range(first[0] - 1, -1, -1), query, head):
+async def _pages_down(items: Items, head: Head, query: MessageQuery, seq: int, wanted: int) -> AsyncIterator[Segment]:
+    """Yield pages from the one with `seq` down; `wanted` more messages are about to be taken."""
+    newest = head.counted_pages - 1
+    if seq < head.previous_first_seq - 1:
+        first = await _page_with(items, head, query, seq)
+        yield _reversed(first)
+        newest, wanted = first[0] - 1, wanted - (seq - first[1][0][0] + 1)
+    for wave in _waves(range(newest, -1, -1), head, wanted):
         for segment in await for_each(wave, lambda generation: _load(items, head, generation)):
             yield _reversed(segment)
 
 
 async def _pages_up(items: Items, head: Head, query: MessageQuery, seq: int) -> AsyncIterator[Segment]:
-    first = await _first_page(items, head, query, seq)
+    """Yield pages from the one with `seq` up."""
+    first = await _page_with(items, head, query, seq)
     yield first
-    for wave in _waves(range(first[0] + 1, head.counted_pages), query, head):
+    wanted = query.limit - (first[1][-1][0] - seq + 1)
+    for wave in _waves(range(first[0] + 1, head.counted_pages), head, wanted):
         for segment in await for_each(wave, lambda generation: _load(items, head, generation)):
             yield segment
 
@@ -124,29 +131,32 @@ def _reversed(segment: tuple[int, list[Placed]]) -> Segment:
     return segment[0], segment[1][::-1]
 
 
-def _waves(generations: range, query: MessageQuery, head: Head) -> list[range]:
-    """Cut the pages to read into groups that are read at once, about as many as the limit needs."""
+def _waves(generations: range, head: Head, wanted: int) -> list[range]:
+    """Cut the pages to read into groups that are read at once: as many as should hold what is wanted, then one by one.
+
+    With a role filter more may be needed than were wanted, and one by one is as good as any guess.
+    """
     per_page = max(1, (head.previous_first_seq - head.first_seq) // head.counted_pages)
-    width = max(1, min(PAGES_AHEAD, query.limit // per_page))
-    return [generations[start : start + width] for start in range(0, len(generations), width)]
+    width = max(1, min(PAGES_AHEAD, -(-wanted // per_page)))
+    return [generations[:width], *(generations[number : number + 1] for number in range(width, len(generations)))]
 
 
-async def _first_page(items: Items, head: Head, query: MessageQuery, seq: int) -> tuple[int, list[Placed]]:
-    """Return the page that holds `seq`: the newest one, the hinted one or a neighbour of it, else the one found."""
+async def _page_with(items: Items, head: Head, query: MessageQuery, seq: int) -> tuple[int, list[Placed]]:
+    """Return the page that holds `seq`: the hinted one or a neighbour of it, else the one a query finds."""
     newest = head.counted_pages - 1
-    if query.order == "desc" and seq == head.previous_first_seq - 1:
-        guess = newest
-    elif query.page_hint is not None and 0 <= query.page_hint <= newest:
-        guess = query.page_hint
-    else:
-        return await _load(items, head, await find_generation(items, head, seq))
-    page = await _load(items, head, guess)
-    if page[1] and not page[1][0][0] <= seq <= page[1][-1][0]:
-        step = 1 if seq > page[1][-1][0] else -1
-        page = await _load(items, head, min(max(guess + step, 0), newest))
-    if page[1] and page[1][0][0] <= seq <= page[1][-1][0]:
-        return page
+    guess = query.page_hint
+    if guess is not None and 0 <= guess <= newest:
+        page = await _load(items, head, guess)
+        if page[1] and not _holds(page, seq):
+            step = 1 if seq > page[1][-1][0] else -1
+            page = await _load(items, head, min(max(guess + step, 0), newest))
+        if _holds(page, seq):
+            return page
     return await _load(items, head, await find_generation(items, head, seq))
+
+
+def _holds(page: tuple[int, list[Placed]], seq: int) -> bool:
+    return bool(page[1]) and page[1][0][0] <= seq <= page[1][-1][0]
 
 
 async def _load(items: Items, head: Head, generation: int) -> tuple[int, list[Placed]]:

@@ -127,20 +127,24 @@ def _rotation(head: Head, documents: Sequence[JsonObject]) -> list[JsonObject]:
 
 async def rotate(items: Items, head: Head) -> None:
     """Make the current generation the previous one, sealing that first; another rotator may have won."""
-    where = f"{writable(int(time()))} AND {same_log(head)}"
     try:
         if head.generation:
             await seal_previous(items, head)
+        where = f"{writable(int(time()))} AND {same_log(head)}"
         await items.patch_unseen(head.user_id, head.id, _rotation(head, []), where)
     except (ItemRefusedError, ItemMissingError):
         return
 
 
 async def _rotate_if_due(items: Items, head: Head, appended_bytes: int) -> None:
-    """Rotate when this very append crossed a multiple of the threshold, so that one of many writers does it."""
+    """Rotate when this very append reached the threshold, so that one of many writers does it.
+
+    Should that one fail, whoever reaches twice the threshold does it, or four times, and so on: beside
+    many writers the next multiple comes before the first rotator is through (measured, decision 2).
+    """
     threshold = head.generation_bytes()
     before = head.bytes - appended_bytes
-    crossed = before // threshold < head.bytes // threshold
+    crossed = (before // threshold).bit_length() < (head.bytes // threshold).bit_length()
     first = before <= 0 and head.previous_bytes > PREVIOUS_CAP_BYTES
     if not (crossed or first):
         return

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Sequence
+from time import time
 from typing import TypeVar
 
 from shared.models import KEEP, JsonObject
@@ -65,9 +66,17 @@ async def _touch(items: Items, user_id: str, item_id: str, ttl: int) -> None:
     """Start a page's clock again; raises ItemRefusedError if it goes or is written meanwhile."""
     try:
         found = await items.read(user_id, item_id)
-        await _set_ttl(items, user_id, found, _longer(found["ttl"], ttl))
+        if not _is_fresh(found, ttl):
+            await _set_ttl(items, user_id, found, _longer(found["ttl"], ttl))
     except ItemMissingError as error:
         raise ItemRefusedError from error
+
+
+def _is_fresh(page: JsonObject, wanted: int) -> bool:
+    """Tell whether a page found lives as long as one made now needs to: its maker is probably at work still."""
+    if page["ttl"] == KEEP:
+        return True
+    return _longer(page["ttl"], wanted) == page["ttl"] and bool(page["_ts"] >= time() - wanted // 8)
 
 
 def _longer(ttl: int, other: int) -> int:
