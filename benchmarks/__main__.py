@@ -7,7 +7,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from benchmarks import handler, lengths, thresholds, writers
+from benchmarks import archival, handler, lengths, thresholds, writers
 from benchmarks.profiles import HEAVY, TYPICAL
 from benchmarks.report import Results, page
 from benchmarks.stage import staged
@@ -15,6 +15,7 @@ from tests.cosmos_server.launch import CosmosServer, missing_reason, running_ser
 
 RESULTS = Path(__file__).parent / "RESULTS.md"
 QUICK_LENGTHS = (10, 60)
+QUICK_ARCHIVAL = {"idle": 20, "existing": 50}
 QUICK_WRITERS, QUICK_EACH, QUICK_BLOCKS = 8, 5, 4
 
 
@@ -60,7 +61,10 @@ async def _measure(server: CosmosServer, *, quick: bool) -> Results:
     _tell("the handler beside a bare call")
     server.reset()
     overhead = await handler.measure(server, QUICK_BLOCKS if quick else handler.BLOCKS)
-    return Results(milestones, outcomes, overhead)
+    _tell("archival")
+    sizes = QUICK_ARCHIVAL if quick else {}
+    archived = await archival.on_cosmos(server, **sizes) + await archival.on_sqlite(**sizes)
+    return Results(milestones, outcomes, overhead, archived)
 
 
 async def _explore(server: CosmosServer) -> None:

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from importlib.metadata import version
 
 from benchmarks import targets
+from benchmarks.archival import Archived
 from benchmarks.handler import Overhead
 from benchmarks.lengths import PAGE, RESUMED, Milestone
 from benchmarks.table import Cell, table
@@ -25,6 +26,7 @@ class Results:
     milestones: list[Milestone]
     writers: list[Outcome]
     overhead: Overhead
+    archived: list[Archived]
 
     @property
     def nothing_lost(self) -> bool:
@@ -41,6 +43,7 @@ def page(results: Results) -> str:
         (f"Paging back through everything, {PAGE} at a time", _paging(results.milestones)),
         (f"{results.writers[0].writers} writers on one session", _writers(results.writers)),
         ("Handler", _handler(results.overhead)),
+        ("Archival", _archival(results.archived)),
     )
     return "\n\n".join([_introduction(), *(f"## {title}\n{text}" for title, text in sections)]) + "\n"
 
@@ -76,6 +79,14 @@ def _targets(results: Results) -> str:
         _row(f"{crowd.writers} writers, all sent {crowd.sends} times: doubled", 0, crowd.doubled),
         _row("bytes of the largest head beside them", HEAD_CAP_BYTES, largest),
         _row("handler over a bare SDK call, ratio of medians", targets.HANDLER_OVERHEAD, results.overhead.ratio),
+        *(
+            _row(
+                f"bare loop over archival, {one.idle:,} idle among {one.existing:,} on {one.store}",
+                1 / targets.ARCHIVAL_RATE,
+                1 / one.rate,
+            )
+            for one in results.archived
+        ),
     ]
     return f"\nThe worst of all lengths measured.\n\n{table(('target', 'at most', 'found', 'met'), rows)}"
 
@@ -242,3 +253,32 @@ An append of one message through `function_app.append_messages` takes {overhead.
 `patch_item` with the same operations and predicate: medians of {len(overhead.handler_ms)} calls each, in turns.
 The bare call is short here, because the server is on the same machine: against a service that takes longer
 the same added time would weigh less."""
+
+
+def _archival(runs: Sequence[Archived]) -> str:
+    head = (
+        "store",
+        "idle",
+        "existing",
+        "archived",
+        "requests per archived",
+        "units per archived",
+        "rate over a bare loop",
+    )
+    rows = [
+        (
+            run.store,
+            run.idle,
+            run.existing,
+            run.archived,
+            run.requests / run.archived,
+            run.request_units / run.archived,
+            run.rate,
+        )
+        for run in runs
+    ]
+    return f"""
+What is archived costs, not what exists: the idle ones among none but themselves, then among all.
+A bare loop sends the same writes for sessions that are listed already, as many at once.
+
+{table(head, rows)}"""

@@ -52,6 +52,7 @@ class Report:
     skipped: int = 0
     failed: int = 0
     tidied: int = 0
+    store_requests: int = 0
     request_units: float = 0.0
     seconds: float = 0.0
     budget_ended: bool = False
@@ -77,6 +78,7 @@ async def run(  # noqa: PLR0913 - a job says what it depends on
     report = Report()
     with measured() as usage:
         await _Run(store, plan, started, report).go((now or utc_now()), dry_run=dry_run, progress=progress)
+    report.store_requests = usage.requests
     report.request_units = round(usage.request_units, 2)
     report.seconds = round(monotonic() - started, 3)
     logger.info(json.dumps({"event": "archival", **asdict(report)}))

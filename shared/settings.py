@@ -64,7 +64,7 @@ def load_settings(environ: Mapping[str, str] | None = None, root: Path = PROJECT
     reader = _Reader(os.environ if environ is None else environ, root / "local.settings.json")
     settings = Settings(
         store=_choose_store(reader),
-        sqlite_path=_below(root, reader.text("SQLITE_PATH") or "data/parley.db"),
+        sqlite_path=root / reader.path("SQLITE_PATH", "data/parley.db"),
         cosmos_endpoint=reader.text("COSMOS_ENDPOINT", reader.url),
         cosmos_key=reader.key("COSMOS_KEY"),
         cosmos_database=reader.text("COSMOS_DATABASE") or "parley",
@@ -86,10 +86,6 @@ def load_settings(environ: Mapping[str, str] | None = None, root: Path = PROJECT
     if reader.problems:
         raise SettingsError(reader.problems)
     return settings
-
-
-def _below(root: Path, path: str) -> Path:
-    return root / Path(path).expanduser()
 
 
 def _choose_store(reader: "_Reader") -> StoreName:
@@ -148,6 +144,14 @@ class _Reader:
         except ValueError:
             self.problems.append(f"{name} must be an account key in Base64.")  # which is not repeated: it is a secret
         return value
+
+    def path(self, name: str, default: str) -> Path:
+        value = self.named(name) or default
+        try:
+            return Path(value).expanduser()
+        except RuntimeError:
+            self.problems.append(f"{name} begins with the home of somebody unknown here: {value!r}.")
+            return Path(default)
 
     @staticmethod
     def url(value: str) -> str | None:

@@ -67,12 +67,12 @@ class Parley:
         return self.process.returncode, time.monotonic() - started, complaints
 
 
-def launch(**settings: str) -> subprocess.Popen[str]:
+def launch(folder: Path = ROOT, **settings: str) -> subprocess.Popen[str]:
     """Start what `make run` starts, with these settings and no others of this machine's environment."""
     kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG", "SYSTEMROOT") if name in os.environ}
     return subprocess.Popen(
         [sys.executable, "-m", "shared.local_host"],
-        cwd=ROOT,
+        cwd=folder,
         env={**kept, "PORT": "0", "STORE": "sqlite", **settings},
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
@@ -81,9 +81,9 @@ def launch(**settings: str) -> subprocess.Popen[str]:
 
 
 @contextmanager
-def running(**settings: str) -> Iterator[Parley]:
+def running(folder: Path = ROOT, **settings: str) -> Iterator[Parley]:
     """Run Parley until the block ends, and wait until it is ready."""
-    process = launch(**settings)
+    process = launch(folder, **settings)
     assert process.stdout
     try:
         lines = []
@@ -137,6 +137,17 @@ def test_the_curl_of_the_readme_works_as_printed_too(path: str) -> None:
         ran = subprocess.run(here, check=True, capture_output=True, text=True, timeout=START_SECONDS)
 
     assert json.loads(ran.stdout)["message_count"] == 1
+
+
+def test_a_copy_with_nothing_but_the_example_settings_starts(tmp_path: Path, user: str) -> None:
+    for name in ("function_app.py", "host.json"):
+        shutil.copy(ROOT / name, tmp_path / name)
+    shutil.copytree(ROOT / "shared", tmp_path / "shared", ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copy(ROOT / "local.settings.example.json", tmp_path / "local.settings.json")
+    with running(folder=tmp_path, STORE="", SQLITE_PATH="") as parley:
+        parley.ask("/api/chat/messages", user, {"role": "user", "content": "Hello"})
+
+    assert (tmp_path / "data" / "parley.db").is_file()
 
 
 def test_a_session_survives_a_restart(path: str, user: str) -> None:

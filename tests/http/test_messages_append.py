@@ -2,6 +2,7 @@
 
 import json
 import re
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -258,6 +259,18 @@ async def test_an_append_moves_the_times_of_its_session(api: Client) -> None:
     after = (await api.get(session)).json
     assert after["last_message_at"] == after["last_activity_at"] == message["created_at"] > before["updated_at"]
     assert after["updated_at"] > before["updated_at"]
+
+
+async def test_an_append_restarts_the_clock_of_its_session(api: Client) -> None:
+    path = await a_talk(api, ttl_seconds=600)
+    session = path.removesuffix("/messages")
+
+    message = only(await api.post(path, spoken()))
+
+    expires_at = datetime.fromisoformat((await api.get(session)).json["expires_at"])
+    assert abs(expires_at - datetime.fromisoformat(message["created_at"]) - timedelta(seconds=600)) <= timedelta(
+        seconds=2
+    )
 
 
 async def test_a_repeat_is_answered_with_what_is_stored(api: Client) -> None:
