@@ -9,8 +9,9 @@ from shared.service import ChatService
 from shared.settings import load_settings
 from shared.store import open_store
 
-app = func.FunctionApp(http_auth_level=func.AuthLevel.FUNCTION)
 settings = load_settings()
+trusted = settings.user_identity == "trusted"
+app = func.FunctionApp(http_auth_level=func.AuthLevel.FUNCTION if trusted else func.AuthLevel.ANONYMOUS)
 chat = ChatService(open_store(settings), settings)
 
 

@@ -66,7 +66,7 @@ async def measure(server: CosmosServer, blocks: int = BLOCKS) -> Overhead:
 
 async def _block(chat: ChatService, side: Side) -> list[float]:
     user_id = TYPICAL.user_id()
-    session = await chat.create_session(user_id, TYPICAL.session())
+    session, _ = await chat.create_session(user_id, TYPICAL.session())
     milliseconds = []
     for _ in range(BLOCK):
         send = side(user_id, session.id, secrets.token_hex(10))
@@ -145,7 +145,7 @@ async def _require_same_request(server: CosmosServer) -> None:
         chat = ChatService(store, default_settings())
         try:
             user_id = TYPICAL.user_id()
-            session = await chat.create_session(user_id, TYPICAL.session())
+            session, _ = await chat.create_session(user_id, TYPICAL.session())
             sides = {"handler": _handler(chat), "bare": _bare(await connection.container())}
             for label, side in sides.items():
                 with proxy.phase(label):

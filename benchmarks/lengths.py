@@ -104,6 +104,6 @@ async def measure(stage: Stage, profile: Profile, lengths: Sequence[int] = LENGT
     """Grow a session of this profile and return what it costs at each of the lengths."""
     user_id = profile.user_id()
     with stage.proxy.phase("creating"):
-        session = await stage.chat.create_session(user_id, profile.session())
+        session, _ = await stage.chat.create_session(user_id, profile.session())
     walk = _Walk(stage, profile, (user_id, session.id))
     return [await walk.grow(length) for length in lengths]

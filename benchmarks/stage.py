@@ -44,7 +44,7 @@ async def staged(server: CosmosServer, container: str) -> AsyncIterator[Stage]:
 
 async def _warm_up(chat: ChatService) -> None:
     """Have the client send what it sends once in its life: it asks for the partition ranges at its first read."""
-    session = await chat.create_session("nobody", SessionInput())
+    session, _ = await chat.create_session("nobody", SessionInput())
     await chat.store.get("nobody", session.id)
 
 

@@ -36,7 +36,7 @@ class Outcome:
 async def compete(stage: Stage, *, writers: int = WRITERS, each: int = MESSAGES_EACH, sends: int = 1) -> Outcome:
     """Let the writers append to one new session; the sends of one message run side by side."""
     user_id = TYPICAL.user_id()
-    session = await stage.chat.create_session(user_id, TYPICAL.session())
+    session, _ = await stage.chat.create_session(user_id, TYPICAL.session())
     messages = [[_message(number) for number in range(each)] for _ in range(writers)]
 
     async def write(mine: Sequence[MessageInput]) -> None:

@@ -13,7 +13,6 @@ from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from time import monotonic
 
-from shared.errors import ParleyError
 from shared.models import IdleSession, utc_now
 from shared.settings import Settings, SettingsError, load_settings
 from shared.store import open_store
@@ -45,7 +44,10 @@ class Plan:
 
 @dataclass(slots=True)
 class Report:
-    """What one run has done; skipped sessions were used meanwhile, failed ones are tried again by the next run."""
+    """What one run has done; skipped sessions were used meanwhile or came too late for its budget.
+
+    The next run tries again what failed.
+    """
 
     scanned: int = 0
     archived: int = 0
@@ -77,11 +79,13 @@ async def run(  # noqa: PLR0913 - a job says what it depends on
     started = monotonic()
     report = Report()
     with measured() as usage:
-        await _Run(store, plan, started, report).go((now or utc_now()), dry_run=dry_run, progress=progress)
-    report.store_requests = usage.requests
-    report.request_units = round(usage.request_units, 2)
-    report.seconds = round(monotonic() - started, 3)
-    logger.info(json.dumps({"event": "archival", **asdict(report)}))
+        try:
+            await _Run(store, plan, started, report).go((now or utc_now()), dry_run=dry_run, progress=progress)
+        finally:  # a store that fails half-way takes back nothing of what was done before
+            report.store_requests = usage.requests
+            report.request_units = round(usage.request_units, 2)
+            report.seconds = round(monotonic() - started, 3)
+            logger.info(json.dumps({"event": "archival", **asdict(report)}))
     return report
 
 
@@ -99,7 +103,7 @@ class _Run:
         while not self._out_of_time():
             batch = await self._store.idle_sessions(idle_since, self._plan.batch_size, after)
             if not dry_run:
-                await asyncio.gather(*(self._archive(session) for session in batch))
+                await self._archive_batch(batch)
             self._report.scanned += len(batch)
             progress(len(batch))
             if len(batch) < self._plan.batch_size:
@@ -108,17 +112,17 @@ class _Run:
         if not dry_run:
             await self._tidy()
 
+    async def _archive_batch(self, batch: list[IdleSession]) -> None:
+        """Archive each session for itself: whatever is wrong with one, the others are not kept waiting."""
+        outcomes = await asyncio.gather(*(self._archive(session) for session in batch), return_exceptions=True)
+        for failure in outcomes:
+            if failure is not None:
+                self._report.failed += 1
+                logger.warning("a session could not be archived", exc_info=failure)
+
     async def _archive(self, session: IdleSession) -> None:
         async with self._gate:
-            if self._out_of_time():
-                self._report.skipped += 1
-                return
-            try:
-                archived = await self._store.archive_idle(session)
-            except ParleyError as error:
-                self._report.failed += 1
-                logger.warning("a session could not be archived: %s", error)
-                return
+            archived = not self._out_of_time() and await self._store.archive_idle(session)
             self._report.archived += archived
             self._report.skipped += not archived
 

@@ -36,6 +36,10 @@ class MessageConflictError(ParleyError):
         self.ids = list(ids)
 
 
+class IdempotencyConflictError(ParleyError):
+    """The Idempotency-Key was used before, for a request with another body."""
+
+
 class PreconditionFailedError(ParleyError):
     """The session has changed since the version that the caller named."""
 

@@ -246,7 +246,10 @@ class SessionChanges(BaseModel):
 
 
 class NewSession(BaseModel):
-    """A session about to be stored, with everything decided but what the store itself counts."""
+    """A session about to be stored, with everything decided but what the store itself counts.
+
+    `fingerprint` tells by what request it was made, if that had an idempotency key.
+    """
 
     id: str
     user_id: str
@@ -257,6 +260,7 @@ class NewSession(BaseModel):
     pinned: bool = False
     ttl_seconds: int
     created_at: Timestamp
+    fingerprint: str | None = None
 
 
 class Session(NewSession):
@@ -270,6 +274,7 @@ class Session(NewSession):
     archived_at: Timestamp | None = None
     expires_at: Timestamp | None = None
     etag: str = Field(exclude=True)
+    fingerprint: str | None = Field(default=None, exclude=True)
 
     @computed_field
     def is_active(self) -> bool:

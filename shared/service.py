@@ -8,16 +8,21 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from shared.errors import (
+    IdempotencyConflictError,
+    MessageConflictError,
     PayloadTooLargeError,
     SessionExistsError,
     SessionNotFoundError,
     StoreError,
     StoreUnavailableError,
 )
+from shared.idempotency import IdempotencyKey, fingerprint
 from shared.models import (
+    MAX_MESSAGES_PER_REQUEST,
     MAX_REQUEST_MESSAGES_BYTES,
     Appended,
     MessageInput,
+    MessageQuery,
     NewMessage,
     NewSession,
     Session,
@@ -40,42 +45,90 @@ class ChatService:
     def __init__(self, store: SessionStore, settings: Settings) -> None:
         """Work on this store, with these settings."""
         self.store = store
-        self._settings = settings
+        self.settings = settings
         self._health = HealthCheck(store)
 
-    async def create_session(self, user_id: str, wanted: SessionInput) -> Session:
-        """Create a session; raises SessionExistsError when the owner has one by that id."""
-        return await self.store.create(self._new_session(user_id, wanted, utc_now()))
+    async def create_session(
+        self, user_id: str, wanted: SessionInput, key: IdempotencyKey | None = None
+    ) -> tuple[Session, bool]:
+        """Create a session; the flag tells whether this request did, or one before it with the same key.
 
-    async def append(self, user_id: str, session_id: str, messages: Sequence[MessageInput]) -> Appended:
-        """Append messages to a session that exists; see SessionStore.append, and raises PayloadTooLargeError."""
-        return await self.store.append(user_id, session_id, self._new_messages(messages, utc_now()))
+        Raises SessionExistsError when the owner has one by the id asked for, and
+        IdempotencyConflictError when the key was used for another session.
+        """
+        session = self._new_session(user_id, wanted, utc_now())
+        if key is None or wanted.id is not None:
+            return await self.store.create(session), True
+        session = session.model_copy(update={"id": key.id_of(0), "fingerprint": fingerprint(wanted)})
+        try:
+            return await self.store.create(session), True
+        except SessionExistsError as error:
+            found = await self.store.get(user_id, session.id)
+            if found.fingerprint != session.fingerprint:
+                raise IdempotencyConflictError from error
+            return found, False
+
+    async def append(
+        self, user_id: str, session_id: str, messages: Sequence[MessageInput], key: IdempotencyKey | None = None
+    ) -> Appended:
+        """Append messages to a session that exists; see SessionStore.append.
+
+        Raises PayloadTooLargeError too, and IdempotencyConflictError when the key was used for others.
+        """
+        new_messages = self._new_messages(messages, utc_now(), session_id, key)
+        return await self._append(user_id, session_id, new_messages, key)
 
     async def append_anywhere(
-        self, user_id: str, target: SessionTarget, messages: Sequence[MessageInput]
+        self,
+        user_id: str,
+        target: SessionTarget,
+        messages: Sequence[MessageInput],
+        key: IdempotencyKey | None = None,
     ) -> tuple[str, Appended]:
         """Append messages to the session named, or to a new one when it is unnamed or not there yet."""
-        wanted = SessionInput(id=target.session_id, channel=target.channel, session_name=target.session_name)
+        session_id = target.session_id or (key.id_of(0) if key else None)
+        wanted = SessionInput(id=session_id, channel=target.channel, session_name=target.session_name)
         now = utc_now()
         session = self._new_session(user_id, wanted, now)
-        new_messages = self._new_messages(messages, now)
+        new_messages = self._new_messages(messages, now, session.id, key)
         if target.session_id is not None:
             try:
-                return session.id, await self.store.append(user_id, session.id, new_messages)
+                return session.id, await self._append(user_id, session.id, new_messages, key)
             except SessionNotFoundError:
                 pass  # then it is made, with the messages in it
         try:
             await self.store.create(session, new_messages)
-        except SessionExistsError:  # somebody else made it meanwhile
-            return session.id, await self.store.append(user_id, session.id, new_messages)
+        except SessionExistsError:  # somebody else made it meanwhile, or this very request before
+            return session.id, await self._append(user_id, session.id, new_messages, key)
         return session.id, _first_messages(user_id, new_messages)
+
+    async def _append(
+        self, user_id: str, session_id: str, messages: Sequence[NewMessage], key: IdempotencyKey | None
+    ) -> Appended:
+        try:
+            appended = await self.store.append(user_id, session_id, messages)
+        except MessageConflictError as conflict:
+            derived = {key.id_of(index, session_id) for index in range(MAX_MESSAGES_PER_REQUEST)} if key else set()
+            if derived.intersection(conflict.ids):
+                raise IdempotencyConflictError from conflict
+            raise
+        if key is not None and not appended.created:
+            await self._require_no_more(user_id, session_id, appended, key)
+        return appended
+
+    async def _require_no_more(self, user_id: str, session_id: str, repeated: Appended, key: IdempotencyKey) -> None:
+        """Refuse a repeat that leaves off before the request it repeats did."""
+        query = MessageQuery(limit=1, order="asc", after=repeated.messages[-1].seq)
+        behind = (await self.store.read_messages(user_id, session_id, query)).messages
+        if behind and behind[0].id == key.id_of(len(repeated.messages), session_id):
+            raise IdempotencyConflictError
 
     async def health(self) -> float:
         """Return the store's latency in milliseconds; raises StoreUnavailableError."""
         return await self._health.latency_ms()
 
     def _new_session(self, user_id: str, wanted: SessionInput, now: datetime) -> NewSession:
-        channel_ttl = self._settings.channel_ttl_seconds.get(wanted.channel, self._settings.session_ttl_seconds)
+        channel_ttl = self.settings.channel_ttl_seconds.get(wanted.channel, self.settings.session_ttl_seconds)
         ttl = channel_ttl if wanted.ttl_seconds is None else wanted.ttl_seconds
         return NewSession(
             **wanted.model_dump(exclude={"id", "ttl_seconds"}),
@@ -85,13 +138,16 @@ class ChatService:
             created_at=now,
         )
 
-    def _new_messages(self, messages: Sequence[MessageInput], now: datetime) -> list[NewMessage]:
-        new = [_new_message(message, now) for message in messages]
+    def _new_messages(
+        self, messages: Sequence[MessageInput], now: datetime, session_id: str, key: IdempotencyKey | None
+    ) -> list[NewMessage]:
+        ids = (key.id_of(index, session_id) if key else secrets.token_hex(10) for index in range(len(messages)))
+        new = [_new_message(message, made, now) for message, made in zip(messages, ids, strict=True)]
         self._check_sizes(new)
         return new
 
     def _check_sizes(self, messages: Sequence[NewMessage]) -> None:
-        limit = self._settings.max_message_bytes
+        limit = self.settings.max_message_bytes
         for message in messages:
             text = message.content
             size = len(text.encode()) if isinstance(text, str) else stored_bytes(text)
@@ -102,14 +158,14 @@ class ChatService:
             raise PayloadTooLargeError("The messages of this request together", total, MAX_REQUEST_MESSAGES_BYTES)
 
 
-def _new_message(message: MessageInput, now: datetime) -> NewMessage:
+def _new_message(message: MessageInput, made_id: str, now: datetime) -> NewMessage:
     """Return a message that has been validated already, with what the service decides."""
     fields = dict(message)
     role = fields.pop("message_type")
     return NewMessage.model_construct(
         **fields
         | {
-            "id": message.id or secrets.token_hex(10),
+            "id": message.id or made_id,
             "role": message.role or role,
             "content": "" if message.content is None else message.content,
             "created_at": now,

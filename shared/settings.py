@@ -17,8 +17,8 @@ MAX_CONTENT_BYTES = 262_144  # a quarter of the largest request body; the 2 MB i
 
 StoreName = Literal["sqlite", "cosmos"]
 STORES: tuple[StoreName, ...] = ("sqlite", "cosmos")
-IdentityMode = Literal["trusted"]
-IDENTITY_MODES: tuple[IdentityMode, ...] = ("trusted",)
+IdentityMode = Literal["trusted", "easyauth"]
+IDENTITY_MODES: tuple[IdentityMode, ...] = ("trusted", "easyauth")
 Choice = TypeVar("Choice", bound=str)
 
 
@@ -43,6 +43,7 @@ class Settings:
     cosmos_container: str
     cosmos_emulator: bool
     user_identity: IdentityMode
+    easyauth_enabled: bool
     session_ttl_seconds: int
     channel_ttl_seconds: Mapping[str, int]
     archive_schedule: str
@@ -71,6 +72,7 @@ def load_settings(environ: Mapping[str, str] | None = None, root: Path = PROJECT
         cosmos_container=reader.text("COSMOS_CONTAINER") or "sessions",
         cosmos_emulator=reader.flag("COSMOS_EMULATOR"),
         user_identity=reader.choice("USER_IDENTITY", IDENTITY_MODES) or "trusted",
+        easyauth_enabled=(reader.named("WEBSITE_AUTH_ENABLED") or "").lower() == "true",
         session_ttl_seconds=reader.ttl("SESSION_TTL_SECONDS", 7_776_000),
         channel_ttl_seconds=reader.channel_ttls("CHANNEL_TTL_SECONDS"),
         archive_schedule=reader.text("ARCHIVE_SCHEDULE", reader.schedule) or "0 0 * * * *",

@@ -1,5 +1,6 @@
 """One request being answered: who asks, for what, and with which tools."""
 
+import re
 from functools import cached_property
 from typing import TypeVar
 
@@ -10,11 +11,13 @@ from shared.errors import MessageNotFoundError, SessionNotFoundError
 from shared.http.body import parse_body
 from shared.http.problems import BadRequestError
 from shared.http.query import Query
-from shared.identity import trusted_owner
+from shared.idempotency import IdempotencyKey
+from shared.identity import signed_in_owner, trusted_owner
 from shared.models import MESSAGE_ID, SESSION_ID, JsonObject
 from shared.service import ChatService
 
 Input = TypeVar("Input", bound=BaseModel)
+IDEMPOTENCY_KEY = re.compile(r"[\x21-\x7e]{1,128}")
 BODY_METHODS = {"POST", "PUT", "PATCH"}
 
 
@@ -34,8 +37,11 @@ class Call:
     @cached_property
     def owner(self) -> str:
         """The user this request speaks for."""
-        header = self._request.headers.get("x-user-id")
-        return trusted_owner([header, *self.query.all("user_id"), self._body.get("user_id")])
+        headers, settings = self._request.headers, self.chat.settings
+        named = [headers.get("x-user-id"), *self.query.all("user_id"), self._body.get("user_id")]
+        if settings.user_identity == "easyauth":
+            return signed_in_owner(headers, named, enabled=settings.easyauth_enabled)
+        return trusted_owner(named)
 
     @cached_property
     def session_id(self) -> str:
@@ -70,6 +76,16 @@ class Call:
             message = "A JSON body is required."
             raise BadRequestError(message)
         return self.body
+
+    def idempotency_key(self, route: str) -> IdempotencyKey | None:
+        """Return the key the client has given this request to a route, if any."""
+        key = self.header("idempotency-key")
+        if key is None:
+            return None
+        if not IDEMPOTENCY_KEY.fullmatch(key):
+            message = "Idempotency-Key must have 1 to 128 visible ASCII characters."
+            raise BadRequestError(message)
+        return IdempotencyKey(self.owner, route, key)
 
     def header(self, name: str) -> str | None:
         """Return a header's value, None when it is missing or empty."""

@@ -46,7 +46,9 @@ class _Reading(NamedTuple):
 async def append(call: Call) -> Answer:
     """Append one message or up to 20 to a session."""
     owner, session_id = call.owner, call.session_id
-    appended = await call.chat.append(owner, session_id, _messages_in(call.required_body()))
+    appended = await call.chat.append(
+        owner, session_id, _messages_in(call.required_body()), call.idempotency_key("append")
+    )
     return _appended(session_id, appended)
 
 
@@ -55,7 +57,9 @@ async def append_anywhere(call: Call) -> Answer:
     body, owner = call.required_body(), call.owner
     target = SessionTarget.model_validate({name: body[name] for name in SessionTarget.model_fields if name in body})
     rest = {name: value for name, value in body.items() if name not in SessionTarget.model_fields}
-    session_id, appended = await call.chat.append_anywhere(owner, target, _messages_in(rest))
+    session_id, appended = await call.chat.append_anywhere(
+        owner, target, _messages_in(rest), call.idempotency_key("POST /messages")
+    )
     return _appended(session_id, appended)
 
 

@@ -34,10 +34,13 @@ INTERNAL = Kind(500, "internal_error", "Something went wrong inside Parley")
 KINDS: Mapping[type[Exception], Kind] = {
     BadRequestError: Kind(400, "bad_request", "The request cannot be read"),
     identity.OwnerError: Kind(400, "bad_request", "The request cannot be read"),
+    identity.UnauthenticatedError: Kind(401, "unauthenticated", "Nobody is signed in"),
+    identity.ForbiddenError: Kind(403, "forbidden", "Not the user who is signed in"),
     errors.SessionNotFoundError: Kind(404, "session_not_found", "No such session"),
     errors.MessageNotFoundError: Kind(404, "message_not_found", "No such message"),
     errors.SessionExistsError: Kind(409, "session_exists", "The session exists already"),
     errors.SessionArchivedError: Kind(409, "session_archived", "The session is archived"),
+    errors.IdempotencyConflictError: Kind(409, "idempotency_conflict", "The key was used for something else"),
     errors.MessageConflictError: Kind(409, "message_conflict", "Messages with these ids are stored already"),
     errors.PreconditionFailedError: Kind(412, "precondition_failed", "The session has changed"),
     errors.PayloadTooLargeError: Kind(413, "payload_too_large", "Too large"),

@@ -27,8 +27,9 @@ def _answer(session: Session, status: int = 200, **headers: str) -> Answer:
 
 async def create(call: Call) -> Answer:
     """Create a session."""
-    session = await call.chat.create_session(call.owner, SessionInput.model_validate(call.body))
-    return _answer(session, 201, Location=f"/api/chat/sessions/{session.id}")
+    owner, wanted = call.owner, SessionInput.model_validate(call.body)
+    session, created = await call.chat.create_session(owner, wanted, call.idempotency_key("POST /sessions"))
+    return _answer(session, 201 if created else 200, Location=f"/api/chat/sessions/{session.id}")
 
 
 async def list_all(call: Call) -> Answer:

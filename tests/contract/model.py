@@ -2,12 +2,19 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from shared.errors import MessageConflictError, PreconditionFailedError, SessionExistsError, SessionNotFoundError
+from shared.errors import (
+    MessageConflictError,
+    PreconditionFailedError,
+    SessionArchivedError,
+    SessionExistsError,
+    SessionNotFoundError,
+)
 from shared.models import (
     ROLES,
+    Erased,
     Message,
     MessageQuery,
     NewMessage,
@@ -20,6 +27,8 @@ from shared.models import (
 )
 
 SAYS = ("role", "content", "name", "function_calls", "tool_call_id")
+OF_THE_STORES_CLOCK = datetime(9000, 1, 1, tzinfo=UTC)  # stands for moments that the store decides, in their order
+LATEST_SENT = datetime(2021, 1, 1, tzinfo=UTC)  # moments that the caller decides are earlier
 Seen = dict[str, Any]
 
 
@@ -33,13 +42,20 @@ class Life:
     messages: list[Message] = field(default_factory=list)
     last_seq: int = 0
     writes: int = 0
+    is_active: bool = True
 
 
 def seen_session(session: Session) -> Seen:
     """Return what a client sees of a session, but for what the store's own clock and dice decide."""
-    return session.model_dump(exclude={"updated_at", "expires_at", "etag"}) | {
-        "expires": session.expires_at is not None
+    return session.model_dump(exclude={"updated_at", "expires_at", "archived_at", "etag"}) | {
+        "last_activity_at": _seen_moment(session.last_activity_at),
+        "expires": session.expires_at is not None,
+        "archived": session.archived_at is not None,
     }
+
+
+def _seen_moment(moment: datetime) -> str:
+    return format_time(moment) if moment < LATEST_SENT else "by the store's clock"
 
 
 def seen_message(message: Message) -> Seen:
@@ -58,6 +74,7 @@ class Model:
     def __init__(self) -> None:
         """Begin with nothing."""
         self.lives: dict[tuple[str, str], Life] = {}
+        self._restored = 0
 
     def life(self, user_id: str, session_id: str) -> Life:
         """Return the session's life; raises SessionNotFoundError."""
@@ -81,12 +98,12 @@ class Model:
         return {
             **life.new.model_dump(),
             **settings,
-            "status": "active",
-            "is_active": True,
-            "archived_at": None,
+            "status": "active" if life.is_active else "archived",
+            "is_active": life.is_active,
+            "archived": not life.is_active,
             "message_count": len(life.messages),
             "last_message_at": format_time(life.messages[-1].created_at) if life.messages else None,
-            "last_activity_at": format_time(life.last_activity_at),
+            "last_activity_at": _seen_moment(life.last_activity_at),
             "expires": not settings["pinned"] and settings["ttl_seconds"] != -1,
         }
 
@@ -95,9 +112,15 @@ class Model:
         life = self.life(user_id, session_id)
         if stale:
             raise PreconditionFailedError
-        if changes.given():
-            life.settings |= changes.given()
-            life.writes += 1
+        settings = changes.given()
+        turned = settings.pop("is_active", life.is_active) != life.is_active
+        if turned:
+            life.is_active = not life.is_active
+        if turned and life.is_active:
+            self._restored += 1
+            life.last_activity_at = OF_THE_STORES_CLOCK + timedelta(seconds=self._restored)
+        life.settings |= settings
+        life.writes += bool(settings or turned)
         return self.get(user_id, session_id)
 
     def delete(self, user_id: str, session_id: str) -> None:
@@ -111,6 +134,8 @@ class Model:
         known = {message.id: message for message in life.messages}
         there = [message for message in messages if message.id in known]
         differing = [each for each in there if any(getattr(each, say) != getattr(known[each.id], say) for say in SAYS)]
+        if not life.is_active and (differing or len(there) < len(messages)):
+            raise SessionArchivedError
         if differing or 0 < len(there) < len(messages):
             raise MessageConflictError([message.id for message in differing or there])
         if not there:
@@ -141,9 +166,25 @@ class Model:
         life.messages = []
         life.writes += 1
 
+    def rewind(self, user_id: str, session_id: str, after_seq: int) -> None:
+        """Forget the newest messages and their numbers."""
+        life = self.life(user_id, session_id)
+        kept = [message for message in life.messages if message.seq <= after_seq]
+        if len(kept) < len(life.messages):
+            life.last_seq -= len(life.messages) - len(kept)
+            life.messages = kept
+            life.writes += 1
+
+    def erase(self, user_id: str) -> Seen:
+        """End all sessions of an owner."""
+        ended = [self.lives.pop(key) for key in list(self.lives) if key[0] == user_id]
+        messages = sum(len(life.messages) for life in ended)
+        return Erased(sessions=len(ended), messages=messages, done=True).model_dump()
+
     def stats(self, user_id: str, session_id: str) -> Seen:
         """Count."""
-        messages = self.life(user_id, session_id).messages
+        life = self.life(user_id, session_id)
+        messages = life.messages
         roles = [message.role for message in messages]
         times = [message.created_at for message in messages]
         return seen_stats(
@@ -152,15 +193,15 @@ class Model:
                 by_role={role: roles.count(role) for role in ROLES},
                 first_message_at=times[0] if times else None,
                 last_message_at=times[-1] if times else None,
-                is_active=True,
+                is_active=life.is_active,
             )
         )
 
     def sessions(self, user_id: str, wanted: SessionFilter) -> list[Seen]:
         """Return all sessions that match, in the order of a list."""
-        found = [self.get(*key) for key in self.lives if key[0] == user_id]
-        matching = [session for session in found if _matches(session, wanted)]
-        return sorted(matching, key=lambda session: (session["last_activity_at"], session["id"]), reverse=True)
+        keys = [key for key in self.lives if key[0] == user_id]
+        ordered = sorted(keys, key=lambda key: (self.lives[key].last_activity_at, key[1]), reverse=True)
+        return [session for session in (self.get(*key) for key in ordered) if _matches(session, wanted)]
 
     def _add(self, life: Life, messages: Sequence[NewMessage]) -> None:
         for message in messages:

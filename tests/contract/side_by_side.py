@@ -13,8 +13,9 @@ from shared.store.port import SessionStore
 from tests.builders import all_messages, an_owner, listed
 from tests.contract.model import Model, Seen, seen_message, seen_session, seen_stats
 
-BEGAN = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
+BEGAN = datetime(2020, 1, 2, 3, 4, 5, tzinfo=UTC)
 FILLERS = ("", "", "a few words more ", "漢字 " * 250, "x" * 9000)  # heads rotate, as they do in life
+ERASE_SECONDS = 60.0
 STALE = '"no-etag-of-this-session"'
 
 Pair = tuple[Callable[[], Awaitable[object]], Callable[[], object]]
@@ -153,6 +154,18 @@ class Both:
 
     def clear(self, user_id: str, session_id: str) -> Pair:
         return lambda: self.store.clear(user_id, session_id), lambda: self.model.clear(user_id, session_id)
+
+    def rewind(self, user_id: str, session_id: str, after_seq: int) -> Pair:
+        return (
+            lambda: self.store.rewind(user_id, session_id, after_seq),
+            lambda: self.model.rewind(user_id, session_id, after_seq),
+        )
+
+    def erase(self, user_id: str, _: str) -> Pair:
+        async def on_store() -> Seen:
+            return (await self.store.erase(user_id, ERASE_SECONDS)).model_dump()
+
+        return on_store, lambda: self.model.erase(user_id)
 
     def delete(self, user_id: str, session_id: str) -> Pair:
         return lambda: self.store.delete(user_id, session_id), lambda: self.model.delete(user_id, session_id)

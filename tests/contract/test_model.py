@@ -35,6 +35,7 @@ DETAILS: dict[str, st.SearchStrategy[dict[str, Any]]] = {
             "tags": tags,
             "pinned": st.booleans(),
             "ttl_seconds": st.sampled_from([-1, 60, 3600, 2_147_483_647]),
+            "is_active": st.sampled_from([True, True, False]),
         },
     ),
     "read": st.fixed_dictionaries({"limit": limits}),
@@ -53,13 +54,21 @@ DETAILS: dict[str, st.SearchStrategy[dict[str, Any]]] = {
             "name": st.sampled_from([None, None, "plan", "ÜBER", ""]),
             "tags": tags,
             "pinned": st.sampled_from([None, None, True, False]),
+            "status": st.sampled_from([None, "active", "archived"]),
         }
     ),
     "stats": st.just({}),
     "clear": st.just({}),
+    "rewind": st.fixed_dictionaries({"after_seq": st.integers(0, 60)}),
+    "erase": st.just({}),
     "delete": st.just({}),
 }
-OFTEN = ["append"] * 9 + ["create"] * 2 + ["update", "messages", "read"] * 2 + ["sessions", "stats", "clear", "delete"]
+OFTEN = (
+    ["append"] * 12
+    + ["create", "update"] * 3
+    + ["messages", "read", "rewind"] * 2
+    + ["sessions", "stats", "clear", "delete", "erase"]
+)
 
 
 @st.composite

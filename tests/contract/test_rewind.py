@@ -40,7 +40,11 @@ async def views(store: SessionStore, session: Session) -> Views:
         falling=await all_messages(store, session, order="desc", limit=19),
         newest=page.messages,
         times=(stats.first_message_at, stats.last_message_at, read.last_message_at),
-        counts=(stats.message_count, read.message_count, {role: count for role, count in stats.by_role.items() if count}),
+        counts=(
+            stats.message_count,
+            read.message_count,
+            {role: count for role, count in stats.by_role.items() if count},
+        ),
     )
 
 

@@ -14,7 +14,7 @@ from shared.errors import (
     SessionNotFoundError,
     StoreError,
 )
-from shared.models import Message, MessageQuery, NewMessage, NewSession, SessionChanges
+from shared.models import Message, MessagePage, MessageQuery, NewMessage, NewSession, SessionChanges
 from shared.store.cosmos import CosmosStore
 from tests.cosmos.truth import Deed, State, Truth, require
 
@@ -79,10 +79,9 @@ class Client:
             require(self._truth.some(deed, lambda state: not state.document), f"{verb} did not find a living session")
         except SessionExistsError:
             require(self._truth.some(deed, lambda state: state.document is not None), "nothing by that id exists")
-        except MessageConflictError as error:
-            require(
-                self._truth.some(deed, lambda state: self._conflicts(state, ids, error.ids)), f"{verb}: no conflict"
-            )
+        except MessageConflictError as conflict:
+            named = conflict.ids
+            require(self._truth.some(deed, lambda state: self._conflicts(state, ids, named)), f"{verb}: no conflict")
         except PreconditionFailedError:
             require(if_match and self._truth.some(deed, lambda state: _etag(state) != if_match), "it has that etag")
         except StoreError as error:
@@ -148,20 +147,22 @@ class Client:
     async def _page_through(self) -> None:
         order = self._seed.choice(("asc", "desc"))
         query = MessageQuery(limit=self._seed.choice(PAGE_LIMITS), order=order)
-        user_id, session_id = self._name.user_id, self._name.session_id
         for _ in range(6):
-            asked = query
-            page = await self._do("read_messages", lambda: self._store.read_messages(user_id, session_id, asked), [])  # noqa: B023
-            if page is None:
-                return
-            placed = _placed(page.messages)
-            require(
-                self._truth.some(self.deed, lambda state: self._page(state, asked) == placed), f"never were: {placed}"
-            )  # noqa: B023
-            if not page.has_more:
+            page = await self._read_page(query)
+            if page is None or not page.has_more:
                 return
             bound = {"after" if order == "asc" else "before": page.next_seq}
             query = query.model_copy(update=bound | {"page_hint": page.page_hint})
+
+    async def _read_page(self, query: MessageQuery) -> MessagePage | None:
+        user_id, session_id = self._name.user_id, self._name.session_id
+        page = await self._do("read_messages", lambda: self._store.read_messages(user_id, session_id, query), [])
+        if page is not None:
+            placed = _placed(page.messages)
+            require(
+                self._truth.some(self.deed, lambda state: self._page(state, query) == placed), f"never were: {placed}"
+            )
+        return page
 
     def _page(self, state: State, query: MessageQuery) -> list[tuple[int, str]]:
         after, before = query.after or 0, query.before or 10**9

@@ -11,7 +11,7 @@ from azure.cosmos.aio import ContainerProxy
 from typing_extensions import override
 
 from shared.errors import SessionNotFoundError
-from shared.models import KEEP, JsonObject, MessageQuery, Session
+from shared.models import KEEP, JsonObject, Session
 from shared.store.cosmos import CosmosStore
 from shared.store.cosmos.connection import Connection
 from shared.store.cosmos.errors import ItemMissingError
@@ -271,7 +271,7 @@ def check_swept(documents: list[JsonObject], *, rotators: bool = False) -> None:
 
 
 def check_settled(documents: list[JsonObject]) -> None:
-    """Assert that nothing is left for the timer to finish, and that pages live just as long as they should."""
+    """Assert that nothing is left for the timer to finish."""
     for document in (item for item in documents if item["type"] == "session"):
         head = Head(document)
         assert not head.is_deleted, "a tombstone is left"

@@ -111,7 +111,7 @@ class Rule:
 
     def takes(self, request: Request) -> bool:
         """Tell whether this request is one for the rule."""
-        if self.times is not None and self.met >= self.times or not self.matches(request):
+        if self.met == self.times or not self.matches(request):
             return False
         if self.skip:
             self.skip -= 1

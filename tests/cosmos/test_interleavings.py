@@ -25,12 +25,11 @@ from shared.store.cosmos.items import Items
 from shared.store.cosmos.pages import sweep
 from tests.builders import a_message, a_session, all_messages
 from tests.cosmos.clients import Client, Name
-from tests.cosmos.stored import Stored
-from tests.cosmos.truth import Truth, Violation, require
+from tests.cosmos.truth import Truth, ViolationError, require
 from tests.cosmos.turns import Fate, Gate, GatedItems, Turns
 from tests.cosmos_server.launch import CosmosServer
 
-SCHEDULES = int(os.environ.get("PARLEY_SCHEDULES", "120"))
+SCHEDULES = int(os.environ.get("PARLEY_SCHEDULES", "60"))
 FIRST = int(os.environ.get("PARLEY_FIRST_SCHEDULE", "0"))
 GROUPS = 4
 CAP_BYTES = 8_000
@@ -258,7 +257,7 @@ async def run(world: World, seed: int) -> Schedule:
     schedule = Schedule(world, seed)
     try:
         await schedule.run()
-    except Violation as violation:
+    except ViolationError as violation:
         pytest.fail(f"schedule {seed}: {violation}")
     except Exception as error:
         error.add_note(f"in schedule {seed}")

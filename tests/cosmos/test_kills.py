@@ -1,14 +1,13 @@
-"""Every operation, killed before and after every one of its store requests: readers, writers, a repeat and the timer.
+"""Every operation, killed before and after every one of its store requests: what readers see, and who makes up for it.
 
 A failure is a group of errors, each with a note that says at which request the client had died.
 """
 
 import asyncio
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from functools import partial
 from typing import Any
 
 import pytest
@@ -16,7 +15,8 @@ import pytest_asyncio
 
 from shared.errors import ParleyError, SessionArchivedError, SessionExistsError, SessionNotFoundError
 from shared.models import KEEP, IdleSession, NewMessage, SessionChanges
-from shared.store.cosmos import CosmosStore, head
+from shared.store.cosmos import CosmosStore
+from shared.store.cosmos.head import Head
 from shared.store.cosmos.upkeep import BUILDING_SECONDS, _finish
 from tests.builders import HOUR, a_message, a_session, again, an_owner, messages
 from tests.cosmos.kills import (
@@ -28,43 +28,425 @@ from tests.cosmos.kills import (
     Sight,
     Template,
     World,
-    check_documents,
     check_lives,
     check_settled,
     check_swept,
-    head_of,
 )
 from tests.cosmos_server.launch import CosmosServer
 
-GENERATION_BYTES = 900
+SMALL = {"MEAN_HEAD_BYTES": 0, "LEAST_GENERATION_BYTES": 900}  # a generation is six messages
 AT_ONCE = 8
-LATER = HOUR // 2 + BUILDING_SECONDS  # half a ttl has passed and nobody can still be building
-Templates = dict[str, Template]
+TTL = 2 * HOUR
+LATER = HOUR // 2 + BUILDING_SECONDS  # over half the shortest ttl used here, and nobody can still be building
+BATCH, FIRST = messages(12), messages(12)
+CROSSING = [a_message("a long message " * 80)]
 Run = Callable[[World, CosmosStore, Case], Awaitable[object]]
-Next = Callable[[Seen | None, Template], Seen | None]
+Then = Callable[[Seen, Template], Seen | None]
 
 
 @dataclass(frozen=True)
 class Operation:
-    """Something to be killed: how it starts, what it does, and what its owner sees when it is done."""
+    """Something to be killed: how it begins, what it does, and what its owner sees of the session when it is done."""
 
     name: str
     start: str
     run: Run
-    then: Next
+    then: Then
+    made: Seen | None = None  # what it makes of a session that does not exist
     age: int = 0  # seconds that pass before it
     refused: type[ParleyError] | None = None  # what a repeat of it may be told once it is done
     sweeps: bool = False  # a second call leaves no page that does not count
 
     def after(self, sight: Sight, template: Template) -> Sight:
         """Return what is to be seen when it is done."""
-        return {
-            session_id: self.then(seen, template)
-            if self.name.startswith("erase") or session_id == template.session_id
-            else seen
-            for session_id, seen in sight.items()
-        }
+        return {session_id: self.then(seen, template) if seen else self.made for session_id, seen in sight.items()}
 
-    def __str__(self) -> str:
-        """Name it in a test's id."""
-        return f"{self.name} ({self.start})".replace(" ", "-")
+
+def change(**fields: Any) -> Run:
+    return lambda _, store, case: store.update(case.user_id, case.session_id, SessionChanges(**fields))
+
+
+def append(sent: list[NewMessage]) -> tuple[Run, Then]:
+    ids = [message.id for message in sent]
+
+    def then(seen: Seen, _template: Template) -> Seen:
+        if any(message_id == ids[0] for _, message_id in seen.history):
+            return seen
+        return replace(seen, history=seen.plus(ids), next_seq=seen.next_seq + len(ids))
+
+    return lambda _, store, case: store.append(case.user_id, case.session_id, again(sent)), then
+
+
+def rewind(place: Callable[[Head], int]) -> tuple[Run, Then]:
+    def then(seen: Seen, template: Template) -> Seen:
+        seq = max(place(template.head), template.head.first_seq - 1)
+        return replace(seen, history=tuple(kept for kept in seen.history if kept[0] <= seq), next_seq=seq + 1)
+
+    return lambda _, store, case: store.rewind(case.user_id, case.session_id, place(case.template.head)), then
+
+
+async def archive_idle(world: World, store: CosmosStore, case: Case) -> None:
+    """Archive the session as the timer's query finds it: if it is active."""
+    found = Head(await world.items.read(case.user_id, case.session_id))
+    terms = {name: found.document[name] for name in ("last_activity_at", "ttl_seconds")}
+    if found.status == "active":
+        idle = IdleSession(
+            user_id=case.user_id, id=found.id, has_pages=found.counted_pages > 0, etag=found.etag, **terms
+        )
+        await store.archive_idle(idle)
+
+
+async def create(_world: World, store: CosmosStore, case: Case) -> None:
+    await store.create(a_session(case.user_id, id=case.session_id, ttl_seconds=TTL), FIRST)
+
+
+async def delete(_world: World, store: CosmosStore, case: Case) -> None:
+    await store.delete(case.user_id, case.session_id)
+
+
+async def clear(_world: World, store: CosmosStore, case: Case) -> None:
+    await store.clear(case.user_id, case.session_id)
+
+
+async def erase(_world: World, store: CosmosStore, case: Case) -> None:
+    assert (await store.erase(case.user_id, 60)).done
+
+
+async def finish(_world: World, store: CosmosStore, case: Case) -> None:
+    await _finish(store._items, case.user_id, case.session_id)
+
+
+def gone(_seen: Seen, _template: Template) -> None:
+    return None
+
+
+def same(seen: Seen, _template: Template) -> Seen:
+    return seen
+
+
+def changed(**fields: Any) -> Then:
+    return lambda seen, _: replace(seen, **fields)
+
+
+CREATED = Seen(tuple(enumerate((message.id for message in FIRST), 1)), 13, "active", pinned=False, ttl_seconds=TTL)
+LONG = ("expiring", "kept")
+ANY = (*LONG, "small")
+REWINDS: dict[str, Callable[[Head], int]] = {
+    "rewind inside the current generation": lambda head: head.last_seq - 1,
+    "rewind to the end of the previous generation": lambda head: head.messages_first_seq - 1,
+    "rewind into the previous generation": lambda head: head.previous_first_seq + 1,
+    "rewind into a page": lambda head: head.previous_first_seq - 9,
+    "rewind into the first page": lambda head: head.first_seq + 1,
+    "rewind to before the first message": lambda _: 0,
+}
+OPERATIONS = [
+    *(Operation("archive", start, change(is_active=False), changed(status="archived")) for start in ANY),
+    *(Operation("archive when idle", start, archive_idle, changed(status="archived")) for start in ANY),
+    Operation(
+        "archive when idle and due for renewal", "expiring", archive_idle, changed(status="archived"), age=TTL // 2
+    ),
+    Operation("restore", "archived", change(is_active=True), changed(status="active")),
+    Operation("restore", "archived and kept", change(is_active=True), changed(status="active")),
+    Operation("lengthen the ttl", "expiring", change(ttl_seconds=2 * TTL), changed(ttl_seconds=2 * TTL)),
+    Operation("keep", "expiring", change(ttl_seconds=KEEP), changed(ttl_seconds=KEEP)),
+    *(Operation("shorten the ttl", start, change(ttl_seconds=HOUR), changed(ttl_seconds=HOUR)) for start in ANY),
+    Operation("pin", "expiring", change(pinned=True), changed(pinned=True)),
+    Operation("unpin", "pinned", change(pinned=False), changed(pinned=False)),
+    *(Operation("append a batch", start, *append(BATCH)) for start in ANY),
+    *(Operation("append and rotate", start, *append(CROSSING)) for start in ANY),
+    Operation("append and renew", "expiring", *append(messages(2)), age=TTL // 2),
+    Operation("append a batch and renew", "expiring", *append(BATCH), age=TTL // 2),
+    Operation("rename and renew", "expiring", change(session_name="new"), same, age=TTL // 2),
+    Operation("rewind and renew", "expiring", *rewind(lambda head: head.last_seq - 1), age=TTL // 2, sweeps=True),
+    *(Operation(name, start, *rewind(place), sweeps=True) for name, place in REWINDS.items() for start in LONG),
+    Operation("rewind into a page", "half rewound", *rewind(REWINDS["rewind into a page"]), sweeps=True),
+    *(Operation("clear", start, clear, changed(history=()), sweeps=True) for start in (*ANY, "half rewound")),
+    *(
+        Operation("delete", start, delete, gone, refused=SessionNotFoundError, sweeps=True)
+        for start in (*ANY, "half rewound")
+    ),
+    Operation("erase", "several", erase, gone, sweeps=True),
+    Operation("create", "half deleted", create, same, made=CREATED, refused=SessionExistsError),
+    *(
+        Operation("finish", start, finish, same, age=LATER if start == "half rewound" else 0)
+        for start in (
+            "half deleted",
+            "half rewound",
+            "rewound unswept",
+            "cleared unswept",
+            "half shortened",
+        )
+    ),
+]
+
+
+@pytest_asyncio.fixture
+async def world(server: CosmosServer, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[World]:
+    """Empty the server, set the adapter's clock to its, and make generations small."""
+    server.reset()
+    made = World(server)
+    for module in [module for path, module in sys.modules.items() if path.startswith("shared.store.cosmos.")]:
+        for name, value in {**SMALL, "time": made.time}.items():
+            if name in vars(module):
+                monkeypatch.setattr(module, name, value)
+    await made.connection.container()
+    yield made
+    await made.connection.close()
+
+
+@pytest.fixture(scope="module")
+def built() -> dict[str, Template]:
+    """Keep the templates for the whole module."""
+    return {}
+
+
+@pytest_asyncio.fixture
+async def templates(world: World, built: dict[str, Template]) -> dict[str, Template]:
+    """Return what operations begin with, by name."""
+    if not built:
+        elsewhere = World(world.server, "templates")
+        built |= {name: await written(elsewhere, *counts) for name, counts in LENGTHS.items()}
+        for name, (start, run, enough) in STATES.items():
+            built[name] = await left(elsewhere, built[start], run, enough)
+        await elsewhere.connection.close()
+    return built
+
+
+async def written(world: World, *counts: int) -> Template:
+    """Store sessions of so many messages whose numbers do not begin at 1."""
+    store, owner = world.store(), an_owner()
+    for count in counts:
+        session = await store.create(a_session(owner, ttl_seconds=TTL), messages(3))
+        await store.clear(owner, session.id)
+        for number in range(count):
+            role = "assistant" if number % 3 else "user"
+            await store.append(owner, session.id, [a_message(f"message {number}", role=role)])
+    return await world.template(owner, session.id)
+
+
+async def left(world: World, start: Template, run: Run, enough: Callable[[World, Template], bool]) -> Template:
+    """Return what is left by an operation that is killed as soon as that is enough."""
+    for number in range(1, 100):
+        case = await world.begin(start)
+        killed = await kill(world, case, run, "after", number)
+        found = await world.template(case.user_id, case.session_id)
+        if not killed or enough(start, found):
+            return found
+    raise AssertionError
+
+
+def all_done(_start: Template, _found: Template) -> bool:
+    return False
+
+
+def buried(_start: Template, found: Template) -> bool:
+    return found.head.is_deleted
+
+
+def another_epoch(start: Template, found: Template) -> bool:
+    return found.head.epoch != start.head.epoch
+
+
+def building(_start: Template, found: Template) -> bool:
+    epoch = (found.head.building or {}).get("epoch")
+    return sum(document.get("epoch") == epoch for document in found.documents) > 1
+
+
+def some_pages_shortened(_start: Template, found: Template) -> bool:
+    return len({document["ttl"] for document in found.documents if document["type"] == "page"}) > 1
+
+
+LENGTHS = {"expiring": (40,), "small": (3,), "several": (20, 3, 16)}
+STATES = {
+    "kept": ("expiring", change(ttl_seconds=KEEP), all_done),
+    "pinned": ("expiring", change(pinned=True), all_done),
+    "archived": ("expiring", change(is_active=False), all_done),
+    "archived and kept": ("kept", change(is_active=False), all_done),
+    "half deleted": ("expiring", delete, buried),
+    "half rewound": ("expiring", rewind(REWINDS["rewind into a page"])[0], building),
+    "rewound unswept": ("kept", rewind(REWINDS["rewind into a page"])[0], another_epoch),
+    "cleared unswept": ("kept", clear, another_epoch),
+    "half shortened": ("kept", change(ttl_seconds=HOUR), some_pages_shortened),
+}
+
+
+async def kill(world: World, case: Case, run: Run, moment: Moment, number: int) -> bool:
+    """Run an operation in a client that dies at that request; tell whether it came to that."""
+    try:
+        await run(world, world.store(MortalItems(world.connection, moment, number)), case)
+    except Killed:
+        return True
+    return False
+
+
+async def count_requests(world: World, operation: Operation, template: Template) -> int:
+    """Run the operation to its end and return how many requests it sent; asserts that it does what it should."""
+    case = await world.begin(template)
+    world.advance(operation.age)
+    before = await world.look(case)
+    items = MortalItems(world.connection)
+    await operation.run(world, world.store(items), case)
+    assert await world.look(case) == operation.after(before, template), "it does not do what it should"
+    return items.requests
+
+
+Work = Callable[[Case], Awaitable[None]]
+
+
+@dataclass
+class Victims:
+    """One owner for each request of an operation, whose client was killed there."""
+
+    world: World
+    operation: Operation
+    moment: Moment
+    cases: dict[int, Case]
+
+    async def each(self, work: Work) -> None:
+        """Do something for every owner; raises an ExceptionGroup of the failures, each with a note."""
+        gate = asyncio.Semaphore(AT_ONCE)
+
+        async def noted(number: int, case: Case) -> Exception | None:
+            async with gate:
+                try:
+                    await work(case)
+                except Exception as error:  # noqa: BLE001 - each is reported
+                    error.add_note(f"{self.operation.name}: killed {self.moment} request {number} of {len(self.cases)}")
+                    return error
+            return None
+
+        done = await asyncio.gather(*(noted(number, case) for number, case in self.cases.items()))
+        failures = [failure for failure in done if failure]
+        if failures:
+            raise ExceptionGroup(f"{len(failures)} of {len(self.cases)} kills {self.moment} a request", failures)
+
+
+async def victims(world: World, operation: Operation, templates: dict[str, Template], moment: Moment) -> Victims:
+    """Kill the operation at each of its requests; asserts that every session is as before or as after it."""
+    template = templates[operation.start]
+    total = await count_requests(world, operation, template)
+    cases = {number: await world.begin(template) for number in range(1, total + 1)}
+    world.advance(operation.age)
+    killed = Victims(world, operation, moment, cases)
+    numbers = {case.user_id: number for number, case in cases.items()}
+
+    async def one(case: Case) -> None:
+        before = await world.look(case)
+        after = operation.after(before, template)
+        assert await kill(world, case, operation.run, moment, numbers[case.user_id]), "it was not killed"
+        now = await world.look(case)
+        for session_id, seen in now.items():
+            assert seen in {before[session_id], after[session_id]}, "neither the old session nor the new one is seen"
+
+    await killed.each(one)
+    return killed
+
+
+async def append_beside(world: World, case: Case) -> None:
+    """Append as another client does, twice; asserts that it lands once or is refused as it must be."""
+    for session_id, seen in (await world.look(case)).items():
+        sent = [a_message("from another client")]
+        store = world.store()
+        if seen is None or seen.status == "archived":
+            with pytest.raises(SessionArchivedError if seen else SessionNotFoundError):
+                await store.append(case.user_id, session_id, sent)
+            continue
+        appended = await store.append(case.user_id, session_id, sent)
+        repeated = await store.append(case.user_id, session_id, again(sent))
+        assert appended.created
+        assert not repeated.created
+        assert [message.seq for message in appended.messages] == [seen.next_seq]
+        expected = replace(seen, history=seen.plus([sent[0].id]), next_seq=seen.next_seq + 1)
+        assert (await world.look(case))[session_id] == expected, "the session does not go on as it should"
+
+
+async def repeat(world: World, operation: Operation, case: Case) -> None:
+    """Run the operation again in a new process; asserts that it ends as it should whatever was done before."""
+    before = await world.look(case)
+    after = operation.after(before, case.template)
+    try:
+        await operation.run(world, world.store(), case)
+    except ParleyError as error:
+        assert before == after, "a repeat of what was not done is refused"
+        assert type(error) is operation.refused  # noqa: PT017 - as above
+    assert await world.look(case) == after, "a repeat ends otherwise than it should"
+    if operation.sweeps:
+        check_swept(await world.documents(case.user_id))
+
+
+async def pending(world: World, killed: Victims) -> list[str]:
+    """Name the owners of sessions about which something is noted for the timer."""
+    found = [document for case in killed.cases.values() for document in await world.documents(case.user_id)]
+    return [document["user_id"] for document in found if document.get("pending")]
+
+
+def name_of(operation: Operation) -> str:
+    """Name an operation in the id of a test."""
+    return f"{operation.name}, {operation.start}".replace(" ", "-")
+
+
+every_operation = pytest.mark.parametrize("operation", OPERATIONS, ids=name_of)
+both_moments = pytest.mark.parametrize("moment", ["before", "after"])
+
+
+@both_moments
+@every_operation
+async def test_a_repeat_ends_what_a_kill_cut_short(
+    world: World, templates: dict[str, Template], operation: Operation, moment: Moment
+) -> None:
+    killed = await victims(world, operation, templates, moment)
+
+    async def check(case: Case) -> None:
+        if moment == "after":
+            await append_beside(world, case)
+        await repeat(world, operation, case)
+
+    await killed.each(check)
+
+
+@every_operation
+async def test_the_timer_ends_what_a_kill_cut_short(
+    world: World, templates: dict[str, Template], operation: Operation
+) -> None:
+    killed = await victims(world, operation, templates, "after")
+    seen = {case.user_id: await world.look(case) for case in killed.cases.values()}
+    world.advance(LATER)
+    unfinished = await pending(world, killed)
+    assert await world.store().tidy(100) == len(unfinished)
+    left_over = await world.store().tidy(100)
+
+    async def check(case: Case) -> None:
+        assert await world.look(case) == seen[case.user_id], "the timer changes what is seen"
+        documents = await world.documents(case.user_id)
+        check_settled(documents)
+        check_swept(documents, rotators=True)
+        if case.user_id in unfinished:
+            check_lives(documents)
+        await append_beside(world, case)
+        await world.store().erase(case.user_id, 60)
+        assert not await world.documents(case.user_id), "something is left of an owner who was erased"
+
+    await killed.each(check)
+    assert not left_over
+
+
+@pytest.mark.parametrize(
+    "operation", [operation for operation in OPERATIONS if operation.sweeps and operation.start == "kept"], ids=name_of
+)
+async def test_a_change_of_the_ttl_keeps_from_the_timer_nothing_that_a_kill_left(
+    world: World, templates: dict[str, Template], operation: Operation
+) -> None:
+    killed = await victims(world, operation, templates, "after")
+    for case in killed.cases.values():
+        with suppress(SessionNotFoundError):
+            await change(ttl_seconds=HOUR)(world, world.store(), case)
+    world.advance(LATER)
+    await world.store().tidy(100)
+
+    async def check(case: Case) -> None:
+        documents = await world.documents(case.user_id)
+        check_settled(documents)
+        check_swept(documents)
+        check_lives(documents)
+
+    await killed.each(check)

@@ -2,13 +2,13 @@
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import suppress
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 import pytest_asyncio
 
 from shared.errors import PreconditionFailedError, SessionNotFoundError, StoreError
-from shared.models import Session, SessionChanges
+from shared.models import MessageQuery, Session, SessionChanges
 from shared.store.cosmos import CosmosStore
 from shared.store.cosmos.errors import AnswerLostError
 from shared.store.cosmos.head import page_ttl
@@ -18,14 +18,19 @@ from tests.cosmos.stored import Stored
 from tests.cosmos.test_documents import LONG, crash_before_rotating, grown
 
 Meanwhile = Callable[[], Awaitable[object]]
+Place = tuple[Literal["before", "after"], str]
 
 
 class Interrupted:
     """A store whose requests are interrupted: others act before one, or after it, or its answer gets lost."""
 
-    def __init__(self, store: CosmosStore) -> None:
-        """Interrupt the requests of this store."""
-        self.store = store
+    def __init__(self, store: CosmosStore, others: CosmosStore) -> None:
+        """Interrupt the requests of the first store; the second is for those who act meanwhile."""
+        self.store, self.others = store, others
+
+    def at(self, place: Place, meanwhile: Meanwhile) -> None:
+        """Let others act before or after a request of that kind."""
+        self._wrap(place[1], 0, **{place[0]: meanwhile})
 
     def before(self, request: str, meanwhile: Meanwhile, *, skip: int = 0) -> None:
         """Let others act before a request of that kind (a method of Items) is made."""
@@ -74,17 +79,29 @@ class Interrupted:
 
 
 @pytest_asyncio.fixture
-async def slow(cosmos_place: CosmosPlace) -> AsyncIterator[Interrupted]:
+async def slow(cosmos_place: CosmosPlace, store: CosmosStore) -> AsyncIterator[Interrupted]:
     """Open a second store, the one that things happen to."""
     place = cosmos_place
     opened = CosmosStore(place.endpoint, place.key, place.database, place.container, emulator=place.emulator)
-    yield Interrupted(opened)
+    yield Interrupted(opened, store)
     await opened.close()
 
 
 @pytest.fixture
 def owner() -> str:
     return an_owner()
+
+
+@pytest_asyncio.fixture
+async def long_session(store: CosmosStore, owner: str) -> Session:
+    """Store a session with pages behind its head."""
+    return await grown(store, owner)
+
+
+def places(*requests: str) -> Any:
+    """Interrupt before and after the first request of each kind."""
+    both = [(moment, request) for request in requests for moment in ("before", "after")]
+    return pytest.mark.parametrize("place", both, ids=" ".join)
 
 
 async def write_long(store: CosmosStore, session: Session, count: int) -> list[str]:
@@ -164,7 +181,7 @@ async def test_a_page_found_after_a_lost_answer_may_be_an_old_one_and_its_clock_
     store: CosmosStore, slow: Interrupted, stored: Stored, owner: str, *, carried_out: bool
 ) -> None:
     session = await grown(store, owner, 20)
-    left = await crash_before_rotating(store, stored, session, ttl=60)
+    left = await crash_before_rotating(stored, session, ttl=60)
 
     slow.lose_first_answer(carried_out=carried_out)
     await slow.store.append(owner, session.id, messages(20, metadata={"text": LONG}))
@@ -176,22 +193,22 @@ async def test_a_page_found_after_a_lost_answer_may_be_an_old_one_and_its_clock_
 
 
 @pytest.mark.parametrize("others", ["clear", "update"])
-@pytest.mark.parametrize("request_kind", ["seal", "read", "patch"])
+@pytest.mark.parametrize(("request_kind", "skip"), [("seal", 0), ("read", 1), ("patch", 0)])
 async def test_a_batch_is_stored_although_its_page_is_swept_meanwhile(
-    store: CosmosStore, slow: Interrupted, stored: Stored, owner: str, others: str, request_kind: str
+    slow: Interrupted, stored: Stored, others: str, request_kind: str, skip: int
 ) -> None:
-    session = await grown(store, owner, 20)
-    await crash_before_rotating(store, stored, session, ttl=60)
+    session = await grown(slow.others, an_owner(), 20)
+    await crash_before_rotating(stored, session, ttl=60)
     act: dict[str, Meanwhile] = {
-        "clear": lambda: store.clear(owner, session.id),
-        "update": lambda: store.update(owner, session.id, SessionChanges(ttl_seconds=2 * HOUR)),
+        "clear": lambda: slow.others.clear(session.user_id, session.id),
+        "update": lambda: slow.others.update(session.user_id, session.id, SessionChanges(ttl_seconds=2 * HOUR)),
     }
 
-    slow.before(request_kind, act[others], skip=1 if request_kind == "read" else 0)
-    appended = await slow.store.append(owner, session.id, messages(20))
+    slow.before(request_kind, act[others], skip=skip)
+    appended = await slow.store.append(session.user_id, session.id, messages(20))
 
     assert appended.created
-    assert (await ids(store, session))[-20:] == [message.id for message in appended.messages]
+    assert (await ids(slow.others, session))[-20:] == [message.id for message in appended.messages]
 
 
 @pytest.mark.parametrize("ttl", [60, 2 * HOUR, -1])
@@ -223,6 +240,27 @@ async def test_a_session_and_its_newest_messages_are_read_as_of_one_moment(
     assert len(page.messages) == found.message_count
 
 
+@pytest.mark.parametrize("order", ["asc", "desc"])
+async def test_a_history_is_read_without_a_gap_while_some_of_its_pages_are_swept_already(
+    slow: Interrupted, stored: Stored, owner: str, order: Literal["asc", "desc"]
+) -> None:
+    store = slow.others
+    session = await grown(store, owner, 60)
+    pages = await stored.pages(session)
+    middle = pages[4]["first_seq"]
+
+    async def sweep_some() -> None:
+        await store.clear(owner, session.id)
+        for page in pages[:3]:
+            await stored.create({name: value for name, value in page.items() if not name.startswith("_")})
+
+    slow.before("query", sweep_some)
+    query = MessageQuery(limit=5, order=order, before=middle + 1, after=middle - 1 if order == "asc" else None)
+    page = await slow.store.read_messages(owner, session.id, query)
+
+    assert page.messages == []
+
+
 # The life of pages
 
 
@@ -235,51 +273,45 @@ async def outlast(stored: Stored, session: Session) -> bool:
     return all(page["ttl"] == -1 or (not kept and page["_ts"] + page["ttl"] >= needed) for page in pages)
 
 
-@pytest.mark.parametrize("request_kind", ["query", "patch", "patch_unseen"])
-@pytest.mark.parametrize("moment", ["before", "after"])
+@places("query", "patch", "patch_unseen")
 @pytest.mark.parametrize("longer", [{"ttl_seconds": 10 * HOUR}, {"pinned": True}], ids=str)
 async def test_a_shorter_life_that_comes_late_does_not_cut_that_of_the_pages_of_a_longer_one(
-    store: CosmosStore, slow: Interrupted, stored: Stored, owner: str, *, request_kind: str, moment: str, longer: Any
+    slow: Interrupted, stored: Stored, long_session: Session, place: Place, longer: dict[str, Any]
 ) -> None:
-    session = await grown(store, owner)
+    user_id, session_id = long_session.user_id, long_session.id
 
-    getattr(slow, moment)(request_kind, lambda: store.update(owner, session.id, SessionChanges(**longer)))
-    await slow.store.update(owner, session.id, SessionChanges(ttl_seconds=60))
+    slow.at(place, lambda: slow.others.update(user_id, session_id, SessionChanges(**longer)))
+    await slow.store.update(user_id, session_id, SessionChanges(ttl_seconds=60))
 
-    assert await outlast(stored, session)
+    assert await outlast(stored, long_session)
 
 
-@pytest.mark.parametrize("request_kind", ["query", "patch", "patch_unseen"])
-@pytest.mark.parametrize("moment", ["before", "after"])
+@places("query", "patch", "patch_unseen")
 @pytest.mark.parametrize("other", [60, 5 * HOUR, 20 * HOUR, -1])
 async def test_two_changes_of_the_ttl_at_once_leave_pages_that_outlast_their_head(
-    store: CosmosStore, slow: Interrupted, stored: Stored, owner: str, *, request_kind: str, moment: str, other: int
+    slow: Interrupted, stored: Stored, long_session: Session, place: Place, other: int
 ) -> None:
-    session = await grown(store, owner)
+    user_id, session_id = long_session.user_id, long_session.id
 
-    getattr(slow, moment)(request_kind, lambda: store.update(owner, session.id, SessionChanges(ttl_seconds=other)))
-    await slow.store.update(owner, session.id, SessionChanges(ttl_seconds=10 * HOUR))
+    slow.at(place, lambda: slow.others.update(user_id, session_id, SessionChanges(ttl_seconds=other)))
+    await slow.store.update(user_id, session_id, SessionChanges(ttl_seconds=10 * HOUR))
 
-    assert await outlast(stored, session)
+    assert await outlast(stored, long_session)
 
 
-@pytest.mark.parametrize("request_kind", ["query", "patch_unseen"])
-@pytest.mark.parametrize("moment", ["before", "after"])
+@places("query", "patch_unseen")
 async def test_a_renewal_that_comes_late_does_not_cut_the_life_of_pages_of_a_longer_ttl(
-    store: CosmosStore, slow: Interrupted, stored: Stored, owner: str, *, request_kind: str, moment: str
+    slow: Interrupted, stored: Stored, long_session: Session, place: Place
 ) -> None:
-    session = await grown(store, owner)
-    for page in await stored.pages(session):
-        await stored.set(session, page["id"], ttl=3000)
-    await stored.set(session, renew_at=1)
+    user_id, session_id = long_session.user_id, long_session.id
+    for page in await stored.pages(long_session):
+        await stored.set(long_session, page["id"], ttl=3000)
+    await stored.set(long_session, renew_at=1)
 
-    async def lengthen() -> None:
-        await store.update(owner, session.id, SessionChanges(ttl_seconds=10 * HOUR))
+    slow.at(place, lambda: slow.others.update(user_id, session_id, SessionChanges(ttl_seconds=10 * HOUR)))
+    await slow.store.append(user_id, session_id, [a_message()])
 
-    getattr(slow, moment)(request_kind, lengthen)
-    await slow.store.append(owner, session.id, [a_message()])
-
-    assert await outlast(stored, session)
+    assert await outlast(stored, long_session)
 
 
 @pytest.mark.parametrize("ttl", [HOUR - 60, HOUR * 3 // 4, 60, 1])
@@ -314,7 +346,6 @@ async def test_a_rotator_that_slept_through_a_renewal_counts_no_page_that_was_no
         await store.update(owner, session.id, SessionChanges(session_name="renewed"))
 
     slow.before("patch_unseen", renew)
-    slow.store._items.seal = slow.store._items.seal  # type: ignore[method-assign]
     await write_long(slow.store, session, 4)
 
     assert (await stored.log(session))["generation"] in {before, before + 1}

@@ -21,14 +21,14 @@ VISIBLE = (
 MAY_END = {"clear", "delete", "create"}  # a create finishes the deletion that holds its id
 
 
-class Violation(AssertionError):
+class ViolationError(AssertionError):
     """A promise that was broken."""
 
 
 def require(condition: object, what: str) -> None:
-    """Raise Violation unless the condition holds."""
+    """Raise ViolationError unless the condition holds."""
     if not condition:
-        raise Violation(what)
+        raise ViolationError(what)
 
 
 @dataclass(frozen=True)
@@ -87,7 +87,7 @@ class Truth:
         return self.states[-1]
 
     def look(self, document: JsonObject | None, deed: Deed) -> None:
-        """Take in the head as it is after a write of this deed; raises Violation if it may not be so."""
+        """Take in the head as it is after a write of this deed; raises ViolationError if it may not be so."""
         state = State(None if document is None or document["status"] == "deleted" else document)
         before = self.last
         self.states.append(state)

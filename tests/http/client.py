@@ -6,9 +6,11 @@ from dataclasses import dataclass
 from typing import Any
 
 import aiohttp
+import pytest
 from yarl import URL
 
 NO_BODY = object()
+refused_before_any_store_is_asked = pytest.mark.parametrize("open_store", ["sqlite"], indirect=True)
 PROBLEM = "application/problem+json"
 
 

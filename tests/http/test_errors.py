@@ -8,7 +8,7 @@ import pytest
 
 from shared.errors import StoreThrottledError
 from shared.store.port import SessionStore
-from tests.http.client import PROBLEM, Client, a_session, a_talk, contents, spoken
+from tests.http.client import PROBLEM, Client, a_session, a_talk, contents, refused_before_any_store_is_asked, spoken
 
 SESSIONS = "/api/chat/sessions"
 MEBIBYTE = 1024 * 1024
@@ -23,6 +23,7 @@ def nested(depth: int) -> dict[str, Any]:
     return {"context": {"deep": value}}
 
 
+@refused_before_any_store_is_asked
 @pytest.mark.parametrize(
     "body",
     [
@@ -38,6 +39,7 @@ async def test_a_body_that_is_no_json_object_is_refused(api: Client, body: bytes
     assert answer.refusal == (400, "bad_request")
 
 
+@refused_before_any_store_is_asked
 @pytest.mark.parametrize("opening", [b"[", b'{"a":'])
 async def test_a_body_that_is_nested_past_all_measure_is_refused(api: Client, opening: bytes) -> None:
     answer = await api.post(SESSIONS, b'{"context": ' + opening * 100_000)
@@ -53,6 +55,7 @@ async def test_a_body_may_be_32_levels_deep(api: Client) -> None:
     assert session["context"] == body["context"]
 
 
+@refused_before_any_store_is_asked
 @pytest.mark.parametrize("depth", [33, 100])
 async def test_a_body_that_is_deeper_breaks_a_rule(api: Client, depth: int) -> None:
     assert (await api.post(SESSIONS, nested(depth))).refusal == (422, "validation_failed")
@@ -65,6 +68,7 @@ async def test_a_number_that_fits_a_double_comes_back_as_it_was_sent(api: Client
     assert (await api.get(f"{SESSIONS}/{session['id']}")).json["context"] == {"n": number}
 
 
+@refused_before_any_store_is_asked
 @pytest.mark.parametrize(
     "number",
     [str(LARGEST + 1), str(-LARGEST - 1), "9" * 400, "9" * 5000, "1e999", "-1e999"],
@@ -76,6 +80,7 @@ async def test_a_number_that_does_not_fit_breaks_a_rule(api: Client, number: str
     assert answer.refusal == (422, "validation_failed")
 
 
+@refused_before_any_store_is_asked
 @pytest.mark.parametrize(
     "body",
     [rb'{"session_name": "\ud800"}', rb'{"context": {"\udfff": 1}}', rb'{"tags": ["a\ud83dz"]}', rb'{"\ud800": 1}'],
@@ -98,6 +103,7 @@ async def test_a_body_is_json_by_its_content_type(api: Client, content_type: str
     assert (await api.post(SESSIONS, b"{}", content_type=content_type)).status == 201
 
 
+@refused_before_any_store_is_asked
 @pytest.mark.parametrize(
     "content_type",
     ["text/plain", "application/x-www-form-urlencoded", "multipart/form-data; boundary=x", "application/jsonp", "json"],
@@ -118,6 +124,7 @@ async def test_a_body_of_one_mebibyte_is_read(api: Client) -> None:
     assert (await api.post(SESSIONS, body)).status == 201
 
 
+@refused_before_any_store_is_asked
 @pytest.mark.parametrize("filling", [b" ", b"x", b"["])
 async def test_a_body_of_more_is_too_large_whatever_is_in_it(api: Client, filling: bytes) -> None:
     answer = await api.post(SESSIONS, filling * (MEBIBYTE + 1))
@@ -171,6 +178,7 @@ async def test_a_body_that_breaks_rules_by_the_thousand_is_not_answered_at_lengt
     assert len(answer.body) < 20_000
 
 
+@refused_before_any_store_is_asked
 @pytest.mark.parametrize(
     ("method", "path"),
     [

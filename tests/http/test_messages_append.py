@@ -9,7 +9,16 @@ import pytest
 
 from shared.models import stored_bytes
 from shared.store.port import SessionStore
-from tests.http.client import Answer, Client, a_session, a_talk, contents, seqs, spoken
+from tests.http.client import (
+    Answer,
+    Client,
+    a_session,
+    a_talk,
+    contents,
+    refused_before_any_store_is_asked,
+    seqs,
+    spoken,
+)
 from tests.http.conftest import Serve
 
 SESSIONS = "/api/chat/sessions"
@@ -149,6 +158,7 @@ BAD_MESSAGES: list[dict[str, object]] = [
 ]
 
 
+@refused_before_any_store_is_asked
 @pytest.mark.parametrize("message", BAD_MESSAGES, ids=lambda message: str(message)[:60])
 async def test_a_message_that_breaks_a_rule_is_refused(api: Client, message: dict[str, object]) -> None:
     path = await a_talk(api)
@@ -187,6 +197,7 @@ async def test_a_batch_is_stored_in_its_order(api: Client) -> None:
     assert contents(await api.get(f"{path}?order=asc")) == [str(number) for number in range(20)]
 
 
+@refused_before_any_store_is_asked
 @pytest.mark.parametrize(
     "body",
     [

@@ -2,7 +2,16 @@
 
 import pytest
 
-from tests.http.client import Client, a_talk, contents, every_page, numbered, seqs, spoken
+from tests.http.client import (
+    Client,
+    a_talk,
+    contents,
+    every_page,
+    numbered,
+    refused_before_any_store_is_asked,
+    seqs,
+    spoken,
+)
 
 SESSIONS = "/api/chat/sessions"
 ROLES = ["system", "user", "assistant", "user", "tool", "assistant", "user"]
@@ -78,6 +87,7 @@ async def test_a_query_brings_these_messages_in_this_order(api: Client, query: s
     assert seqs(await api.get(f"{path}?{query}")) == expected
 
 
+@refused_before_any_store_is_asked
 @pytest.mark.parametrize(
     "query",
     [

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.http.client import Client, a_session, spoken
+from tests.http.client import Client, a_session, refused_before_any_store_is_asked, spoken
 
 SESSIONS = "/api/chat/sessions"
 LONGEST = "x" * 128
@@ -73,6 +73,7 @@ async def test_a_request_that_names_no_owner_is_refused(nobody: Client) -> None:
         assert answer.refusal == (400, "bad_request")
 
 
+@refused_before_any_store_is_asked
 @pytest.mark.parametrize(
     ("header", "query", "body"),
     [
@@ -106,16 +107,19 @@ async def test_an_empty_value_names_nobody(
     assert named.json["user_id"] == api.user
 
 
+@refused_before_any_store_is_asked
 @pytest.mark.parametrize("user_id", [5, 0, True, False, ["a"], {"a": 1}, [], {}, "a/b", "a\u0000", "x" * 129])
 async def test_an_owner_in_the_body_that_cannot_be_is_refused(nobody: Client, user_id: object) -> None:
     assert (await nobody.post(SESSIONS, {"user_id": user_id})).refusal == (400, "bad_request")
 
 
+@refused_before_any_store_is_asked
 @pytest.mark.parametrize("user_id", [5, True, ["a"], {}])
 async def test_an_owner_in_the_body_that_cannot_be_differs_from_every_other(api: Client, user_id: object) -> None:
     assert (await api.post(SESSIONS, {"user_id": user_id})).refusal == (400, "bad_request")
 
 
+@refused_before_any_store_is_asked
 @pytest.mark.parametrize(
     "user_id",
     ["a%2Fb", "a%5Cb", "a%3Fb", "a%23b", "a%00", "a%0Ab", "%09", "%7F", "%C2%85", "x" * 129, "%FF", "%ED%A0%80"],

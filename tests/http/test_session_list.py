@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from tests.http.client import Client, a_session, a_talk, every_page, spoken
+from tests.http.client import Client, a_session, a_talk, every_page, refused_before_any_store_is_asked, spoken
 
 SESSIONS = "/api/chat/sessions"
 
@@ -98,6 +98,7 @@ async def test_a_filter_leaves_what_matches(api: Client, query: str, expected: l
     assert await listed(api, query) == expected
 
 
+@refused_before_any_store_is_asked
 @pytest.mark.parametrize(
     "query",
     [

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from tests.http.client import Client, a_session, a_talk, every_page, numbered, spoken
+from tests.http.client import Client, a_session, a_talk, every_page, numbered, refused_before_any_store_is_asked, spoken
 
 SESSIONS = "/api/chat/sessions"
 FIELDS = {
@@ -97,6 +97,7 @@ BAD_FIELDS = [
 ]
 
 
+@refused_before_any_store_is_asked
 @pytest.mark.parametrize(("name", "value"), BAD_FIELDS)
 async def test_a_field_that_breaks_a_rule_is_named_and_nothing_is_made(api: Client, name: str, value: object) -> None:
     answer = await api.post(SESSIONS, {name: value})
@@ -125,6 +126,7 @@ async def test_a_field_at_its_limit_is_kept(api: Client, field: dict[str, object
     assert {**session, **field} == session
 
 
+@refused_before_any_store_is_asked
 @pytest.mark.parametrize("name", [*READ_ONLY, "etag", "messages", "colour"])
 async def test_a_field_that_is_read_only_or_unknown_is_refused(api: Client, name: str) -> None:
     answer = await api.post(SESSIONS, {name: None})
@@ -193,6 +195,7 @@ async def test_the_cursor_of_a_read_leads_on_to_the_older_messages(api: Client) 
     assert [message["seq"] for page in older for message in page] == [4, 3, 2, 1]
 
 
+@refused_before_any_store_is_asked
 @pytest.mark.parametrize("limit", ["0", "201", "-1", "1.5", "x", "%D9%A1", "1&limit=2"])
 async def test_a_read_with_a_bad_limit_is_refused(api: Client, limit: str) -> None:
     session = await a_session(api)
@@ -317,6 +320,7 @@ async def test_a_change_of_nothing_moves_nothing(api: Client, body: object) -> N
     assert (after.status, after.json) == (200, before)
 
 
+@refused_before_any_store_is_asked
 @pytest.mark.parametrize("name", ["id", "channel", "status", "message_count", "created_at", "messages", "colour"])
 async def test_a_change_of_what_cannot_change_is_refused(api: Client, name: str) -> None:
     session = await a_session(api)
@@ -327,6 +331,7 @@ async def test_a_change_of_what_cannot_change_is_refused(api: Client, name: str)
     assert (await api.get(f"{SESSIONS}/{session['id']}")).json["session_name"] is None
 
 
+@refused_before_any_store_is_asked
 @pytest.mark.parametrize(("name", "value"), [bad for bad in BAD_FIELDS if bad[0] not in {"id", "channel"}])
 async def test_a_change_that_breaks_a_rule_is_refused(api: Client, name: str, value: object) -> None:
     session = await a_session(api)

@@ -95,6 +95,8 @@ async def _update_life(items: Items, user_id: str, session_id: str, change: Chan
         await shorten_pages(items, user_id, pages, ttl)
     except ItemRefusedError:
         return changed  # still pending
+    if head.document["pending"]:  # of something else too, which the timer has to finish
+        return changed
     return await settle(items, changed)
 
 
@@ -142,8 +144,9 @@ def _same_terms(head: Head) -> str:
 
 
 async def settle(items: Items, head: Head) -> Head:
-    """Note that nothing is pending for this head any more, unless something new is."""
-    where = f"{NOT_DELETED} AND {same_log(head)} AND c.updated_at = {literal(head.document['updated_at'])}"
+    """Note that nothing is pending for this head any more, unless something new is or a rewind is being built."""
+    unchanged = f"{same_log(head)} AND c.updated_at = {literal(head.document['updated_at'])}"
+    where = f"{NOT_DELETED} AND {unchanged} AND IS_NULL(c.building)"
     try:
         return Head(await items.patch(head.user_id, head.id, set_fields(pending=False), where))
     except (ItemRefusedError, ItemMissingError):

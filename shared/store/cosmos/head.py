@@ -202,6 +202,7 @@ def session_from(document: JsonObject, last_message_at: str | None) -> Session:
             "last_message_at": last_message_at,
             "expires_at": expiry(last_write, document["ttl"]),
             "etag": document["_etag"],
+            "fingerprint": document.get("fingerprint"),
         }
     )
 

@@ -20,15 +20,15 @@ Placed = tuple[int, JsonObject]
 Segment = tuple[int | None, list[Placed]]  # the page (None for the head) and its messages in reading order
 
 
-async def read_history(items: Items, head: Head, query: MessageQuery) -> MessagePage:
-    """Return the messages the query asks for.
+async def read_history(items: Items, head: Head, query: MessageQuery) -> tuple[Head, MessagePage]:
+    """Return the messages the query asks for, and the head of the moment they are of.
 
     A page that is missing means that the head has moved on, and reading starts over from the new
     one; if the head says it should be there, StoreUnavailableError is raised: never a silent gap.
     """
     for attempt in range(TRIES):
         try:
-            return await _read(items, head, query)
+            return head, await _read(items, head, query)
         except ItemMissingError:
             await pause(attempt)
             head = await read_head(items, head.user_id, head.id)
@@ -142,7 +142,10 @@ def _waves(generations: range, head: Head, wanted: int) -> list[range]:
 
 
 async def _page_with(items: Items, head: Head, query: MessageQuery, seq: int) -> tuple[int, list[Placed]]:
-    """Return the page that holds `seq`: the hinted one or a neighbour of it, else the one a query finds."""
+    """Return the page that holds `seq`: the hinted one or a neighbour of it, else the one a query finds.
+
+    Raises ItemMissingError when there is none.
+    """
     newest = head.counted_pages - 1
     guess = query.page_hint
     if guess is not None and 0 <= guess <= newest:
@@ -152,7 +155,10 @@ async def _page_with(items: Items, head: Head, query: MessageQuery, seq: int) ->
             page = await _load(items, head, min(max(guess + step, 0), newest))
         if _holds(page, seq):
             return page
-    return await _load(items, head, await find_generation(items, head, seq))
+    found = await _load(items, head, await find_generation(items, head, seq))
+    if not _holds(found, seq):  # the right one was swept before the query
+        raise ItemMissingError
+    return found
 
 
 def _holds(page: tuple[int, list[Placed]], seq: int) -> bool:

@@ -132,7 +132,9 @@ async def _collect(
     **scope: Any,  # noqa: ANN401 - the SDK's
 ) -> list[Any]:
     named = [{"name": f"@{name}", "value": value} for name, value in parameters.items()]
-    rows = container.query_items(sql, parameters=named, max_item_count=at_most, response_hook=_count, **scope)
+    rows = container.query_items(
+        sql, parameters=named, max_item_count=at_most, response_hook=_count, retry_total=1, **scope
+    )
     found: list[Any] = []
     async for row in rows:
         found.append(row)

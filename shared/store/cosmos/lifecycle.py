@@ -39,9 +39,8 @@ async def create(items: Items, session: NewSession, messages: Sequence[NewMessag
 
 async def _free_id(items: Items, user_id: str, session_id: str, epoch: str) -> Head | None:
     """Finish a deletion that holds the id; return the head if it is the one being made (its answer was lost)."""
-    try:
-        head = Head(await items.read(user_id, session_id))
-    except ItemMissingError:
+    head = await _read_if_there(items, user_id, session_id)
+    if head is None:
         return None
     if head.is_deleted:
         await finish_delete(items, head)
@@ -89,8 +88,33 @@ async def _start_over(items: Items, head: Head, begun: set[str]) -> Head:
 
 
 async def delete(items: Items, user_id: str, session_id: str) -> None:
-    """Bury the session under a tombstone, which everyone reads as missing, then remove it; see SessionStore.delete."""
-    tombstone = set_fields(
+    """Bury the session under a tombstone, which everyone reads as missing, then remove it; see SessionStore.delete.
+
+    The guard is the epoch, as for a clear: a tombstone sent again must not bury a session that was made meanwhile.
+    """
+    done = False  # perhaps: a tombstone was sent whose answer was lost
+    created_at: str | None = None
+    for attempt in range(TRIES):
+        head = await _read_if_there(items, user_id, session_id)
+        if head is None or head.is_deleted or created_at not in {None, head.document["created_at"]}:
+            await (finish_delete(items, head) if head and head.is_deleted else sweep(items, user_id, session_id))
+            if done:
+                return
+            raise SessionNotFoundError
+        created_at = head.document["created_at"]
+        try:
+            tombstone = await _bury(items, head)
+        except (ItemMissingError, ItemRefusedError) as error:
+            done = done or error.repeated
+            await pause(attempt)
+        else:
+            await finish_delete(items, tombstone)
+            return
+    raise StoreUnavailableError
+
+
+async def _bury(items: Items, head: Head) -> Head:
+    operations = set_fields(
         status="deleted",
         log=fresh_log(),
         message_count=0,
@@ -100,28 +124,15 @@ async def delete(items: Items, user_id: str, session_id: str) -> None:
         ttl=KEEP,
         pending=True,
     )
-    try:
-        head = Head(await items.patch(user_id, session_id, tombstone, NOT_DELETED))
-    except ItemMissingError as error:
-        await sweep(items, user_id, session_id)
-        if error.repeated:
-            return
-        raise SessionNotFoundError from error
-    except ItemRefusedError as error:
-        await _finish_found(items, user_id, session_id)
-        if error.repeated:
-            return
-        raise SessionNotFoundError from error
-    await finish_delete(items, head)
+    where = f"{NOT_DELETED} AND c.log.epoch = {literal(head.epoch)}"
+    return Head(await items.patch(head.user_id, head.id, operations, where))
 
 
-async def _finish_found(items: Items, user_id: str, session_id: str) -> None:
+async def _read_if_there(items: Items, user_id: str, session_id: str) -> Head | None:
     try:
-        head = Head(await items.read(user_id, session_id))
+        return Head(await items.read(user_id, session_id))
     except ItemMissingError:
-        return
-    if head.is_deleted:
-        await finish_delete(items, head)
+        return None
 
 
 async def finish_delete(items: Items, tombstone: Head) -> None:

@@ -167,14 +167,14 @@ async def renew(items: Items, head: Head, etag: str | None = None) -> Head:
     """
     start = int(time())
     pages = await list_counted(items, head)
-    await lengthen_pages(items, head.user_id, pages, head.ttl, fresh_since=start - head.ttl // 2)
+    lasting = await lengthen_pages(items, head.user_id, pages, head.ttl, fresh_since=start - head.ttl // 2)
     due = renewal_due(start, head.ttl)
     if due == head.document["renew_at"] != FAR_FUTURE:
         due -= 1  # whoever changes the ttl at the same time must see that something happened
     where = f"c.status != 'deleted' AND {same_log(head)}"
     operations = [{"op": "set", "path": "/renew_at", "value": due}]
     renewed = Head(await items.patch(head.user_id, head.id, operations, where, etag))
-    await shorten_pages(items, head.user_id, pages, head.ttl)
+    await shorten_pages(items, head.user_id, lasting, head.ttl)
     return renewed
 
 

@@ -91,30 +91,36 @@ async def _set_ttl(items: Items, user_id: str, page: JsonObject, ttl: int) -> No
 
 async def lengthen_pages(
     items: Items, user_id: str, pages: Iterable[JsonObject], ttl: int, fresh_since: float | None = None
-) -> None:
-    """Start the clocks of listed pages again, with the life that goes with a head's `ttl` but never less than theirs.
+) -> list[JsonObject]:
+    """Start the clocks of listed pages again, with the life that goes with a head's `ttl`; none ends sooner than before.
 
-    With `fresh_since` (seconds) pages written since that live as long are left as they are, and so are
-    those that another writer reaches first. Without it every page is written: then whoever listed them
-    before can shorten none of them any more. Raises ItemRefusedError if one is not as listed, or gone.
+    With `fresh_since` (seconds) pages that last as long as one written then are left as they are and
+    returned; those that another writer reaches first are left too. Without it every page is written: then
+    whoever listed them before can shorten none of them any more. Raises ItemRefusedError if one is not as
+    listed, or gone.
     """
     wanted = page_ttl(ttl)
+    lasting = [page for page in pages if fresh_since is not None and _lasts(page, wanted, fresh_since)]
 
     async def lengthen(page: JsonObject) -> None:
         try:
-            await _set_ttl(items, user_id, page, _longer(page["ttl"], wanted))
+            await _set_ttl(items, user_id, page, _longer(page["ttl"], wanted) if fresh_since is None else wanted)
         except ItemMissingError as error:
             raise ItemRefusedError from error
         except ItemRefusedError:
             if fresh_since is None:
                 raise
 
-    await for_each((page for page in pages if fresh_since is None or not _lasts(page, wanted, fresh_since)), lengthen)
+    await for_each((page for page in pages if page not in lasting), lengthen)
+    return lasting
 
 
 def _lasts(page: JsonObject, wanted: int, fresh_since: float) -> bool:
+    """Tell whether a page ends no sooner than one written at `fresh_since` to live as long as is wanted."""
     found: int = page["ttl"]
-    return found == KEEP or (_longer(found, wanted) == found and page["_ts"] >= fresh_since)
+    if KEEP in {found, wanted}:
+        return found == KEEP
+    return bool(page["_ts"] + found >= fresh_since + wanted)
 
 
 async def shorten_pages(items: Items, user_id: str, pages: Iterable[JsonObject], ttl: int) -> None:

@@ -28,20 +28,25 @@ async def rewind(items: Items, user_id: str, session_id: str, after_seq: int) ->
     """Remove what is newer than `after_seq`; see SessionStore.rewind."""
     for attempt in range(TRIES):
         head = await read_head(items, user_id, session_id)
-        if after_seq >= head.last_seq:
-            return
         seq = max(after_seq, head.first_seq - 1)
-        if seq == head.last_seq:  # the session is empty
-            return
-        cut = _cut_messages if seq >= head.messages_first_seq - 1 else _cut_deeper
         try:
-            await cut(items, head, seq)
+            await _cut(items, head, seq)
         except (ItemRefusedError, ItemMissingError):
             await renew_if_due(items, head)
             await pause(attempt)
         else:
             return
     raise StoreUnavailableError
+
+
+async def _cut(items: Items, head: Head, seq: int) -> None:
+    if seq < head.messages_first_seq - 1:
+        await _cut_deeper(items, head, seq)
+        return
+    if seq < head.last_seq:
+        await _cut_messages(items, head, seq)
+    if head.document["pending"]:  # perhaps this rewind was cut short before its sweep
+        await sweep(items, head.user_id, head.id)
 
 
 def _unedited(head: Head) -> str:

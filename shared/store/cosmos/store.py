@@ -80,7 +80,8 @@ class CosmosStore(SessionStore):
     @override
     async def read(self, user_id: str, session_id: str, limit: int) -> tuple[Session, MessagePage]:
         head = await log.read_head(self._items, user_id, session_id)
-        return head.session(), await history.read_history(self._items, head, MessageQuery(limit=limit))
+        head, page = await history.read_history(self._items, head, MessageQuery(limit=limit))
+        return head.session(), page
 
     @override
     async def list_sessions(
@@ -114,7 +115,7 @@ class CosmosStore(SessionStore):
     @override
     async def read_messages(self, user_id: str, session_id: str, query: MessageQuery) -> MessagePage:
         head = await log.read_head(self._items, user_id, session_id)
-        return await history.read_history(self._items, head, query)
+        return (await history.read_history(self._items, head, query))[1]
 
     @override
     async def stats(self, user_id: str, session_id: str) -> SessionStats:

@@ -31,6 +31,7 @@ VERSION_1 = (
         archived_at TEXT,
         expires_at TEXT,
         etag TEXT NOT NULL,
+        fingerprint TEXT,
         context TEXT NOT NULL,
         PRIMARY KEY (user_id, id)
     )
