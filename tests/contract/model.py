@@ -96,7 +96,7 @@ class Model:
         life = self.life(user_id, session_id)
         settings = life.settings
         return {
-            **life.new.model_dump(),
+            **life.new.model_dump(exclude={"fingerprint"}),
             **settings,
             "status": "active" if life.is_active else "archived",
             "is_active": life.is_active,

@@ -338,7 +338,7 @@ async def test_throttling_past_all_retries_says_when_to_come_back(
     assert caught.value.retry_after_seconds == seconds
 
 
-@pytest.mark.parametrize("verb", ["get", "read_messages", "list_sessions"])
+@pytest.mark.parametrize("verb", ["get", "read_messages"])
 async def test_a_throttled_read_is_no_missing_session(
     store: CosmosStore, proxy: Proxy, session: Session, verb: str
 ) -> None:

@@ -37,6 +37,7 @@ from tests.cosmos_server.launch import CosmosServer
 SMALL = {"MEAN_HEAD_BYTES": 0, "LEAST_GENERATION_BYTES": 900}  # a generation is six messages
 AT_ONCE = 8
 TTL = 2 * HOUR
+DUE = TTL // 2 + 60  # renewal of the pages is
 LATER = HOUR // 2 + BUILDING_SECONDS  # over half the shortest ttl used here, and nobody can still be building
 BATCH, FIRST = messages(12), messages(12)
 CROSSING = [a_message("a long message " * 80)]
@@ -154,10 +155,10 @@ OPERATIONS = [
     Operation("unpin", "pinned", change(pinned=False), changed(pinned=False)),
     *(Operation("append a batch", start, *append(BATCH)) for start in ANY),
     *(Operation("append and rotate", start, *append(CROSSING)) for start in ANY),
-    Operation("append and renew", "expiring", *append(messages(2)), age=TTL // 2),
-    Operation("append a batch and renew", "expiring", *append(BATCH), age=TTL // 2),
-    Operation("rename and renew", "expiring", change(session_name="new"), same, age=TTL // 2),
-    Operation("rewind and renew", "expiring", *rewind(lambda head: head.last_seq - 1), age=TTL // 2, sweeps=True),
+    Operation("append and renew", "expiring", *append(messages(2)), age=DUE),
+    Operation("append a batch and renew", "expiring", *append(BATCH), age=DUE),
+    Operation("rename and renew", "expiring", change(session_name="new"), same, age=DUE),
+    Operation("rewind and renew", "expiring", *rewind(lambda head: head.last_seq - 1), age=DUE, sweeps=True),
     *(Operation(name, start, *rewind(place), sweeps=True) for name, place in REWINDS.items() for start in LONG),
     Operation("rewind into a page", "half rewound", *rewind(REWINDS["rewind into a page"]), sweeps=True),
     *(Operation("clear", start, clear, changed(history=()), sweeps=True) for start in (*ANY, "half rewound")),

@@ -392,22 +392,39 @@ async def test_what_a_crash_left_is_finished_and_counted(store: SessionStore) ->
     assert (await run(store, PLAN)).tidied == 0
 
 
-async def leave_a_tombstone(store: Any) -> None:
-    """Delete a session as far as its tombstone."""
-    session = await store.create(a_session(an_owner()))
-    fields = {"status": "deleted", "pending": True}
+async def patch_head(store: Any, session: Session, **fields: object) -> None:
     operations = [{"op": "set", "path": f"/{name}", "value": value} for name, value in fields.items()]
     await store._items.patch(session.user_id, session.id, operations, "true")
 
 
+async def leave_a_tombstone(store: Any) -> None:
+    """Delete a session as far as its tombstone."""
+    session = await store.create(a_session(an_owner()))
+    await patch_head(store, session, status="deleted", pending=True)
+
+
 async def leave_something_expired(store: Any) -> None:
-    """Create a session that is over."""
+    """Create a session that is over and takes several transactions to remove."""
     store._database._clock = lambda: utc_now() - timedelta(days=1)
-    await store.create(a_session(an_owner(), ttl_seconds=1))
+    await fill(store, await store.create(a_session(an_owner())), 1100)
     store._database._clock = utc_now
 
 
 LEAVE: dict[str, Callable[[Any], Any]] = {"cosmos": leave_a_tombstone, "sqlite": leave_something_expired}
+
+
+@pytest.mark.parametrize("store", ["cosmos"], indirect=True)
+@pytest.mark.parametrize("batch_size", [1, 100])
+async def test_a_rewind_under_way_is_left_alone_and_keeps_nothing_waiting(store: SessionStore, batch_size: int) -> None:
+    for _ in range(3):
+        session = await store.create(a_session(an_owner()))
+        building = {"epoch": "0123456789", "since": int(utc_now().timestamp())}
+        await patch_head(store, session, building=building, pending=True)
+        await leave_a_tombstone(store)
+
+    report = await run(store, plan(batch_size=batch_size, budget_seconds=5))
+
+    assert (report.tidied, report.budget_ended) == (3, False)
 
 
 # By hand

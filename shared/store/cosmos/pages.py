@@ -100,7 +100,10 @@ async def lengthen_pages(
     listed, or gone.
     """
     wanted = page_ttl(ttl)
-    lasting = [page for page in pages if fresh_since is not None and _lasts(page, wanted, fresh_since)]
+    lasting: list[JsonObject] = []
+    due: list[JsonObject] = []
+    for page in pages:
+        (lasting if fresh_since is not None and _lasts(page, wanted, fresh_since) else due).append(page)
 
     async def lengthen(page: JsonObject) -> None:
         try:
@@ -111,7 +114,7 @@ async def lengthen_pages(
             if fresh_since is None:
                 raise
 
-    await for_each((page for page in pages if page not in lasting), lengthen)
+    await for_each(due, lengthen)
     return lasting
 
 

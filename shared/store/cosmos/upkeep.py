@@ -27,6 +27,11 @@ _BEHIND = (
 )
 _ORDER = " ORDER BY c.type, c.status, c.pinned, c.last_activity_at, c.user_id, c.id"
 
+_PENDING = (
+    "SELECT TOP @limit c.id, c.user_id FROM c WHERE c.type = 'session' AND c.pending = true"
+    " AND (c.status = 'deleted' OR NOT IS_DEFINED(c.building.since) OR c.building.since <= @abandoned)"
+)
+
 
 async def idle_sessions(items: Items, idle_since: str, limit: int, after: IdleSession | None) -> list[IdleSession]:
     """Return idle sessions of all owners; see SessionStore.idle_sessions."""
@@ -86,28 +91,28 @@ async def _archive_with_pages(items: Items, session: IdleSession, archive_ttl: i
 
 async def tidy(items: Items, limit: int) -> int:
     """Finish what is pending; see SessionStore.tidy. What has expired the service removes by itself."""
-    sql = f"SELECT TOP {limit:d} c.id, c.user_id FROM c WHERE c.type = 'session' AND c.pending = true"  # noqa: S608
-    rows = await items.query_everywhere(sql, {}, limit)
-    for row in rows:
-        await _finish(items, row["user_id"], row["id"])
-    return len(rows)
+    parameters: JsonObject = {"abandoned": int(time()) - BUILDING_SECONDS}
+    rows = await items.query_everywhere(_PENDING.replace("@limit", f"{limit:d}"), parameters, limit)
+    return sum([await _finish(items, row["user_id"], row["id"]) for row in rows])
 
 
-async def _finish(items: Items, user_id: str, session_id: str) -> None:
+async def _finish(items: Items, user_id: str, session_id: str) -> bool:
+    """Finish one session; tell whether that was done here and now, so that nobody comes back for it at once."""
     try:
         head = Head(await items.read(user_id, session_id))
         if head.is_deleted:
             await finish_delete(items, head)
-            return
+            return True
         if head.building is not None:
             if head.building["since"] > time() - BUILDING_SECONDS:
-                return
+                return False
             where = f"c.building.epoch = {literal(head.building['epoch'])}"
             head = Head(await items.patch(user_id, session_id, set_fields(building=None), where))
         await sweep(items, user_id, session_id)
         await settle(items, await renew(items, head) if head.counted_pages else head)
     except (ItemMissingError, ItemRefusedError):
-        return  # somebody else went on with it
+        return False  # somebody else went on with it
+    return True
 
 
 async def erase(items: Items, user_id: str, budget_seconds: float) -> Erased:

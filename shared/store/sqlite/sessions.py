@@ -158,14 +158,14 @@ def remove(transaction: Transaction, user_id: str, session_id: str) -> None:
     transaction.run("DELETE FROM sessions WHERE user_id = :user_id AND id = :session_id", **owned)
 
 
-def purge_expired(transaction: Transaction) -> bool:
-    """Remove a bounded part of what has expired: one session, or some of a long one; tell whether there was any."""
+def purge_expired(transaction: Transaction) -> bool | None:
+    """Remove a bounded part of what has expired; tell whether that was the last of a session, None if there is none."""
     row = transaction.row(
         "SELECT user_id, id FROM sessions WHERE expires_at <= :now ORDER BY expires_at LIMIT 1",
         now=format_time(transaction.now),
     )
     if row is None:
-        return False
+        return None
     removed = transaction.run(
         """
         DELETE FROM messages WHERE number IN
@@ -175,8 +175,9 @@ def purge_expired(transaction: Transaction) -> bool:
         session_id=row["id"],
         most=MESSAGES_AT_ONCE,
     )
-    if removed < MESSAGES_AT_ONCE:
-        remove(transaction, row["user_id"], row["id"])
+    if removed == MESSAGES_AT_ONCE:
+        return False
+    remove(transaction, row["user_id"], row["id"])
     return True
 
 

@@ -171,10 +171,13 @@ class SqliteStore(SessionStore):
 
     @override
     async def tidy(self, limit: int) -> int:
-        for done in range(limit):
-            if not await self._database.write(session_table.purge_expired):
-                return done
-        return limit
+        done = 0
+        while done < limit:
+            ended = await self._database.write(session_table.purge_expired)
+            if ended is None:
+                break
+            done += ended
+        return done
 
     @override
     async def erase(self, user_id: str, budget_seconds: float) -> Erased:

@@ -1,0 +1,90 @@
+"""Identity where App Service Authentication is in front: the platform says who it is, and nobody else."""
+
+import hashlib
+import json
+from base64 import b64encode
+from collections.abc import AsyncIterator
+
+import pytest
+import pytest_asyncio
+
+from shared.store.port import SessionStore
+from tests.builders import an_owner
+from tests.http.client import Client
+from tests.http.conftest import Serve
+
+SESSIONS = "/api/chat/sessions"
+OBJECT_ID = "http://schemas.microsoft.com/identity/claims/objectidentifier"
+
+
+@pytest_asyncio.fixture
+async def signed_in(serve: Serve, store: SessionStore) -> AsyncIterator[Client]:
+    """Serve with the platform in front, and name nobody."""
+    async with serve(store, user_identity="easyauth", easyauth_enabled=True) as client:
+        yield client.speaking_for(None)
+
+
+def claims(**values: str) -> dict[str, str]:
+    """Return the header in which the platform passes claims on."""
+    listed = [{"typ": name, "val": value} for name, value in values.items()]
+    return {"x-ms-client-principal": b64encode(json.dumps({"claims": listed}).encode()).decode()}
+
+
+async def owner_seen(client: Client, headers: dict[str, str]) -> str:
+    """Return whom a session belongs to that is made with these headers."""
+    answer = await client.send("POST", SESSIONS, {}, headers)
+    assert answer.status == 201
+    return str(answer.json["user_id"])
+
+
+async def test_the_principal_is_the_owner(signed_in: Client) -> None:
+    owner = an_owner()
+
+    assert await owner_seen(signed_in, {"x-ms-client-principal-id": owner}) == owner
+
+
+@pytest.mark.parametrize(
+    "sent", [claims(oid="me", sub="x"), claims(sub="me"), claims(**{OBJECT_ID: "me"}), claims(oid="", sub="me")]
+)
+async def test_without_its_id_the_claims_tell_the_principal(signed_in: Client, sent: dict[str, str]) -> None:
+    assert await owner_seen(signed_in, sent) == "me"
+
+
+@pytest.mark.parametrize("principal", ["auth0|a/b", "x" * 129])
+async def test_a_principal_that_is_no_user_id_is_hashed(signed_in: Client, principal: str) -> None:
+    expected = f"h-{hashlib.sha256(principal.encode()).hexdigest()}"
+
+    assert await owner_seen(signed_in, {"x-ms-client-principal-id": principal}) == expected
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {},
+        {"x-user-id": "me"},
+        {"x-ms-client-principal": "no base64"},
+        {"x-ms-client-principal": b64encode(b"[]").decode()},
+        claims(name="me"),
+    ],
+)
+async def test_nobody_signed_in_is_nobody(signed_in: Client, headers: dict[str, str]) -> None:
+    refused = await signed_in.send("GET", SESSIONS, headers=headers)
+
+    assert refused.refusal == (401, "unauthenticated")
+
+
+async def test_a_forged_header_counts_for_nothing_without_the_platform(serve: Serve, store: SessionStore) -> None:
+    async with serve(store, user_identity="easyauth", easyauth_enabled=False) as client:
+        refused = await client.speaking_for(None).send("GET", SESSIONS, headers={"x-ms-client-principal-id": "me"})
+
+    assert refused.refusal == (401, "unauthenticated")
+
+
+async def test_a_user_id_that_is_sent_must_be_the_principal(signed_in: Client) -> None:
+    headers = {"x-ms-client-principal-id": "me"}
+
+    own = await signed_in.send("GET", f"{SESSIONS}?user_id=me", headers=headers)
+    foreign = await signed_in.send("GET", f"{SESSIONS}?user_id=you", headers=headers)
+
+    assert own.status == 200
+    assert foreign.refusal == (403, "forbidden")
