@@ -68,8 +68,8 @@ def load_settings(environ: Mapping[str, str] | None = None, root: Path = PROJECT
         sqlite_path=root / reader.path("SQLITE_PATH", "data/parley.db"),
         cosmos_endpoint=reader.text("COSMOS_ENDPOINT", reader.url),
         cosmos_key=reader.key("COSMOS_KEY"),
-        cosmos_database=reader.text("COSMOS_DATABASE") or "parley",
-        cosmos_container=reader.text("COSMOS_CONTAINER") or "sessions",
+        cosmos_database=reader.text("COSMOS_DATABASE", reader.resource_name) or "parley",
+        cosmos_container=reader.text("COSMOS_CONTAINER", reader.resource_name) or "sessions",
         cosmos_emulator=reader.flag("COSMOS_EMULATOR"),
         user_identity=reader.choice("USER_IDENTITY", IDENTITY_MODES) or "trusted",
         easyauth_enabled=(reader.named("WEBSITE_AUTH_ENABLED") or "").lower() == "true",
@@ -163,6 +163,11 @@ class _Reader:
         except ValueError:  # brackets without an address in them, a port that is no number
             valid = False
         return None if valid else "must be an address such as https://ACCOUNT.documents.azure.com"
+
+    @staticmethod
+    def resource_name(value: str) -> str | None:
+        valid = re.fullmatch(r"[^/\\?#]{1,255}", value)
+        return None if valid else "must have 1 to 255 characters, none of them / \\ ? #"
 
     @staticmethod
     def schedule(value: str) -> str | None:

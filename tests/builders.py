@@ -50,7 +50,7 @@ async def fill(store: SessionStore, session: Session, count: int, **fields: Any)
 
 async def until_written(store: SessionStore, session: Session, count: int) -> None:
     """Return when writers elsewhere have brought the session to this many messages."""
-    while (await store.get(session.user_id, session.id)).message_count < count:  # noqa: ASYNC110 - it is in the store
+    while (await store.get(session.user_id, session.id)).message_count < count:
         await asyncio.sleep(0)
 
 

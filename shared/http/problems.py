@@ -30,6 +30,7 @@ class Kind(NamedTuple):
 
 
 MAX_ERRORS = 50  # told of one request; a body can break a rule a hundred thousand times
+MAX_NAME_CHARACTERS = 100  # of a field, repeated in an answer
 INTERNAL = Kind(500, "internal_error", "Something went wrong inside Parley")
 KINDS: Mapping[type[Exception], Kind] = {
     BadRequestError: Kind(400, "bad_request", "The request cannot be read"),
@@ -96,10 +97,15 @@ def _items(error: ValidationError) -> list[Any]:
     return error.errors(include_url=False, include_context=False, include_input=False)[:MAX_ERRORS]
 
 
+def _place(item: dict[str, Any]) -> list[str | int]:
+    """Return where the error is; a client's own name for a field may be as long as a body."""
+    return [part[:MAX_NAME_CHARACTERS] if isinstance(part, str) else part for part in item["loc"]]
+
+
 def _sentence(item: dict[str, Any]) -> str:
-    place = ".".join(str(part) for part in item["loc"])
+    place = ".".join(str(part) for part in _place(item))
     return f"{place}: {item['msg']}" if place else str(item["msg"])
 
 
 def _validation_error(item: dict[str, Any]) -> JsonObject:
-    return {"loc": list(item["loc"]), "msg": item["msg"], "type": item["type"]}
+    return {"loc": _place(item), "msg": item["msg"], "type": item["type"]}

@@ -135,6 +135,24 @@ async def test_a_clear_sent_again_does_not_bring_an_epoch_back_that_has_pages(
     assert await ids(store, session) == written
 
 
+async def test_a_create_sent_again_does_not_bring_an_epoch_back_that_had_pages(
+    store: CosmosStore, slow: Interrupted, stored: Stored, owner: str
+) -> None:
+    wanted = a_session(owner)
+    epochs: list[str] = []
+
+    async def meanwhile() -> None:
+        made = await store.get(owner, wanted.id)
+        epochs.append((await stored.log(made))["epoch"])
+        await write_long(store, made, 20)
+        await store.delete(owner, wanted.id)
+
+    slow.lose_first_answer(meanwhile)
+    made = await slow.store.create(wanted)
+
+    assert (await stored.log(made))["epoch"] not in epochs
+
+
 async def test_a_delete_sent_again_leaves_a_session_alone_that_was_created_meanwhile(
     store: CosmosStore, slow: Interrupted, owner: str
 ) -> None:

@@ -64,8 +64,8 @@ class CosmosServer:
 
     def _call(self, method: str, path: str, body: dict[str, Any] | None = None) -> bytes:
         data = None if body is None else json.dumps(body).encode()
-        request = urllib.request.Request(f"{self.endpoint}/{path}", data=data, method=method)  # noqa: S310 - our own loopback server
-        with urllib.request.urlopen(request, timeout=ANSWER_SECONDS) as response:  # noqa: S310 - as above
+        request = urllib.request.Request(f"{self.endpoint}/{path}", data=data, method=method)
+        with urllib.request.urlopen(request, timeout=ANSWER_SECONDS) as response:
             return response.read()
 
 
@@ -75,7 +75,7 @@ def running_server(*options: str) -> Iterator[CosmosServer]:
     _install()
     node = _path_of("node")
     command = [node, str(FOLDER / "server.mjs"), "--port", "0", "--exit-with-stdin", *options]
-    process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)  # noqa: S603 - fixed command
+    process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
     server = CosmosServer(_await_endpoint(process), _key_in(options), process)
     try:
         yield server
@@ -104,7 +104,7 @@ def _install() -> None:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not _is_installed():
             command = [_path_of("npm"), "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"]
-            subprocess.run(command, cwd=FOLDER, check=True, stdout=subprocess.DEVNULL)  # noqa: S603 - fixed command
+            subprocess.run(command, cwd=FOLDER, check=True, stdout=subprocess.DEVNULL)
 
 
 def _is_installed() -> bool:

@@ -51,10 +51,10 @@ class Items:
             lambda container: container.read_item(item_id, user_id, response_hook=_count, retry_total=1)
         )
 
-    async def create(self, document: JsonObject) -> JsonObject:
-        """Store a new item and return its system fields; raises ItemExistsError."""
+    async def create(self, make: Callable[[], JsonObject]) -> JsonObject:
+        """Store a new item, made anew for each try, and return it; raises ItemExistsError."""
         return await self._write(
-            lambda container: container.create_item(document, response_hook=_count, retry_total=0, no_response=False)
+            lambda container: container.create_item(make(), response_hook=_count, retry_total=0, no_response=False)
         )
 
     async def seal(self, document: JsonObject) -> None:

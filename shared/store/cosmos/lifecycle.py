@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from shared.errors import SessionExistsError, SessionNotFoundError, StoreUnavailableError
 from shared.models import (
     KEEP,
+    JsonObject,
     NewMessage,
     NewSession,
     Session,
@@ -21,13 +22,23 @@ from shared.store.cosmos.pages import sweep
 
 
 async def create(items: Items, session: NewSession, messages: Sequence[NewMessage]) -> Session:
-    """Store a new session; see SessionStore.create."""
-    document = head_document(session, [message.document() for message in messages])
+    """Store a new session; see SessionStore.create.
+
+    Every try has an epoch of its own: the one before it may have been carried out, and its session deleted since.
+    """
+    documents = [message.document() for message in messages]
+    tried: set[str] = set()
+
+    def make() -> JsonObject:
+        document = head_document(session, documents)
+        tried.add(document["log"]["epoch"])
+        return document
+
     for attempt in range(TRIES):
         try:
-            head = Head(document | await items.create(document))
+            head = Head(await items.create(make))
         except ItemExistsError:
-            found = await _free_id(items, session.user_id, session.id, document["log"]["epoch"])
+            found = await _free_id(items, session.user_id, session.id, tried)
             if found is not None:
                 return found.session()
             await pause(attempt)
@@ -37,7 +48,7 @@ async def create(items: Items, session: NewSession, messages: Sequence[NewMessag
     raise StoreUnavailableError
 
 
-async def _free_id(items: Items, user_id: str, session_id: str, epoch: str) -> Head | None:
+async def _free_id(items: Items, user_id: str, session_id: str, tried: set[str]) -> Head | None:
     """Finish a deletion that holds the id; return the head if it is the one being made (its answer was lost)."""
     head = await _read_if_there(items, user_id, session_id)
     if head is None:
@@ -45,7 +56,7 @@ async def _free_id(items: Items, user_id: str, session_id: str, epoch: str) -> H
     if head.is_deleted:
         await finish_delete(items, head)
         return None
-    if head.epoch == epoch:
+    if head.epoch in tried:
         return head
     raise SessionExistsError
 

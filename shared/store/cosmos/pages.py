@@ -92,7 +92,7 @@ async def _set_ttl(items: Items, user_id: str, page: JsonObject, ttl: int) -> No
 async def lengthen_pages(
     items: Items, user_id: str, pages: Iterable[JsonObject], ttl: int, fresh_since: float | None = None
 ) -> list[JsonObject]:
-    """Start the clocks of listed pages again, with the life that goes with a head's `ttl`; none ends sooner than before.
+    """Start the clocks of listed pages again, with the life that goes with a head's `ttl`; none ends sooner.
 
     With `fresh_since` (seconds) pages that last as long as one written then are left as they are and
     returned; those that another writer reaches first are left too. Without it every page is written: then

@@ -24,6 +24,8 @@ UNAVAILABLE = frozenset(
         sqlite3.SQLITE_IOERR,
         sqlite3.SQLITE_FULL,
         sqlite3.SQLITE_CANTOPEN,
+        sqlite3.SQLITE_NOTADB,
+        sqlite3.SQLITE_CORRUPT,
     }
 )
 PRIMARY_CODE = 0xFF  # the low byte of an extended result code; sqlite.org/rescode.html
