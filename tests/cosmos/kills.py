@@ -2,8 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Mapping
-from copy import deepcopy
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from time import time
 from typing import Any, Literal, TypeVar
 
@@ -67,7 +66,7 @@ class Snapshot(Items):
     async def read(self, user_id: str, item_id: str) -> JsonObject:
         if item_id not in self._documents:
             raise ItemMissingError
-        return deepcopy(self._documents[item_id])
+        return self._documents[item_id]
 
     @override
     async def query(
@@ -100,7 +99,12 @@ class Seen:
         return (*self.history, *enumerate(ids, self.next_seq))
 
 
-Sight = dict[str, Seen | None]
+@dataclass(frozen=True)
+class Sight:
+    """What an owner sees of each session, None if nothing, and the documents that show it."""
+
+    sessions: dict[str, Seen | None]
+    documents: list[JsonObject] = field(compare=False, repr=False)
 
 
 @dataclass(frozen=True)
@@ -186,9 +190,8 @@ class World:
         """Return what the owner sees of each session now; asserts that all ways of looking show the same."""
         documents = await self.documents(case.user_id)
         check_documents(documents)
-        return {
-            session_id: await self._look_at(documents, case, session_id) for session_id in case.template.session_ids
-        }
+        sessions = {name: await self._look_at(documents, case, name) for name in case.template.session_ids}
+        return Sight(sessions, documents)
 
     async def _look_at(self, documents: list[JsonObject], case: Case, session_id: str) -> Seen | None:
         store = self.store(Snapshot(documents))
@@ -197,7 +200,7 @@ class World:
         except SessionNotFoundError:
             return None
         rising = await all_messages(store, session, limit=7, page_hint=0)
-        falling = await all_messages(store, session, limit=9, order="desc")
+        falling = await all_messages(store, session, limit=13, order="desc")
         stats = await store.stats(case.user_id, session_id)
         times = [message.created_at for message in rising]
         assert rising == newest.messages[::-1] == falling[::-1], "each way of reading shows another history"
