@@ -97,6 +97,9 @@ async def clear(call: Call) -> Answer:
     """Remove every message of a session, or with `after` only what is newer, and keep the session."""
     owner, session_id = call.owner, call.session_id
     after = call.query.number("after", 0, MAX_SEQ)
+    if after is None and "after" in call.query:
+        message = "after is empty; leave it out to remove every message."
+        raise BadRequestError(message)
     if after is None:
         await call.chat.store.clear(owner, session_id)
     else:

@@ -17,11 +17,17 @@ class Query:
     def __init__(self, url: str) -> None:
         """Read the query of this URL; raises BadRequestError when it cannot be decoded."""
         try:
-            pairs = parse_qsl(url.partition("#")[0].partition("?")[2], errors="strict", max_num_fields=MAX_FIELDS)
+            query = url.partition("#")[0].partition("?")[2]
+            pairs = parse_qsl(query, keep_blank_values=True, errors="strict", max_num_fields=MAX_FIELDS)
         except ValueError as error:
             message = "The query cannot be decoded."
             raise BadRequestError(message) from error
+        self._names = {name for name, _ in pairs}
         self._pairs = [(name, value) for name, value in pairs if value]
+
+    def __contains__(self, name: str) -> bool:
+        """Tell whether a parameter is there, with a value or without."""
+        return name in self._names
 
     def all(self, name: str) -> list[str]:
         """Return every value of a repeatable parameter."""

@@ -20,6 +20,7 @@ from shared.store.documents import documents_bytes
 from tests.builders import all_messages, an_owner
 from tests.cosmos_server.launch import CosmosServer
 
+AT_ONCE = 8  # owners looked after at the same time
 Moment = Literal["before", "after"]
 Result = TypeVar("Result")
 
@@ -287,3 +288,38 @@ def check_lives(documents: list[JsonObject]) -> None:
     for head in living_heads(documents):
         lives = {page["ttl"] for page in counted(documents, head)}
         assert lives <= {page_ttl(head.ttl)}, f"pages live for {lives} s behind a head that lives for {head.ttl} s"
+
+
+@dataclass
+class Victim:
+    """An owner whose client was killed at one of its requests, and what the owner saw last."""
+
+    case: Case
+    number: int
+    sight: Sight
+
+
+@dataclass
+class Victims:
+    """One owner for each request of an operation."""
+
+    name: str
+    all: list[Victim]
+
+    async def each(self, work: Callable[[Victim], Awaitable[None]]) -> None:
+        """Do something for every owner; raises an ExceptionGroup of the failures, each with a note."""
+        gate = asyncio.Semaphore(AT_ONCE)
+
+        async def noted(victim: Victim) -> Exception | None:
+            async with gate:
+                try:
+                    await work(victim)
+                except Exception as error:  # noqa: BLE001 - each is reported
+                    error.add_note(f"{self.name} request {victim.number} of {len(self.all)}")
+                    return error
+            return None
+
+        done = await asyncio.gather(*map(noted, self.all))
+        failures = [failure for failure in done if failure]
+        if failures:
+            raise ExceptionGroup(f"{len(failures)} of {len(self.all)} kills", failures)

@@ -3,7 +3,6 @@
 A failure is a group of errors, each with a note that says at which request the client had died.
 """
 
-import asyncio
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import suppress
@@ -27,6 +26,8 @@ from tests.cosmos.kills import (
     Seen,
     Sight,
     Template,
+    Victim,
+    Victims,
     World,
     check_lives,
     check_settled,
@@ -35,12 +36,11 @@ from tests.cosmos.kills import (
 from tests.cosmos_server.launch import CosmosServer
 
 SMALL = {"MEAN_HEAD_BYTES": 0, "LEAST_GENERATION_BYTES": 900}  # a generation is six messages
-AT_ONCE = 8
 TTL = 2 * HOUR
 DUE = TTL // 2 + 60  # renewal of the pages is
 LATER = HOUR // 2 + BUILDING_SECONDS  # over half the shortest ttl used here, and nobody can still be building
 BATCH, FIRST = messages(12), messages(12)
-CROSSING = [a_message("a long message " * 80)]
+LONG_TEXT = "a text that fills a generation " * 40
 Run = Callable[[World, CosmosStore, Case], Awaitable[object]]
 Then = Callable[[Seen, Template], Seen | None]
 
@@ -60,7 +60,8 @@ class Operation:
 
     def after(self, sight: Sight, template: Template) -> Sight:
         """Return what is to be seen when it is done."""
-        return {session_id: self.then(seen, template) if seen else self.made for session_id, seen in sight.items()}
+        seen = {name: self.then(seen, template) if seen else self.made for name, seen in sight.sessions.items()}
+        return replace(sight, sessions=seen)
 
 
 def change(**fields: Any) -> Run:
@@ -143,9 +144,7 @@ REWINDS: dict[str, Callable[[Head], int]] = {
 OPERATIONS = [
     *(Operation("archive", start, change(is_active=False), changed(status="archived")) for start in ANY),
     *(Operation("archive when idle", start, archive_idle, changed(status="archived")) for start in ANY),
-    Operation(
-        "archive when idle and due for renewal", "expiring", archive_idle, changed(status="archived"), age=TTL // 2
-    ),
+    Operation("archive when idle and renew", "expiring", archive_idle, changed(status="archived"), age=DUE),
     Operation("restore", "archived", change(is_active=True), changed(status="active")),
     Operation("restore", "archived and kept", change(is_active=True), changed(status="active")),
     Operation("lengthen the ttl", "expiring", change(ttl_seconds=2 * TTL), changed(ttl_seconds=2 * TTL)),
@@ -154,7 +153,7 @@ OPERATIONS = [
     Operation("pin", "expiring", change(pinned=True), changed(pinned=True)),
     Operation("unpin", "pinned", change(pinned=False), changed(pinned=False)),
     *(Operation("append a batch", start, *append(BATCH)) for start in ANY),
-    *(Operation("append and rotate", start, *append(CROSSING)) for start in ANY),
+    *(Operation("append and rotate", start, *append([a_message(LONG_TEXT)])) for start in ANY),
     Operation("append and renew", "expiring", *append(messages(2)), age=DUE),
     Operation("append a batch and renew", "expiring", *append(BATCH), age=DUE),
     Operation("rename and renew", "expiring", change(session_name="new"), same, age=DUE),
@@ -225,7 +224,7 @@ async def written(world: World, *counts: int) -> Template:
     return await world.template(owner, session.id)
 
 
-async def left(world: World, start: Template, run: Run, enough: Callable[[World, Template], bool]) -> Template:
+async def left(world: World, start: Template, run: Run, enough: Callable[[Template, Template], bool]) -> Template:
     """Return what is left by an operation that is killed as soon as that is enough."""
     for number in range(1, 100):
         case = await world.begin(start)
@@ -280,105 +279,66 @@ async def kill(world: World, case: Case, run: Run, moment: Moment, number: int) 
     return False
 
 
-async def count_requests(world: World, operation: Operation, template: Template) -> int:
-    """Run the operation to its end and return how many requests it sent; asserts that it does what it should."""
+async def rehearse(world: World, operation: Operation, template: Template) -> tuple[int, Sight]:
+    """Run the operation to its end; return how many requests it sent and what was seen before it."""
     case = await world.begin(template)
     world.advance(operation.age)
     before = await world.look(case)
     items = MortalItems(world.connection)
     await operation.run(world, world.store(items), case)
     assert await world.look(case) == operation.after(before, template), "it does not do what it should"
-    return items.requests
+    return items.requests, before
 
 
-Work = Callable[[Case], Awaitable[None]]
-
-
-@dataclass
-class Victims:
-    """One owner for each request of an operation, whose client was killed there."""
-
-    world: World
-    operation: Operation
-    moment: Moment
-    cases: dict[int, Case]
-
-    async def each(self, work: Work) -> None:
-        """Do something for every owner; raises an ExceptionGroup of the failures, each with a note."""
-        gate = asyncio.Semaphore(AT_ONCE)
-
-        async def noted(number: int, case: Case) -> Exception | None:
-            async with gate:
-                try:
-                    await work(case)
-                except Exception as error:  # noqa: BLE001 - each is reported
-                    error.add_note(f"{self.operation.name}: killed {self.moment} request {number} of {len(self.cases)}")
-                    return error
-            return None
-
-        done = await asyncio.gather(*(noted(number, case) for number, case in self.cases.items()))
-        failures = [failure for failure in done if failure]
-        if failures:
-            raise ExceptionGroup(f"{len(failures)} of {len(self.cases)} kills {self.moment} a request", failures)
-
-
-async def victims(world: World, operation: Operation, templates: dict[str, Template], moment: Moment) -> Victims:
-    """Kill the operation at each of its requests; asserts that every session is as before or as after it."""
-    template = templates[operation.start]
-    total = await count_requests(world, operation, template)
-    cases = {number: await world.begin(template) for number in range(1, total + 1)}
+async def kill_all(world: World, operation: Operation, template: Template, moment: Moment) -> Victims:
+    """Kill the operation at each of its requests; asserts that every session is seen as before or as after it."""
+    total, before = await rehearse(world, operation, template)
+    after = operation.after(before, template)
+    victims = [Victim(await world.begin(template), number, before) for number in range(1, total + 1)]
     world.advance(operation.age)
-    killed = Victims(world, operation, moment, cases)
-    numbers = {case.user_id: number for number, case in cases.items()}
 
-    async def one(case: Case) -> None:
-        before = await world.look(case)
-        after = operation.after(before, template)
-        assert await kill(world, case, operation.run, moment, numbers[case.user_id]), "it was not killed"
-        now = await world.look(case)
-        for session_id, seen in now.items():
-            assert seen in {before[session_id], after[session_id]}, "neither the old session nor the new one is seen"
+    async def die(victim: Victim) -> None:
+        assert await kill(world, victim.case, operation.run, moment, victim.number), "it was not killed"
+        victim.sight = await world.look(victim.case)
+        for name, seen in victim.sight.sessions.items():
+            assert seen in {before.sessions[name], after.sessions[name]}, "neither the old session is seen nor the new"
 
-    await killed.each(one)
+    killed = Victims(f"{operation.name}, {operation.start}: killed {moment}", victims)
+    await killed.each(die)
     return killed
 
 
-async def append_beside(world: World, case: Case) -> None:
+async def append_beside(world: World, victim: Victim, text: str = "from another client") -> None:
     """Append as another client does, twice; asserts that it lands once or is refused as it must be."""
-    for session_id, seen in (await world.look(case)).items():
-        sent = [a_message("from another client")]
-        store = world.store()
+    expected, store, user_id = dict(victim.sight.sessions), world.store(), victim.case.user_id
+    for name, seen in victim.sight.sessions.items():
+        sent = [a_message(text)]
         if seen is None or seen.status == "archived":
             with pytest.raises(SessionArchivedError if seen else SessionNotFoundError):
-                await store.append(case.user_id, session_id, sent)
+                await store.append(user_id, name, sent)
             continue
-        appended = await store.append(case.user_id, session_id, sent)
-        repeated = await store.append(case.user_id, session_id, again(sent))
-        assert appended.created
-        assert not repeated.created
+        appended = await store.append(user_id, name, sent)
+        repeated = await store.append(user_id, name, again(sent))
+        assert (appended.created, repeated.created) == (True, False)
         assert [message.seq for message in appended.messages] == [seen.next_seq]
-        expected = replace(seen, history=seen.plus([sent[0].id]), next_seq=seen.next_seq + 1)
-        assert (await world.look(case))[session_id] == expected, "the session does not go on as it should"
+        expected[name] = replace(seen, history=seen.plus([sent[0].id]), next_seq=seen.next_seq + 1)
+    victim.sight = await world.look(victim.case)
+    assert victim.sight.sessions == expected, "the session does not go on as it should"
 
 
-async def repeat(world: World, operation: Operation, case: Case) -> None:
+async def repeat(world: World, operation: Operation, victim: Victim) -> None:
     """Run the operation again in a new process; asserts that it ends as it should whatever was done before."""
-    before = await world.look(case)
-    after = operation.after(before, case.template)
+    before = victim.sight
+    after = operation.after(before, victim.case.template)
     try:
-        await operation.run(world, world.store(), case)
+        await operation.run(world, world.store(), victim.case)
     except ParleyError as error:
         assert before == after, "a repeat of what was not done is refused"
         assert type(error) is operation.refused  # noqa: PT017 - as above
-    assert await world.look(case) == after, "a repeat ends otherwise than it should"
+    victim.sight = await world.look(victim.case)
+    assert victim.sight == after, "a repeat ends otherwise than it should"
     if operation.sweeps:
-        check_swept(await world.documents(case.user_id))
-
-
-async def pending(world: World, killed: Victims) -> list[str]:
-    """Name the owners of sessions about which something is noted for the timer."""
-    found = [document for case in killed.cases.values() for document in await world.documents(case.user_id)]
-    return [document["user_id"] for document in found if document.get("pending")]
+        check_swept(victim.sight.documents)
 
 
 def name_of(operation: Operation) -> str:
@@ -395,12 +355,12 @@ both_moments = pytest.mark.parametrize("moment", ["before", "after"])
 async def test_a_repeat_ends_what_a_kill_cut_short(
     world: World, templates: dict[str, Template], operation: Operation, moment: Moment
 ) -> None:
-    killed = await victims(world, operation, templates, moment)
+    killed = await kill_all(world, operation, templates[operation.start], moment)
 
-    async def check(case: Case) -> None:
+    async def check(victim: Victim) -> None:
         if moment == "after":
-            await append_beside(world, case)
-        await repeat(world, operation, case)
+            await append_beside(world, victim, LONG_TEXT)
+        await repeat(world, operation, victim)
 
     await killed.each(check)
 
@@ -409,23 +369,22 @@ async def test_a_repeat_ends_what_a_kill_cut_short(
 async def test_the_timer_ends_what_a_kill_cut_short(
     world: World, templates: dict[str, Template], operation: Operation
 ) -> None:
-    killed = await victims(world, operation, templates, "after")
-    seen = {case.user_id: await world.look(case) for case in killed.cases.values()}
+    killed = await kill_all(world, operation, templates[operation.start], "after")
+    unfinished = {victim.number for victim in killed.all if any(item.get("pending") for item in victim.sight.documents)}
     world.advance(LATER)
-    unfinished = await pending(world, killed)
-    assert await world.store().tidy(100) == len(unfinished)
+    await world.store().tidy(100)
     left_over = await world.store().tidy(100)
 
-    async def check(case: Case) -> None:
-        assert await world.look(case) == seen[case.user_id], "the timer changes what is seen"
-        documents = await world.documents(case.user_id)
-        check_settled(documents)
-        check_swept(documents, rotators=True)
-        if case.user_id in unfinished:
-            check_lives(documents)
-        await append_beside(world, case)
-        await world.store().erase(case.user_id, 60)
-        assert not await world.documents(case.user_id), "something is left of an owner who was erased"
+    async def check(victim: Victim) -> None:
+        seen, victim.sight = victim.sight, await world.look(victim.case)
+        assert victim.sight == seen, "the timer changes what is seen"
+        check_settled(victim.sight.documents)
+        check_swept(victim.sight.documents, rotators=True)
+        if victim.number in unfinished:
+            check_lives(victim.sight.documents)
+        await append_beside(world, victim)
+        await world.store().erase(victim.case.user_id, 60)
+        assert not await world.documents(victim.case.user_id), "something is left of an owner who was erased"
 
     await killed.each(check)
     assert not left_over
@@ -434,18 +393,18 @@ async def test_the_timer_ends_what_a_kill_cut_short(
 @pytest.mark.parametrize(
     "operation", [operation for operation in OPERATIONS if operation.sweeps and operation.start == "kept"], ids=name_of
 )
-async def test_a_change_of_the_ttl_keeps_from_the_timer_nothing_that_a_kill_left(
+async def test_a_change_of_the_ttl_hides_nothing_that_a_kill_left_from_the_timer(
     world: World, templates: dict[str, Template], operation: Operation
 ) -> None:
-    killed = await victims(world, operation, templates, "after")
-    for case in killed.cases.values():
+    killed = await kill_all(world, operation, templates[operation.start], "after")
+    for victim in killed.all:
         with suppress(SessionNotFoundError):
-            await change(ttl_seconds=HOUR)(world, world.store(), case)
+            await change(ttl_seconds=HOUR)(world, world.store(), victim.case)
     world.advance(LATER)
     await world.store().tidy(100)
 
-    async def check(case: Case) -> None:
-        documents = await world.documents(case.user_id)
+    async def check(victim: Victim) -> None:
+        documents = await world.documents(victim.case.user_id)
         check_settled(documents)
         check_swept(documents)
         check_lives(documents)

@@ -90,8 +90,7 @@ async def indexed(database: DatabaseProxy) -> ContainerProxy:
             ["i4", "i5"],
         ),
         (
-            "SELECT VALUE c.id FROM c"
-            " WHERE EXISTS(SELECT VALUE 1 FROM m IN c.log.messages WHERE CONTAINS(m.text, 'O 3', true))",
+            "SELECT VALUE c.id FROM c WHERE EXISTS(SELECT VALUE 1 FROM m IN c.log.messages WHERE CONTAINS(m.text, 'O 3', true))",  # noqa: E501 - a query reads best in one piece
             ["i4", "i5"],
         ),
         ("SELECT VALUE c.id FROM c WHERE EXISTS(SELECT VALUE t FROM t IN c.id)", []),

@@ -539,3 +539,12 @@ def test_the_timer_is_known_by_its_name_and_ticks_as_the_settings_say(function_a
 
     assert (timer.name, timer.schedule) == ("archive_idle_sessions", "0 0 * * * *")
     assert not timer.run_on_startup
+
+
+async def test_an_empty_bound_clears_nothing(api: Client) -> None:
+    path = await a_talk(api, "one", "two")
+
+    refused = await api.delete(f"{path}?after=")
+
+    assert refused.refusal == (400, "bad_request")
+    assert len((await api.get(path)).json["data"]) == 2

@@ -1,12 +1,13 @@
 """Rewinding a session: inside the current generation in place, deeper by writing what is kept under a new epoch."""
 
 from collections.abc import Sequence
+from contextlib import suppress
 from time import time
 
 from shared.errors import StoreUnavailableError
 from shared.models import JsonObject, format_time, utc_now
 from shared.store.cosmos.changes import set_fields, settle
-from shared.store.cosmos.errors import ItemMissingError, ItemRefusedError
+from shared.store.cosmos.errors import ItemExistsError, ItemMissingError, ItemRefusedError
 from shared.store.cosmos.guards import literal, same_log, writable
 from shared.store.cosmos.head import (
     FAR_FUTURE,
@@ -50,8 +51,9 @@ async def _cut(items: Items, head: Head, seq: int) -> None:
 
 
 def _unedited(head: Head) -> str:
-    """Hold while what was copied is what is kept: an append changes nothing of that, an edit or a rewind does."""
-    return f"{writable(int(time()))} AND {same_log(head)} AND c.log.edits = {head.edits:d}"
+    """Hold while what was copied is what is kept: appends and rotations change none of that, edits and rewinds do."""
+    same = f"c.log.epoch = {literal(head.epoch)} AND c.ttl = {head.ttl:d} AND c.log.edits = {head.edits:d}"
+    return f"{writable(int(time()))} AND {same}"
 
 
 def _counters(head: Head, seq: int, last_message_at: str | None) -> JsonObject:
@@ -76,7 +78,7 @@ async def _cut_messages(items: Items, head: Head, seq: int) -> None:
         {"op": "incr", "path": "/log/edits", "value": 1},
         *set_fields(**_counters(head, seq, last_message_at)),
     ]
-    await items.patch(head.user_id, head.id, operations, _unedited(head))
+    await items.patch(head.user_id, head.id, operations, f"{_unedited(head)} AND {same_log(head)}")
 
 
 async def _cut_deeper(items: Items, head: Head, seq: int) -> None:
@@ -110,7 +112,8 @@ async def _copy(items: Items, head: Head, seq: int, epoch: str) -> JsonObject:
     first_seq = head.first_seq
     for number in range(generation - 1):
         copied = await _messages_of(items, head, number)
-        await items.seal(page_document(head, epoch, number, first_seq, copied))
+        with suppress(ItemExistsError):  # nobody else knows the epoch: it was made by a try whose answer was lost
+            await items.seal(page_document(head, epoch, number, first_seq, copied))
         first_seq += len(copied)
         recent = [*recent, *(short_hash(head.id, document["id"]) for document in copied)][-RECENT_IDS:]
         sealed = summary(sealed, copied)

@@ -1,18 +1,21 @@
 """Work that no request waits for: archiving idle sessions, finishing what crashes left, erasing an owner."""
 
+import logging
 from time import monotonic, time
 
-from shared.errors import PreconditionFailedError, SessionNotFoundError
+from shared.errors import PreconditionFailedError, SessionNotFoundError, StoreError
 from shared.models import Erased, IdleSession, JsonObject, SessionChanges, format_time, utc_now
 from shared.store.cosmos.changes import Change, set_fields, settle, update
-from shared.store.cosmos.errors import ItemMissingError, ItemRefusedError
+from shared.store.cosmos.errors import ItemError, ItemMissingError, ItemRefusedError
 from shared.store.cosmos.guards import literal, writable
 from shared.store.cosmos.head import Head
 from shared.store.cosmos.items import Items
 from shared.store.cosmos.lifecycle import delete, finish_delete
 from shared.store.cosmos.log import renew
-from shared.store.cosmos.pages import sweep
+from shared.store.cosmos.pages import AT_ONCE, for_each, sweep
 from shared.store.documents import applied_ttl
+
+logger = logging.getLogger(__name__)
 
 BUILDING_SECONDS = 900  # nobody builds this long: a function ends after 300 seconds, an HTTP answer after 230
 HEADS_AT_ONCE = 100
@@ -93,7 +96,17 @@ async def tidy(items: Items, limit: int) -> int:
     """Finish what is pending; see SessionStore.tidy. What has expired the service removes by itself."""
     parameters: JsonObject = {"abandoned": int(time()) - BUILDING_SECONDS}
     rows = await items.query_everywhere(_PENDING.replace("@limit", f"{limit:d}"), parameters, limit)
-    return sum([await _finish(items, row["user_id"], row["id"]) for row in rows])
+    finished = [await _finish_alone(items, row["user_id"], row["id"]) for row in rows]
+    return sum(finished)
+
+
+async def _finish_alone(items: Items, user_id: str, session_id: str) -> bool:
+    """Finish one session for itself: if it cannot be done now, the others are not kept waiting."""
+    try:
+        return await _finish(items, user_id, session_id)
+    except (StoreError, ItemError):
+        logger.warning("a pending session could not be finished", exc_info=True)
+        return False
 
 
 async def _finish(items: Items, user_id: str, session_id: str) -> bool:
@@ -124,12 +137,13 @@ async def erase(items: Items, user_id: str, budget_seconds: float) -> Erased:
         if not rows:
             await _sweep_orphans(items, user_id)
             return Erased(sessions=sessions, messages=messages, done=True)
-        for row in rows:
+        for start in range(0, len(rows), AT_ONCE):
             if monotonic() >= deadline:
                 break
-            if await _erase_one(items, user_id, row["id"]):
-                sessions += 1
-                messages += row["message_count"]
+            some = rows[start : start + AT_ONCE]
+            erased = await for_each(some, lambda row: _erase_one(items, user_id, row["id"]))
+            sessions += sum(erased)
+            messages += sum(row["message_count"] for row, done in zip(some, erased, strict=True) if done)
     return Erased(sessions=sessions, messages=messages, done=False)
 
 
