@@ -18,7 +18,7 @@ run: $(READY) ## serve on http://127.0.0.1:7071 (PORT and the other settings: RE
 	@exec $(BIN)/python -m shared.local_host
 
 test: check ## run the checks and all tests
-	@$(BIN)/python -m pytest $(ARGS)
+	@$(BIN)/python -m pytest -n 4 --dist loadfile $(ARGS)
 
 check: $(READY) ## lint and type-check
 	@$(BIN)/ruff check .

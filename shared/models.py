@@ -388,9 +388,7 @@ class SessionFilter(BaseModel):
 class SessionKey(BaseModel):
     """A place in the list of an owner's sessions: just behind this one."""
 
-    last_activity_at: Annotated[
-        Timestamp, Field(ge=datetime(1970, 1, 1, tzinfo=UTC), lt=datetime(9999, 1, 1, tzinfo=UTC))
-    ]
+    last_activity_at: Annotated[Timestamp, Field(ge=datetime(2, 1, 1, tzinfo=UTC), lt=datetime(9999, 1, 1, tzinfo=UTC))]
     id: str
 
 

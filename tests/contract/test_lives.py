@@ -188,10 +188,10 @@ async def kept_alive(world: World, seconds: int) -> Life:
     return life
 
 
-async def kept_alive_at_the_last_moment(world: World, seconds: int) -> Life:
+async def kept_alive_by_little(world: World, seconds: int) -> Life:
     life = await Life.begin(world)
     await life.talk(4)
-    await life.talk(seconds, every=TTL_SECONDS - 1)
+    await life.talk(seconds, every=TTL_SECONDS - 2)
     return life
 
 
@@ -267,7 +267,7 @@ async def rewound_now_and_then(world: World, seconds: int) -> Life:
 Story = Callable[[World, int], Awaitable[Life]]
 STORIES: list[Story] = [
     kept_alive,
-    kept_alive_at_the_last_moment,
+    kept_alive_by_little,
     renamed_now_and_then,
     restored,
     in_and_out_of_the_archive,
@@ -301,11 +301,11 @@ async def test_a_pinned_session_left_alone_stays(world: World) -> None:
 
 
 @pytest.mark.parametrize("changes", [{"is_active": False}, {"ttl_seconds": 500}, {"pinned": True}, {"ttl_seconds": -1}])
-async def test_a_longer_life_given_in_the_last_second_is_one_for_every_message(
+async def test_a_longer_life_given_in_the_last_seconds_is_one_for_every_message(
     world: World, changes: dict[str, Any]
 ) -> None:
     life = await kept_alive(world, 8)
-    await world.wait(TTL_SECONDS - 1)
+    await world.wait(TTL_SECONDS - 2)
 
     await life.change(**changes)
 

@@ -185,6 +185,8 @@ class World:
         fresh = {name: value for name, value in document.items() if not name.startswith("_")} | {"user_id": user_id}
         if fresh.get("renew_at", FAR_FUTURE) != FAR_FUTURE:
             fresh["renew_at"] = renewal_due(int(self.time()), fresh["ttl"])
+        if fresh.get("building"):
+            fresh["building"] = fresh["building"] | {"since": int(self.time())}
         return fresh
 
     async def look(self, case: Case) -> Sight:
@@ -200,7 +202,7 @@ class World:
             session, newest = await store.read(case.user_id, session_id, 1_000)
         except SessionNotFoundError:
             return None
-        rising = await all_messages(store, session, limit=7, page_hint=0)
+        rising = await all_messages(store, session, limit=9, page_hint=0)
         falling = await all_messages(store, session, limit=13, order="desc")
         stats = await store.stats(case.user_id, session_id)
         times = [message.created_at for message in rising]
