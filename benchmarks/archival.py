@@ -23,7 +23,7 @@ from shared.store.sqlite import SqliteStore
 from tests.cosmos_server.launch import CosmosServer
 
 IDLE_DAYS = 40
-PLAN = Plan(idle_seconds=30 * 86_400, batch_size=200)
+PLAN = Plan(idle_seconds=30 * 86_400)
 OWNERS = 50
 YEAR_SECONDS = 31_536_000
 
