@@ -27,7 +27,7 @@ class Plan:
     """How long is idle, how much at once, and for how many seconds one run goes on."""
 
     idle_seconds: int
-    batch_size: int = 500
+    batch_size: int = 1000
     concurrency: int = 8
     budget_seconds: float = 240
 

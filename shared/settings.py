@@ -78,7 +78,7 @@ def load_settings(environ: Mapping[str, str] | None = None, root: Path = PROJECT
         archive_schedule=reader.text("ARCHIVE_SCHEDULE", reader.schedule) or "0 0 * * * *",
         archive_after_seconds=reader.number("ARCHIVE_AFTER_SECONDS", 2_592_000, 1, MAX_TTL_SECONDS),
         archive_ttl_seconds=reader.ttl("ARCHIVE_TTL_SECONDS", 31_536_000),
-        archive_batch_size=reader.number("ARCHIVE_BATCH_SIZE", 500, 1, 1000),
+        archive_batch_size=reader.number("ARCHIVE_BATCH_SIZE", 1000, 1, 1000),
         archive_concurrency=reader.number("ARCHIVE_CONCURRENCY", 8, 1, 64),
         archive_budget_seconds=reader.number("ARCHIVE_BUDGET_SECONDS", 240, 1, 280),
         max_message_bytes=reader.number("MAX_MESSAGE_BYTES", MAX_CONTENT_BYTES, 1, MAX_CONTENT_BYTES),
