@@ -2,9 +2,10 @@
 
 import os
 from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 import pytest_asyncio
@@ -12,6 +13,9 @@ import pytest_asyncio
 from shared.models import Session
 from shared.store.port import SessionStore
 from tests.builders import a_session, an_owner
+
+if TYPE_CHECKING:
+    from tests.cosmos_server.launch import CosmosServer
 
 OpenStore = Callable[[], SessionStore]
 
@@ -27,15 +31,9 @@ class CosmosPlace:
     container: str = "contract"
 
 
-@pytest.fixture(scope="session")
-def cosmos_place() -> Iterator[CosmosPlace]:
-    """Lead to the endpoint of the environment, else to a test server that runs as long as the tests.
-
-    Without Node there is no test server: skipped with the reason, but a failure where CI is set.
-    """
-    if os.environ.get("COSMOS_ENDPOINT"):
-        yield _place_of_environment()
-        return
+@contextmanager
+def server_or_skip() -> Iterator["CosmosServer"]:
+    """Run a test server; without Node skip with the reason, but fail where CI is set."""
     from tests.cosmos_server.launch import missing_reason, running_server  # noqa: PLC0415 - SQLite's tests need no server
 
     reason = missing_reason()
@@ -44,6 +42,16 @@ def cosmos_place() -> Iterator[CosmosPlace]:
     if reason:
         pytest.skip(reason)
     with running_server() as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def cosmos_place() -> Iterator[CosmosPlace]:
+    """Lead to the endpoint of the environment, else to a test server that runs as long as the tests."""
+    if os.environ.get("COSMOS_ENDPOINT"):
+        yield _place_of_environment()
+        return
+    with server_or_skip() as server:
         yield CosmosPlace(server.endpoint, server.key, emulator=True)
 
 

@@ -5,7 +5,6 @@ a page's clock is not its session's.
 """
 
 import asyncio
-import os
 import sqlite3
 import sys
 import time
@@ -26,7 +25,8 @@ from shared.store.cosmos import CosmosStore
 from shared.store.port import SessionStore
 from shared.store.sqlite import SqliteStore
 from tests.builders import a_session, all_messages, an_owner, messages
-from tests.cosmos_server.launch import CosmosServer, missing_reason, running_server
+from tests.conftest import server_or_skip
+from tests.cosmos_server.launch import CosmosServer
 
 TTL_SECONDS = 4
 ARCHIVE_TTL_SECONDS = 9
@@ -104,12 +104,7 @@ class RealCosmosWorld(CosmosWorld):
 @pytest.fixture(scope="module")
 def server() -> Iterator[CosmosServer]:
     """Run a server for this module, whose clock is moved."""
-    reason = missing_reason()
-    if reason and os.environ.get("CI") == "true":
-        pytest.fail(reason)
-    if reason:
-        pytest.skip(reason)
-    with running_server() as running:
+    with server_or_skip() as running:
         yield running
 
 

@@ -1,6 +1,5 @@
 """A store on Cosmos DB, and what really lies in its container."""
 
-import os
 from collections.abc import AsyncIterator, Iterator
 
 import pytest
@@ -8,20 +7,15 @@ import pytest_asyncio
 from azure.cosmos.aio import CosmosClient
 
 from shared.store.cosmos import CosmosStore
-from tests.conftest import CosmosPlace
+from tests.conftest import CosmosPlace, server_or_skip
 from tests.cosmos.stored import Stored
-from tests.cosmos_server.launch import CosmosServer, missing_reason, running_server
+from tests.cosmos_server.launch import CosmosServer
 
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[CosmosServer]:
     """Run a test server for one module, which may stop it, stand before it, or move its clock."""
-    reason = missing_reason()
-    if reason and os.environ.get("CI") == "true":
-        pytest.fail(reason)
-    if reason:
-        pytest.skip(reason)
-    with running_server() as running:
+    with server_or_skip() as running:
         yield running
 
 
