@@ -4,7 +4,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check bench archive provision test-cosmos clean
+.PHONY: help run test check bench openapi archive provision test-cosmos clean
 
 help: ## say what can be made
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
@@ -31,6 +31,9 @@ test-cosmos: $(READY) ## run the store's tests on the account or emulator that C
 
 bench: $(READY) ## measure requests, bytes and request units; writes benchmarks/RESULTS.md
 	@$(BIN)/python -m benchmarks $(ARGS)
+
+openapi: $(READY) ## write down the OpenAPI document after a change of routes or models
+	@$(BIN)/python -m shared.openapi
 
 archive: $(READY) ## archive idle sessions now; ARGS="--dry-run" only counts them
 	@$(BIN)/python -m shared.archival $(ARGS)

@@ -3,7 +3,7 @@
 import azure.functions as func
 
 from shared import archival
-from shared.http import messages, operations, sessions
+from shared.http import docs, messages, operations, sessions
 from shared.http.boundary import Handler, respond
 from shared.service import ChatService
 from shared.settings import load_settings
@@ -106,6 +106,24 @@ async def erase_owner(req: func.HttpRequest) -> func.HttpResponse:
 async def health(req: func.HttpRequest) -> func.HttpResponse:
     """Tell whether the store answers."""
     return await _answer(req, operations.health)
+
+
+@app.route("openapi.json", methods=["GET"], auth_level=func.AuthLevel.ANONYMOUS)
+async def openapi(req: func.HttpRequest) -> func.HttpResponse:
+    """Describe this API in OpenAPI."""
+    return await _answer(req, docs.openapi)
+
+
+@app.route("docs", methods=["GET"], auth_level=func.AuthLevel.ANONYMOUS)
+async def docs_page(req: func.HttpRequest) -> func.HttpResponse:
+    """Read and try this API."""
+    return await _answer(req, docs.page)
+
+
+@app.route("docs/{file}", methods=["GET"], auth_level=func.AuthLevel.ANONYMOUS)
+async def docs_file(req: func.HttpRequest) -> func.HttpResponse:
+    """Return a file of that page."""
+    return await _answer(req, docs.file)
 
 
 @app.timer_trigger("timer", settings.archive_schedule, run_on_startup=False, use_monitor=True)

@@ -18,6 +18,7 @@ from pydantic import (
     StrictInt,
     StrictStr,
     Tag,
+    WithJsonSchema,
     computed_field,
     model_validator,
 )
@@ -65,16 +66,6 @@ def stored_bytes(value: object) -> int:
     return len(stored_json(value).encode())
 
 
-def _matching(pattern: re.Pattern[str]) -> AfterValidator:
-    def check(value: str) -> str:
-        if not pattern.fullmatch(value):
-            message = f"must match {pattern.pattern}"
-            raise ValueError(message)
-        return value
-
-    return AfterValidator(check)
-
-
 def _at_most_bytes(limit: int) -> AfterValidator:
     def check(value: object) -> object:
         if stored_bytes(value) > limit:
@@ -108,19 +99,31 @@ def _plain_role(value: object) -> object:
     return ROLE_ALIASES.get(value, value) if isinstance(value, str) else value
 
 
-Timestamp = Annotated[datetime, PlainSerializer(format_time, return_type=str)]
-SessionId = Annotated[StrictStr, _matching(SESSION_ID)]
-MessageId = Annotated[StrictStr, _matching(MESSAGE_ID)]
-Channel = Annotated[StrictStr, _matching(CHANNEL)]
+Timestamp = Annotated[
+    datetime,
+    PlainSerializer(format_time, return_type=str),
+    WithJsonSchema({"type": "string", "format": "date-time"}, mode="serialization"),
+]
+SessionId = Annotated[StrictStr, Field(pattern=f"^{SESSION_ID.pattern}$")]
+MessageId = Annotated[StrictStr, Field(pattern=f"^{MESSAGE_ID.pattern}$")]
+Channel = Annotated[StrictStr, Field(pattern=f"^{CHANNEL.pattern}$")]
 SessionName = Annotated[StrictStr, Field(max_length=200)]
 Tags = Annotated[list[Annotated[StrictStr, Field(min_length=1, max_length=64)]], Field(max_length=16)]
 Context = Annotated[JsonObject, _at_most_bytes(MAX_CONTEXT_BYTES)]
 Metadata = Annotated[JsonObject, _at_most_bytes(MAX_METADATA_BYTES)]
-Ttl = Annotated[StrictInt, AfterValidator(_valid_ttl)]
+Ttl = Annotated[
+    StrictInt,
+    AfterValidator(_valid_ttl),
+    WithJsonSchema({"type": "integer", "minimum": KEEP, "maximum": MAX_TTL_SECONDS, "not": {"const": 0}}),
+]
 Label = Annotated[StrictStr, Field(max_length=MAX_LABEL_CHARACTERS)]
+ContentPart = Annotated[
+    JsonObject,
+    AfterValidator(_valid_part),
+    WithJsonSchema({"type": "object", "required": ["type"], "properties": {"type": {"type": "string"}}}),
+]
 Content = Annotated[
-    Annotated[StrictStr, Tag("text")]
-    | Annotated[list[Annotated[JsonObject, AfterValidator(_valid_part)]], Tag("parts")],
+    Annotated[StrictStr, Tag("text")] | Annotated[list[ContentPart], Tag("parts")],
     Discriminator(
         _kind_of, custom_error_type="content_type", custom_error_message="must be a string or a list of content parts"
     ),
@@ -130,7 +133,11 @@ Attachment = Annotated[
     Discriminator(_kind_of, custom_error_type="attachment_type", custom_error_message="must be a string or an object"),
 ]
 Attachments = Annotated[list[Attachment], Field(max_length=MAX_ATTACHMENTS)]
-AnyRole = Annotated[Role, BeforeValidator(_plain_role)]
+AnyRole = Annotated[
+    Role,
+    BeforeValidator(_plain_role),
+    WithJsonSchema({"type": "string", "enum": [*ROLES, *ROLE_ALIASES]}),
+]
 
 
 class _Input(BaseModel):

@@ -25,7 +25,7 @@ EXPOSED = "ETag, Location, Retry-After, x-request-id, x-request-charge, x-next-c
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What a handler answers: a JSON value (None for no body), a status and headers."""
+    """What a handler answers: a JSON value, bytes as they are to be sent, or None for no body; a status and headers."""
 
     body: object = None
     status: int = 200
@@ -78,7 +78,7 @@ def _response(answer: Answer, request_id: str, usage: Usage) -> func.HttpRespons
         "Access-Control-Expose-Headers": EXPOSED,
         **answer.headers,
     }
-    body = None if answer.body is None else stored_json(answer.body)
+    body = answer.body if answer.body is None or isinstance(answer.body, bytes) else stored_json(answer.body)
     return func.HttpResponse(body, status_code=answer.status, headers=headers, mimetype=answer.media_type)
 
 

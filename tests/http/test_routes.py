@@ -8,6 +8,7 @@ import pytest
 
 from shared.local_host.index import HttpFunction, read_functions
 from shared.local_host.routing import compile_template
+from shared.openapi.routes import CATALOG
 
 VALUES = ("a", "stats", "messages", "sessions", "chat", "health", "openapi.json", "docs", "x-1")
 
@@ -69,7 +70,7 @@ def test_every_handler_is_a_coroutine_function(functions: list[HttpFunction]) ->
     assert blocking == []
 
 
-def test_only_health_needs_no_function_key(function_app: ModuleType) -> None:
+def test_only_public_operations_need_no_function_key(function_app: ModuleType) -> None:
     function_app.app.functions_bindings = None  # get_functions refuses a second call otherwise
     levels = {
         function.get_function_name(): str(binding["authLevel"].value)
@@ -78,8 +79,8 @@ def test_only_health_needs_no_function_key(function_app: ModuleType) -> None:
         if binding["type"] == "httpTrigger"
     }
 
-    assert {name for name, level in levels.items() if level == "anonymous"} == {"health"}
-    assert set(levels.values()) == {"anonymous", "function"}
+    assert levels == {name: "anonymous" if CATALOG[name].public else "function" for name in levels}
+    assert {"health", "openapi", "docs_page", "docs_file"} <= {name for name in levels if CATALOG[name].public}
 
 
 def test_every_function_says_what_it_does(functions: list[HttpFunction]) -> None:

@@ -1,0 +1,139 @@
+"""The bodies that requests and answers have on the wire, where they are more than a model of the domain."""
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, Field
+
+from shared.models import (
+    JsonObject,
+    Message,
+    MessageBatch,
+    MessageInput,
+    Nothing,
+    Role,
+    Session,
+    SessionChanges,
+    SessionInput,
+    SessionTarget,
+)
+
+OWNER = r"^[^/\\?#\x00-\x1f\x7f-\x9f]{0,128}$"  # as USER_ID; an empty one counts as absent
+
+
+class _Owned(BaseModel):
+    """A body may name the owner; it is read before the rest is validated."""
+
+    user_id: Annotated[str | None, Field(pattern=OWNER)] = None
+
+
+class NoFields(Nothing, _Owned):
+    """An empty body."""
+
+
+class CreateSession(SessionInput, _Owned):
+    """A session to create; every field is optional."""
+
+
+class ChangeSession(SessionChanges, _Owned):
+    """What to change; what is left out stays, `context` and `tags` are replaced whole, a null name is cleared."""
+
+
+class AppendMessage(MessageInput, _Owned):
+    """One message."""
+
+
+class AppendMessages(MessageBatch, _Owned):
+    """Up to 20 messages, stored all or none."""
+
+
+class AppendMessageAnywhere(MessageInput, SessionTarget, _Owned):
+    """One message, and the session it goes to."""
+
+
+class AppendMessagesAnywhere(MessageBatch, SessionTarget, _Owned):
+    """Up to 20 messages, and the session they go to."""
+
+
+class SessionWithMessages(Session):
+    """A session with its newest messages, oldest of them first."""
+
+    messages: list[Message]
+    has_more: bool
+    next_cursor: str | None
+
+
+class SessionList(BaseModel):
+    """Sessions, last activity first; a page may be short or empty while `has_more` is true."""
+
+    data: list[Session]
+    has_more: bool
+    next_cursor: str | None
+
+
+class MessageList(BaseModel):
+    """Messages in the order asked for."""
+
+    data: list[Message]
+    has_more: bool
+    next_cursor: str | None
+
+
+class OpenAIMessage(BaseModel):
+    """A message as a model's API takes it; `tool_calls`, `tool_call_id` and `name` only where there are any."""
+
+    role: Role
+    content: str | list[JsonObject]
+    tool_calls: list[str | JsonObject] = []
+    tool_call_id: str = ""
+    name: str = ""
+
+
+class AppendedMessages(BaseModel):
+    """The messages as they are stored, and how many the session has now."""
+
+    session_id: str
+    messages: list[Message]
+    message_count: int
+
+
+class Counts(BaseModel):
+    """How many were removed."""
+
+    sessions: int
+    messages: int
+
+
+class ErasedData(BaseModel):
+    """What this request erased; repeat it while `done` is false."""
+
+    deleted: Counts
+    done: bool
+
+
+class Health(BaseModel):
+    """The store answers."""
+
+    status: Literal["ok"]
+    store: Literal["sqlite", "cosmos"]
+    latency_ms: float
+
+
+class FieldError(BaseModel):
+    """What is wrong with one place of a body."""
+
+    loc: list[str | int]
+    msg: str
+    type: str
+
+
+class Problem(BaseModel):
+    """A problem document (RFC 9457)."""
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    code: str
+    request_id: str
+    errors: list[FieldError] = []
+    ids: list[str] = []

@@ -1,0 +1,53 @@
+"""Examples: a chat about a journey, told once and shown from every side."""
+
+from datetime import UTC, datetime, timedelta
+
+from shared.models import JsonObject, Message, Session, SessionStats
+
+BEGAN = datetime(2026, 11, 21, 9, 30, tzinfo=UTC)
+LAST = BEGAN + timedelta(seconds=42)
+WEEK_SECONDS = 7 * 24 * 3600
+
+NEW_SESSION: JsonObject = {
+    "session_name": "Trip to Lisbon",
+    "channel": "web",
+    "context": {"language": "en"},
+    "tags": ["travel"],
+    "ttl_seconds": WEEK_SECONDS,
+}
+NEW_MESSAGE: JsonObject = {"id": "msg-1", "role": "user", "content": "When does the first train leave?"}
+NEW_MESSAGES: JsonObject = {
+    "messages": [
+        {"id": "msg-2", "role": "user", "content": "And the last one?"},
+        {"id": "msg-3", "role": "assistant", "content": "At 23:40.", "metadata": {"model": "small"}},
+    ]
+}
+
+_session = Session(
+    id="trip-2026",
+    user_id="alice",
+    **NEW_SESSION,
+    message_count=1,
+    created_at=BEGAN,
+    updated_at=LAST,
+    last_message_at=LAST,
+    last_activity_at=LAST,
+    expires_at=LAST + timedelta(seconds=WEEK_SECONDS),
+    etag='"1"',
+)
+_message = Message(**NEW_MESSAGE, created_at=LAST, seq=1, user_id="alice")
+_stats = SessionStats(
+    message_count=1,
+    by_role={"user": 1, "assistant": 0, "system": 0, "developer": 0, "tool": 0},
+    first_message_at=LAST,
+    last_message_at=LAST,
+    is_active=True,
+)
+
+SESSION: JsonObject = _session.model_dump(mode="json")
+MESSAGE: JsonObject = _message.model_dump(mode="json")
+SESSION_STATS: JsonObject = _stats.model_dump(mode="json")
+SESSION_LIST: JsonObject = {"data": [SESSION], "has_more": False, "next_cursor": None}
+MESSAGE_LIST: JsonObject = {"data": [MESSAGE], "has_more": False, "next_cursor": None}
+SESSION_WITH_MESSAGES: JsonObject = SESSION | {"messages": [MESSAGE], "has_more": False, "next_cursor": None}
+APPENDED: JsonObject = {"session_id": "trip-2026", "messages": [MESSAGE], "message_count": 1}

@@ -1,0 +1,84 @@
+"""What the document says of the API as a whole."""
+
+import re
+
+from shared.models import MESSAGE_ID, SESSION_ID, JsonObject
+
+ABOUT = """\
+Parley keeps chat sessions and their messages.
+
+**Whose data.** Every request speaks for one owner: send the header `x-user-id` (or `user_id` in the query or the body).
+What belongs to somebody else does not exist for you: 404, whatever its id.
+Where the service is set up for App Service Authentication (`easyauth`), the owner is the user who is signed in, and
+nothing needs to be sent.
+On Azure, callers of a `trusted` service send the function key as well (`x-functions-key`).
+
+**First steps.** `POST /api/chat/messages` with `{"role": "user", "content": "Hello!"}` makes a session and answers its
+`session_id`; `GET /api/chat/sessions/{session_id}` gives it back with its newest messages.
+
+**Errors** are problem documents (RFC 9457) with a `code` for programs and a `request_id` to quote.
+429 and 503 say in `Retry-After` how many seconds to wait; nothing was half done, and repeating an append that has
+message ids or an `Idempotency-Key` is safe, also when no answer came at all.
+A mistake of the service's own would be a 500 `internal_error`.
+
+**Lists** answer `{data, has_more, next_cursor}`: follow `next_cursor` while `has_more` is true.
+
+**Bodies** are JSON objects in UTF-8 of at most 1 MiB, nested at most 32 deep, whole numbers within ±2^53, text without
+lone surrogates; null in an optional field means absent.
+Unknown fields are refused, unknown query parameters ignored.
+"""
+
+INFO: JsonObject = {
+    "title": "Parley",
+    "version": "0.1.0",
+    "description": ABOUT,
+    "license": {"name": "MIT", "identifier": "MIT"},
+}
+
+TAGS: list[JsonObject] = [
+    {"name": "Sessions", "description": "Chats, with a name, a channel, tags and a time to live."},
+    {"name": "Messages", "description": "What was said, in order."},
+    {"name": "Owner", "description": "Everything an owner has."},
+    {"name": "Service", "description": "The service itself; no owner is needed."},
+]
+
+SECURITY_SCHEMES: JsonObject = {
+    "owner": {
+        "type": "apiKey",
+        "in": "header",
+        "name": "x-user-id",
+        "description": "The owner: 1 to 128 characters, none of `/ \\ ? #` or control characters.",
+    },
+    "functionKey": {
+        "type": "apiKey",
+        "in": "header",
+        "name": "x-functions-key",
+        "description": "The function key, where a `trusted` service runs on Azure.",
+    },
+}
+SECURITY: list[JsonObject] = [{"owner": []}, {"owner": [], "functionKey": []}]
+
+HEADERS: JsonObject = {
+    "ETag": {"description": "The version, which moves with every change.", "schema": {"type": "string"}},
+    "Location": {"description": "Where it is, relative to this host.", "schema": {"type": "string"}},
+    "Retry-After": {"description": "How many seconds to wait.", "schema": {"type": "string", "pattern": "^[0-9]+$"}},
+    "x-next-cursor": {"description": "Leads on as `cursor`; missing at the end.", "schema": {"type": "string"}},
+    "x-request-charge": {"description": "Request units used; 0 on SQLite.", "schema": {"type": "string"}},
+    "x-request-id": {"description": "The request's name, as sent or made.", "schema": {"type": "string"}},
+}
+
+PATH_PARAMETERS: dict[str, JsonObject] = {
+    name: {
+        "name": name,
+        "in": "path",
+        "required": True,
+        "description": description,
+        "schema": {"type": "string", "pattern": f"^{pattern.pattern}$"},
+        "example": example,
+    }
+    for name, description, pattern, example in (
+        ("session_id", "The session's id.", SESSION_ID, "trip-2026"),
+        ("message_id", "The message's id.", MESSAGE_ID, "msg-1"),
+        ("file", "The file's name.", re.compile(r"[a-z][a-z.-]{0,63}"), "page.js"),
+    )
+}

@@ -1,0 +1,100 @@
+"""What the operations on messages do."""
+
+from collections.abc import Mapping
+
+from shared.errors import IdempotencyConflictError, MessageConflictError, SessionArchivedError
+from shared.models import ROLE_ALIASES, ROLES, JsonObject
+from shared.openapi import examples
+from shared.openapi.bodies import (
+    AppendedMessages,
+    AppendMessage,
+    AppendMessageAnywhere,
+    AppendMessages,
+    AppendMessagesAnywhere,
+    MessageList,
+    OpenAIMessage,
+)
+from shared.openapi.operation import Operation, Parameter, Reply
+from shared.openapi.parameters import CURSOR, IDEMPOTENCY_KEY, limit
+
+TAG = "Messages"
+SEQ: JsonObject = {"type": "integer", "minimum": 0, "maximum": 2**53 - 1}
+ORDER: JsonObject = {"type": "string", "enum": ["asc", "desc"], "default": "desc"}
+LAST: JsonObject = {"type": "integer", "minimum": 1, "maximum": 200}
+APPENDED = {
+    200: Reply("All of it was stored before; nothing was added.", AppendedMessages),
+    201: Reply("Stored.", AppendedMessages, example=examples.APPENDED),
+}
+REPEATS = (
+    "All or none. With message ids of your own, or with an `Idempotency-Key`, the request is safe to repeat: what is "
+    "stored already is a 200. Ids are recognised among at least the newest 100 messages of the session."
+)
+
+OPERATIONS: Mapping[str, Operation] = {
+    "append_messages": Operation(
+        tag=TAG,
+        description=f"One message as the body itself, or 1 to 20 as `messages`. {REPEATS}",
+        parameters=(IDEMPOTENCY_KEY,),
+        body=AppendMessage | AppendMessages,
+        body_required=True,
+        examples={"One message": examples.NEW_MESSAGE, "Several at once": examples.NEW_MESSAGES},
+        replies=APPENDED,
+        errors=(SessionArchivedError, MessageConflictError, IdempotencyConflictError),
+    ),
+    "append_anywhere": Operation(
+        tag=TAG,
+        description=(
+            "The same without a session: one is made unless `session_id` names one the owner has; for that one "
+            f"`channel` and `session_name` are ignored. {REPEATS}"
+        ),
+        parameters=(IDEMPOTENCY_KEY,),
+        body=AppendMessageAnywhere | AppendMessagesAnywhere,
+        body_required=True,
+        examples={
+            "The first message of a chat": {"role": "user", "content": "Hello!"},
+            "Into a session of that id": {"session_id": "trip-2026", **examples.NEW_MESSAGE},
+        },
+        replies=APPENDED,
+        errors=(SessionArchivedError, MessageConflictError, IdempotencyConflictError),
+    ),
+    "list_messages": Operation(
+        tag=TAG,
+        description=(
+            "Page through the messages in either order. `cursor` keeps the order and the filters it began with; "
+            "`before` and `after` bound the page by `seq`; `last` is the newest few, oldest first, alone or with "
+            "`role` and `format`. Anything else together is a 400. "
+            "To follow a session, poll with `after=SEQ&order=asc`."
+        ),
+        parameters=(
+            limit(200, 50),
+            Parameter("order", ORDER, "Oldest or newest first."),
+            Parameter("before", SEQ, "Only messages with a smaller `seq`."),
+            Parameter("after", SEQ, "Only messages with a larger `seq`."),
+            Parameter("role", {"type": "string", "enum": [*ROLES, *ROLE_ALIASES]}, "Only of this role."),
+            Parameter("last", LAST, "The newest few, oldest of them first."),
+            CURSOR,
+            Parameter(
+                "format",
+                {"type": "string", "enum": ["json", "openai"], "default": "json"},
+                "`openai`: a bare array, oldest first, ready to send to a model.",
+            ),
+        ),
+        replies={
+            200: Reply(
+                "A page; with `format=openai` a bare array, and the cursor in `x-next-cursor`.",
+                MessageList | list[OpenAIMessage],
+                ("x-next-cursor",),
+                examples.MESSAGE_LIST,
+            )
+        },
+    ),
+    "clear_messages": Operation(
+        tag=TAG,
+        description=(
+            "Remove every message and keep the session; numbers go on. With `after` remove only what is newer, which "
+            "frees its numbers; beyond the end that is nothing."
+        ),
+        parameters=(Parameter("after", SEQ, "Keep the messages up to this `seq`."),),
+        replies={204: Reply("Removed.")},
+    ),
+}

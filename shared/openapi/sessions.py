@@ -1,0 +1,99 @@
+"""What the operations on sessions do."""
+
+from collections.abc import Mapping
+
+from shared.errors import (
+    IdempotencyConflictError,
+    PreconditionFailedError,
+    SessionExistsError,
+)
+from shared.models import CHANNEL, JsonObject, Session, SessionStats
+from shared.openapi import examples
+from shared.openapi.bodies import ChangeSession, CreateSession, NoFields, SessionList, SessionWithMessages
+from shared.openapi.operation import Operation, Parameter, Reply
+from shared.openapi.parameters import CURSOR, IDEMPOTENCY_KEY, IF_MATCH, IF_NONE_MATCH, limit
+
+TAG = "Sessions"
+STATUS: JsonObject = {"type": "string", "enum": ["active", "archived", "all"], "default": "active"}
+NAME: JsonObject = {"type": "string", "maxLength": 200}
+SESSION = Reply("The session.", Session, ("ETag",), examples.SESSION)
+
+OPERATIONS: Mapping[str, Operation] = {
+    "create_session": Operation(
+        tag=TAG,
+        description=(
+            "Every field is optional. With an `id` of your own, or with an `Idempotency-Key`, the request is safe to "
+            "repeat: an `id` that exists is a 409, a repeated key a 200 with what is stored."
+        ),
+        parameters=(IDEMPOTENCY_KEY,),
+        body=CreateSession,
+        examples={"A session": examples.NEW_SESSION, "Everything by default": {}},
+        replies={
+            200: Reply("The key was used for this session before; here it is.", Session, ("ETag", "Location")),
+            201: Reply("Created.", Session, ("ETag", "Location"), examples.SESSION),
+        },
+        errors=(SessionExistsError, IdempotencyConflictError),
+    ),
+    "list_sessions": Operation(
+        tag=TAG,
+        description="The owner's sessions, last activity first.",
+        parameters=(
+            Parameter("status", STATUS, "Which ones."),
+            Parameter("channel", {"type": "string", "pattern": f"^{CHANNEL.pattern}$"}, "Only of this channel."),
+            Parameter("tag", {"type": "array", "items": {"type": "string"}}, "Only with this tag; repeatable."),
+            Parameter("pinned", {"type": "boolean"}, "Only pinned ones, or only others."),
+            Parameter("name", NAME, "Only with this text in the name, in any case."),
+            limit(100, 20),
+            CURSOR,
+        ),
+        replies={200: Reply("A page.", SessionList, example=examples.SESSION_LIST)},
+    ),
+    "read_session": Operation(
+        tag=TAG,
+        description=(
+            "The session with its newest messages, oldest of them first. With `If-None-Match` an unchanged session is "
+            "not sent again. `next_cursor` leads to older messages: send it as `cursor` to the messages of the session."
+        ),
+        parameters=(limit(200, 50, "How many messages at most."), IF_NONE_MATCH),
+        replies={
+            200: Reply("The session.", SessionWithMessages, ("ETag",), examples.SESSION_WITH_MESSAGES),
+            304: Reply("Nothing has changed since that version.", headers=("ETag",)),
+        },
+    ),
+    "change_session": Operation(
+        tag=TAG,
+        description=(
+            "Fields that are left out stay as they are. `is_active` archives or restores. With `If-Match` nothing is "
+            "changed unless the session still has that version."
+        ),
+        parameters=(IF_MATCH,),
+        body=ChangeSession,
+        examples={"A new name": {"session_name": "Travel plans"}, "Keep it for ever": {"ttl_seconds": -1}},
+        replies={200: SESSION},
+        errors=(PreconditionFailedError,),
+    ),
+    "delete_session": Operation(
+        tag=TAG,
+        description="The session and every message of it, for good. Deleting it again is a 404.",
+        replies={204: Reply("Deleted.")},
+    ),
+    "archive_session": Operation(
+        tag=TAG,
+        description="It leaves the default list and takes no messages; everything else goes on. Repeating is harmless.",
+        body=NoFields,
+        examples={"Nothing": {}},
+        replies={200: SESSION},
+    ),
+    "restore_session": Operation(
+        tag=TAG,
+        description="It takes messages again, with its own time to live. Repeating is harmless.",
+        body=NoFields,
+        examples={"Nothing": {}},
+        replies={200: SESSION},
+    ),
+    "session_stats": Operation(
+        tag=TAG,
+        description="Counts of the messages that the session has.",
+        replies={200: Reply("The counts.", SessionStats, example=examples.SESSION_STATS)},
+    ),
+}
