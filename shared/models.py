@@ -56,9 +56,12 @@ def format_time(moment: datetime) -> str:
     return moment.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
 
 
+_encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
+
+
 def stored_json(value: object) -> str:
     """Write a value the way the stores do: compact JSON, text as it is."""
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+    return _encode(value)
 
 
 def stored_bytes(value: object) -> int:
@@ -166,11 +169,11 @@ class MessageInput(_Input):
     content: Content | None = None
     name: Label | None = None
     persona: Label | None = None
-    audio_files: Attachments = []
+    audio_files: Attachments = Field(default_factory=list)
     transcription_confidence: Annotated[float, Field(strict=True, allow_inf_nan=False)] | None = None
-    function_calls: Attachments = []
+    function_calls: Attachments = Field(default_factory=list)
     tool_call_id: Label | None = None
-    metadata: Metadata = {}
+    metadata: Metadata = Field(default_factory=dict)
 
     @model_validator(mode="after")
     def _agrees_with_itself(self) -> Self:
@@ -183,7 +186,8 @@ class MessageInput(_Input):
         if self.content is None and not self.function_calls:
             message = "content is required unless function_calls are given"
             raise ValueError(message)
-        if stored_bytes([self.audio_files, self.function_calls]) > MAX_ATTACHMENT_BYTES:
+        attached = [self.audio_files, self.function_calls]
+        if any(attached) and stored_bytes(attached) > MAX_ATTACHMENT_BYTES:
             message = f"audio_files and function_calls must be at most {MAX_ATTACHMENT_BYTES} bytes together"
             raise ValueError(message)
         return self
@@ -310,9 +314,7 @@ class NewMessage(BaseModel):
 
     def placed(self, seq: int, user_id: str) -> "Message":
         """Return this message at its place in a user's session."""
-        return Message.model_construct(
-            **{name: getattr(self, name) for name in NewMessage.model_fields}, seq=seq, user_id=user_id
-        )
+        return Message.model_validate(self.__dict__ | {"seq": seq, "user_id": user_id})
 
     def says_the_same(self, other: "NewMessage") -> bool:
         """Tell whether a repeat under the same id is the same message to a reader."""

@@ -141,8 +141,10 @@ class ChatService:
     def _new_messages(
         self, messages: Sequence[MessageInput], now: datetime, session_id: str, key: IdempotencyKey | None
     ) -> list[NewMessage]:
-        ids = (key.id_of(index, session_id) if key else secrets.token_hex(10) for index in range(len(messages)))
-        new = [_new_message(message, made, now) for message, made in zip(messages, ids, strict=True)]
+        def made_id(index: int) -> str:
+            return key.id_of(index, session_id) if key else secrets.token_hex(10)
+
+        new = [_new_message(message, message.id or made_id(index), now) for index, message in enumerate(messages)]
         self._check_sizes(new)
         return new
 
@@ -158,19 +160,15 @@ class ChatService:
             raise PayloadTooLargeError("The messages of this request together", total, MAX_REQUEST_MESSAGES_BYTES)
 
 
-def _new_message(message: MessageInput, made_id: str, now: datetime) -> NewMessage:
-    """Return a message that has been validated already, with what the service decides."""
-    fields = dict(message)
-    role = fields.pop("message_type")
-    return NewMessage.model_construct(
-        **fields
-        | {
-            "id": message.id or made_id,
-            "role": message.role or role,
-            "content": "" if message.content is None else message.content,
-            "created_at": now,
-        }
-    )
+def _new_message(message: MessageInput, message_id: str, now: datetime) -> NewMessage:
+    """Return the message with what the service decides."""
+    decided = {
+        "id": message_id,
+        "role": message.role or message.message_type,
+        "content": "" if message.content is None else message.content,
+        "created_at": now,
+    }
+    return NewMessage.model_validate(message.__dict__ | decided)
 
 
 def _first_messages(user_id: str, messages: Sequence[NewMessage]) -> Appended:

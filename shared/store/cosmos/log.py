@@ -63,7 +63,7 @@ async def append(items: Items, user_id: str, session_id: str, messages: Sequence
             await _rotate_if_due(items, head, batch.size)
             first_seq = head.last_seq - len(messages) + 1
             placed = [message.placed(seq, user_id) for seq, message in enumerate(messages, first_seq)]
-            return Appended.model_construct(messages=placed, message_count=head.document["message_count"], created=True)
+            return Appended(messages=placed, message_count=head.document["message_count"], created=True)
     raise StoreUnavailableError
 
 
