@@ -274,6 +274,21 @@ class NewSession(BaseModel):
     fingerprint: str | None = None
 
 
+class ImportedSession(NewSession):
+    """A session as it was elsewhere, with everything that a store would otherwise decide.
+
+    `last_seq` is that of its newest message, or of the last one it had; with `expires_at` it is gone
+    then, unless it is written to before.
+    """
+
+    status: Status = "active"
+    updated_at: Timestamp
+    last_activity_at: Timestamp
+    archived_at: Timestamp | None = None
+    last_seq: Annotated[int, Field(ge=0)]
+    expires_at: Timestamp | None = None
+
+
 class Session(NewSession):
     """A stored session without its messages; `etag` changes with every write to it."""
 
@@ -319,6 +334,12 @@ class NewMessage(BaseModel):
     def says_the_same(self, other: "NewMessage") -> bool:
         """Tell whether a repeat under the same id is the same message to a reader."""
         return all(getattr(self, name) == getattr(other, name) for name in FINGERPRINT)
+
+
+class ImportedMessage(NewMessage):
+    """A message as it was elsewhere."""
+
+    feedback: JsonObject | None = None
 
 
 FINGERPRINT = ("role", "content", "name", "function_calls", "tool_call_id")

@@ -8,6 +8,8 @@ from shared.models import (
     Appended,
     Erased,
     IdleSession,
+    ImportedMessage,
+    ImportedSession,
     MessagePage,
     MessageQuery,
     NewMessage,
@@ -40,6 +42,16 @@ class SessionStore(ABC):
         Its last activity is its creation, or its last message if that is later.
         Raises SessionExistsError when the owner has one by that id;
         the id of a deleted or expired one is free again and the new session sees nothing of the old.
+        """
+
+    @abstractmethod
+    async def import_session(self, session: ImportedSession, messages: Sequence[ImportedMessage]) -> bool:
+        """Store a session with its history as it was elsewhere, any number of messages, all or nothing.
+
+        Their seqs end at the session's `last_seq`; `created_at` need not grow with them. An import
+        is recognised by its `fingerprint`: where the owner has a session by that id which was stored
+        with the same one, nothing is written, whatever has happened to it since, and False is
+        returned; raises SessionExistsError when it is another one.
         """
 
     @abstractmethod

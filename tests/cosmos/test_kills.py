@@ -14,7 +14,7 @@ import pytest
 import pytest_asyncio
 
 from shared.errors import ParleyError, SessionArchivedError, SessionExistsError, SessionNotFoundError
-from shared.models import KEEP, IdleSession, NewMessage, SessionChanges
+from shared.models import KEEP, IdleSession, ImportedMessage, ImportedSession, NewMessage, SessionChanges
 from shared.store.cosmos import CosmosStore
 from shared.store.cosmos.head import Head
 from shared.store.cosmos.upkeep import BUILDING_SECONDS, _finish
@@ -41,6 +41,7 @@ TTL = 2 * HOUR
 DUE = TTL // 2 + 60  # renewal of the pages is
 LATER = HOUR // 2 + BUILDING_SECONDS  # over half the shortest ttl used here, and nobody can still be building
 BATCH, FIRST = messages(12), messages(12)
+IMPORTED = [ImportedMessage(**message.model_dump()) for message in messages(40)]
 LONG_TEXT = "a text that fills a generation " * 40
 Run = Callable[[World, CosmosStore, Case], Awaitable[object]]
 Then = Callable[[Seen, Template], Seen | None]
@@ -103,6 +104,13 @@ async def create(_world: World, store: CosmosStore, case: Case) -> None:
     await store.create(a_session(case.user_id, id=case.session_id, ttl_seconds=TTL), FIRST)
 
 
+async def bring_in(_world: World, store: CosmosStore, case: Case) -> None:
+    first, last = IMPORTED[0].created_at, IMPORTED[-1].created_at
+    session = a_session(case.user_id, id=case.session_id, ttl_seconds=TTL, fingerprint="import", created_at=first)
+    times = {"updated_at": last, "last_activity_at": last, "last_seq": len(IMPORTED)}
+    await store.import_session(ImportedSession(**session.model_dump() | times), IMPORTED)
+
+
 async def delete(_world: World, store: CosmosStore, case: Case) -> None:
     await store.delete(case.user_id, case.session_id)
 
@@ -132,6 +140,7 @@ def changed(**fields: Any) -> Then:
 
 
 CREATED = Seen(tuple(enumerate((message.id for message in FIRST), 1)), 13, "active", pinned=False, ttl_seconds=TTL)
+BROUGHT_IN = replace(CREATED, history=tuple(enumerate((message.id for message in IMPORTED), 1)), next_seq=41)
 LONG = ("expiring", "kept")
 ANY = (*LONG, "small")
 REWINDS: dict[str, Callable[[Head], int]] = {
@@ -168,7 +177,16 @@ OPERATIONS = [
         for start in (*ANY, "half rewound")
     ),
     Operation("erase", "several", erase, gone, sweeps=True),
-    Operation("create", "half deleted", create, same, made=CREATED, refused=SessionExistsError),
+    *(
+        Operation("create", start, create, same, made=CREATED, refused=SessionExistsError)
+        for start in ("half deleted", "half imported")
+    ),
+    *(
+        Operation("import", start, bring_in, same, made=BROUGHT_IN, sweeps=True)
+        for start in ("half deleted", "half imported")
+    ),
+    Operation("erase", "half imported", erase, gone, sweeps=True),
+    Operation("finish", "half imported", finish, same, age=LATER),
     *(
         Operation("finish", start, finish, same, age=LATER if start == "half rewound" else 0)
         for start in (
@@ -255,6 +273,10 @@ def partly_built(_start: Template, found: Template) -> bool:
     return building is not None and any(document.get("epoch") == building["epoch"] for document in found.documents)
 
 
+def partly_imported(start: Template, found: Template) -> bool:
+    return any(document["type"] == "session" for document in found.documents) and partly_built(start, found)
+
+
 def some_pages_shortened(_start: Template, found: Template) -> bool:
     return len({document["ttl"] for document in found.documents if document["type"] == "page"}) > 1
 
@@ -266,6 +288,7 @@ STATES = {
     "archived": ("expiring", change(is_active=False), all_done),
     "archived and kept": ("kept", change(is_active=False), all_done),
     "half deleted": ("expiring", delete, buried),
+    "half imported": ("half deleted", bring_in, partly_imported),
     "half rewound": ("expiring", rewind(REWINDS["rewind into a page"])[0], partly_built),
     "rewound unswept": ("kept", rewind(REWINDS["rewind into a page"])[0], another_epoch),
     "cleared unswept": ("kept", clear, another_epoch),

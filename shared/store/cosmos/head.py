@@ -128,8 +128,13 @@ class Head:
 
     @property
     def is_deleted(self) -> bool:
-        """Tell whether this is a tombstone, which nobody may see."""
+        """Tell whether this is a tombstone or not yet a session (`building`): nobody may see it."""
         return self.status == "deleted"
+
+    @property
+    def ttl_once_used(self) -> int:
+        """Return the ttl from the next write on; an import may have left the session less until then."""
+        return int(self.document.get("ttl_once_used") or self.ttl)
 
     @property
     def counted_pages(self) -> int:

@@ -133,6 +133,7 @@ async def _bury(items: Items, head: Head) -> Head:
         context={},
         tags=[],
         ttl=KEEP,
+        building=None,
         pending=True,
     )
     where = f"{NOT_DELETED} AND c.log.epoch = {literal(head.epoch)}"
@@ -146,10 +147,21 @@ async def _read_if_there(items: Items, user_id: str, session_id: str) -> Head | 
         return None
 
 
+async def abandon(items: Items, head: Head, epoch: str) -> Head:
+    """Give up what is being built under that epoch, so that a sweep takes its pages; raises as Items.patch does."""
+    where = f"c.building.epoch = {literal(epoch)}"
+    return Head(await items.patch(head.user_id, head.id, set_fields(building=None), where))
+
+
 async def finish_delete(items: Items, tombstone: Head) -> None:
-    """Remove what a tombstone stands for, and the tombstone; a late page may land meanwhile, so sweep twice."""
-    await sweep(items, tombstone.user_id, tombstone.id)
+    """Remove what a tombstone stands for, and the tombstone; a late page may land meanwhile, so sweep twice.
+
+    A session that is still being imported is taken away from whoever builds it.
+    """
     try:
+        if tombstone.building is not None:
+            tombstone = await abandon(items, tombstone, tombstone.building["epoch"])
+        await sweep(items, tombstone.user_id, tombstone.id)
         await items.delete(tombstone.user_id, tombstone.id, tombstone.etag)
     except (ItemMissingError, ItemRefusedError):
         return

@@ -166,15 +166,18 @@ async def renew(items: Items, head: Head, etag: str | None = None) -> Head:
     Raises ItemRefusedError when the head, or a page, was changed meanwhile.
     """
     start = int(time())
+    ttl = head.ttl_once_used
     pages = await list_counted(items, head)
-    lasting = await lengthen_pages(items, head.user_id, pages, head.ttl, fresh_since=start - head.ttl // 2)
-    due = renewal_due(start, head.ttl)
+    lasting = await lengthen_pages(items, head.user_id, pages, ttl, fresh_since=start - ttl // 2)
+    due = renewal_due(start, ttl) if head.generation else FAR_FUTURE
     if due == head.document["renew_at"] != FAR_FUTURE:
         due -= 1  # whoever changes the ttl at the same time must see that something happened
     where = f"c.status != 'deleted' AND {same_log(head)}"
-    operations = [{"op": "set", "path": "/renew_at", "value": due}]
+    operations: list[JsonObject] = [{"op": "set", "path": "/renew_at", "value": due}]
+    if ttl != head.ttl:
+        operations.append({"op": "move", "from": "/ttl_once_used", "path": "/ttl"})
     renewed = Head(await items.patch(head.user_id, head.id, operations, where, etag))
-    await shorten_pages(items, head.user_id, lasting, head.ttl)
+    await shorten_pages(items, head.user_id, lasting, ttl)
     return renewed
 
 

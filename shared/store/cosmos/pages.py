@@ -199,11 +199,10 @@ async def sweep(items: Items, user_id: str, session_id: str) -> None:
 
 
 async def _living_epochs(items: Items, user_id: str, session_id: str) -> set[str]:
-    """Return the epoch whose pages count and the one that a rewind is building, if any."""
+    """Return the epoch whose pages count and the one that a rewind or an import is building, if any."""
     try:
         head = Head(await items.read(user_id, session_id))
     except ItemMissingError:
         return set()
-    if head.is_deleted:
-        return set()
-    return {head.epoch} | ({head.building["epoch"]} if head.building else set())
+    building = {head.building["epoch"]} if head.building else set()
+    return building if head.is_deleted else building | {head.epoch}

@@ -13,6 +13,8 @@ from shared.models import (
     Appended,
     Erased,
     IdleSession,
+    ImportedMessage,
+    ImportedSession,
     MessagePage,
     MessageQuery,
     NewMessage,
@@ -26,7 +28,7 @@ from shared.models import (
     format_time,
 )
 from shared.settings import Settings
-from shared.store.cosmos import history, lifecycle, listing, log, upkeep
+from shared.store.cosmos import history, importing, lifecycle, listing, log, upkeep
 from shared.store.cosmos.changes import Change, update
 from shared.store.cosmos.connection import Connection
 from shared.store.cosmos.errors import ItemMissingError
@@ -72,6 +74,10 @@ class CosmosStore(SessionStore):
     @override
     async def create(self, session: NewSession, messages: Sequence[NewMessage] = ()) -> Session:
         return await lifecycle.create(self._items, session, messages)
+
+    @override
+    async def import_session(self, session: ImportedSession, messages: Sequence[ImportedMessage]) -> bool:
+        return await importing.import_session(self._items, session, messages, self._archive_ttl)
 
     @override
     async def get(self, user_id: str, session_id: str) -> Session:

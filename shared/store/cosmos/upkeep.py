@@ -7,10 +7,10 @@ from shared.errors import PreconditionFailedError, SessionNotFoundError, StoreEr
 from shared.models import Erased, IdleSession, JsonObject, SessionChanges, format_time, utc_now
 from shared.store.cosmos.changes import Change, set_fields, settle, update
 from shared.store.cosmos.errors import ItemError, ItemMissingError, ItemRefusedError
-from shared.store.cosmos.guards import literal, writable
+from shared.store.cosmos.guards import writable
 from shared.store.cosmos.head import Head
 from shared.store.cosmos.items import Items
-from shared.store.cosmos.lifecycle import delete, finish_delete
+from shared.store.cosmos.lifecycle import abandon, delete, finish_delete
 from shared.store.cosmos.log import renew
 from shared.store.cosmos.pages import AT_ONCE, for_each, sweep
 from shared.store.documents import applied_ttl
@@ -32,7 +32,7 @@ _ORDER = " ORDER BY c.type, c.status, c.pinned, c.last_activity_at, c.user_id, c
 
 _PENDING = (
     "SELECT TOP @limit c.id, c.user_id FROM c WHERE c.type = 'session' AND c.pending = true"
-    " AND (c.status = 'deleted' OR NOT IS_DEFINED(c.building.since) OR c.building.since <= @abandoned)"
+    " AND (NOT IS_DEFINED(c.building.since) OR c.building.since <= @abandoned)"
 )
 
 
@@ -113,14 +113,13 @@ async def _finish(items: Items, user_id: str, session_id: str) -> bool:
     """Finish one session; tell whether that was done here and now, so that nobody comes back for it at once."""
     try:
         head = Head(await items.read(user_id, session_id))
+        if head.building is not None and head.building["since"] > time() - BUILDING_SECONDS:
+            return False
         if head.is_deleted:
             await finish_delete(items, head)
             return True
         if head.building is not None:
-            if head.building["since"] > time() - BUILDING_SECONDS:
-                return False
-            where = f"c.building.epoch = {literal(head.building['epoch'])}"
-            head = Head(await items.patch(user_id, session_id, set_fields(building=None), where))
+            head = await abandon(items, head, head.building["epoch"])
         await sweep(items, user_id, session_id)
         await settle(items, await renew(items, head) if head.counted_pages else head)
     except (ItemMissingError, ItemRefusedError):

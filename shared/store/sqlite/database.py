@@ -8,11 +8,13 @@ from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from pathlib import Path
+from time import monotonic
 from typing import TypeVar
 
 from shared.errors import StoreUnavailableError
-from shared.store.sqlite.schema import connect, open_connection
+from shared.store.sqlite.schema import BUSY_SECONDS, connect, open_connection
 from shared.usage import count_request
 
 READERS = 4  # threads; writers wait for one another in any case
@@ -87,11 +89,16 @@ class Database:
 
     async def read(self, work: Callable[[Transaction], Result]) -> Result:
         """Run a transaction that only reads, beside any writer."""
-        return await self._in_thread(self._readers, lambda: self._transact("BEGIN", work))
+        return await self._in_thread(self._readers, lambda: self._transact(_begin_read, work))
 
     async def write(self, work: Callable[[Transaction], Result]) -> Result:
-        """Run a transaction that may write, one at a time over all processes."""
-        return await self._in_thread(self._writer, lambda: self._transact("BEGIN IMMEDIATE", work))
+        """Run a transaction that may write, one at a time over all processes.
+
+        Raises StoreUnavailableError when it could not begin within BUSY_SECONDS, its wait for others here included.
+        """
+        deadline = monotonic() + BUSY_SECONDS
+        begin = partial(_begin_write, deadline=deadline)
+        return await self._in_thread(self._writer, lambda: self._transact(begin, work))
 
     async def check(self) -> None:
         """Return when the file can be opened and read; raises StoreUnavailableError otherwise."""
@@ -105,10 +112,10 @@ class Database:
         count_request(0)
         return await asyncio.get_running_loop().run_in_executor(executor, work)
 
-    def _transact(self, begin: str, work: Callable[[Transaction], Result]) -> Result:
+    def _transact(self, begin: Callable[[sqlite3.Connection], None], work: Callable[[Transaction], Result]) -> Result:
         with translated():
             connection = self._connection()
-            connection.execute(begin)
+            begin(connection)
             try:
                 result = work(Transaction(connection, self._clock()))
                 connection.execute("COMMIT")
@@ -139,3 +146,16 @@ class Database:
         with translated():
             while self._connections:
                 self._connections.pop().close()
+
+
+def _begin_read(connection: sqlite3.Connection) -> None:
+    connection.execute("BEGIN")
+
+
+def _begin_write(connection: sqlite3.Connection, deadline: float) -> None:
+    """Begin when no other process writes; those who wait behind one another wait until their own deadlines."""
+    left = deadline - monotonic()
+    if left <= 0:
+        raise StoreUnavailableError
+    connection.execute(f"PRAGMA busy_timeout = {int(left * 1000)}")
+    connection.execute("BEGIN IMMEDIATE")

@@ -3,12 +3,14 @@
 import json
 import secrets
 import sqlite3
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from shared.errors import SessionNotFoundError
 from shared.models import (
     IdleSession,
+    ImportedMessage,
+    ImportedSession,
     JsonObject,
     NewMessage,
     NewSession,
@@ -133,7 +135,26 @@ def insert(transaction: Transaction, session: NewSession, messages: list[NewMess
         "message_count": len(messages),
         "last_seq": len(messages),
     }
-    columns |= _written(transaction, columns, archive_ttl_seconds)
+    _insert(transaction, columns | _written(transaction, columns, archive_ttl_seconds))
+
+
+def insert_imported(
+    transaction: Transaction,
+    session: ImportedSession,
+    messages: Sequence[ImportedMessage],
+    archive_ttl_seconds: int,
+) -> None:
+    """Store a session as it was elsewhere; its id must be free."""
+    columns: dict[str, Parameter] = {
+        **columns_of(session.model_dump()),
+        "last_message_at": format_time(messages[-1].created_at) if messages else None,
+        "message_count": len(messages),
+    }
+    written = _written(transaction, columns, archive_ttl_seconds)
+    _insert(transaction, columns | written | ({"expires_at": columns["expires_at"]} if session.expires_at else {}))
+
+
+def _insert(transaction: Transaction, columns: Mapping[str, Parameter]) -> None:
     names = ", ".join(columns)
     values = ", ".join(f":{name}" for name in columns)
     transaction.run(f"INSERT INTO sessions ({names}) VALUES ({values})", **columns)  # noqa: S608 - our own names

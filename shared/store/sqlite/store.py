@@ -19,6 +19,8 @@ from shared.models import (
     Appended,
     Erased,
     IdleSession,
+    ImportedMessage,
+    ImportedSession,
     MessagePage,
     MessageQuery,
     NewMessage,
@@ -64,6 +66,24 @@ class SqliteStore(SessionStore):
             session_table.insert(transaction, session, list(messages), self._archive_ttl_seconds)
             message_table.insert(transaction, *owned, messages, first_seq=1)
             return _session(transaction, *owned)
+
+        return await self._write(work)
+
+    @override
+    async def import_session(self, session: ImportedSession, messages: Sequence[ImportedMessage]) -> bool:
+        owned = session.user_id, session.id
+
+        def work(transaction: Transaction) -> bool:
+            found = session_table.find_any(transaction, *owned)
+            if found:
+                if session.fingerprint is None or found["fingerprint"] != session.fingerprint:
+                    raise SessionExistsError
+                return False
+            session_table.remove(transaction, *owned)
+            session_table.insert_imported(transaction, session, messages, self._archive_ttl_seconds)
+            first_seq = session.last_seq - len(messages) + 1
+            message_table.insert(transaction, *owned, messages, first_seq=first_seq)
+            return True
 
         return await self._write(work)
 
