@@ -44,6 +44,7 @@ MAX_ATTACHMENT_BYTES = 64 * 1024
 MAX_CONTEXT_BYTES = 8 * 1024
 MAX_METADATA_BYTES = 16 * 1024
 MAX_LABEL_CHARACTERS = 256
+MAX_COMMENT_CHARACTERS = 4_000
 
 
 def utc_now() -> datetime:
@@ -256,6 +257,29 @@ class SessionChanges(BaseModel):
         return {name: getattr(self, name) for name in sorted(self.model_fields_set)}
 
 
+class Feedback(_Input):
+    """What a user thinks of a message."""
+
+    rating: Literal["up", "down"]
+    comment: Annotated[StrictStr, Field(max_length=MAX_COMMENT_CHARACTERS)] | None = None
+
+
+class MessageChanges(_Input):
+    """What to change of a message: `metadata` is replaced whole, `feedback` too."""
+
+    metadata: Metadata | None = None
+    feedback: Feedback | None = None
+
+    def apply(self, message: "Message") -> "Message":
+        """Return the message with what was given; a redacted one stays marked."""
+        given: JsonObject = {}
+        if self.metadata is not None:
+            given["metadata"] = self.metadata | (REDACTED if message.is_redacted else {})
+        if self.feedback is not None:
+            given["feedback"] = self.feedback.model_dump(exclude_none=True)
+        return message.model_copy(update=given)
+
+
 class NewSession(BaseModel):
     """A session about to be stored, with everything decided but what the store itself counts.
 
@@ -342,6 +366,7 @@ class ImportedMessage(NewMessage):
     feedback: JsonObject | None = None
 
 
+REDACTED: JsonObject = {"redacted": True}  # the metadata of a message whose content was taken away
 FINGERPRINT = ("role", "content", "name", "function_calls", "tool_call_id")
 
 
@@ -356,6 +381,16 @@ class Message(NewMessage):
     def message_type(self) -> Role:
         """Repeat the role under the name that the earlier API used."""
         return self.role
+
+    @property
+    def is_redacted(self) -> bool:
+        """Tell whether what it said was taken away."""
+        return self.metadata.get("redacted") is True
+
+    def redacted(self) -> "Message":
+        """Return the message without anything that anybody said."""
+        emptied = {"content": "", "name": None, "persona": None, "feedback": None, "metadata": dict(REDACTED)}
+        return self.model_copy(update=emptied | {"audio_files": [], "function_calls": []})
 
 
 class Appended(BaseModel):

@@ -1,7 +1,7 @@
 """The contract of a session store; both adapters keep it and one suite of tests holds them to it."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 
 from shared.models import (
@@ -10,6 +10,7 @@ from shared.models import (
     IdleSession,
     ImportedMessage,
     ImportedSession,
+    Message,
     MessagePage,
     MessageQuery,
     NewMessage,
@@ -109,6 +110,21 @@ class SessionStore(ABC):
         A page ends at `limit` messages or at a bounded size in bytes (at least one message is
         returned if there is one); with a `role` it may be short or empty while `has_more`, because
         the work of one call is bounded.
+        """
+
+    @abstractmethod
+    async def get_message(self, user_id: str, session_id: str, message_id: str) -> Message:
+        """Return the newest message by that id; raises MessageNotFoundError when the session has none."""
+
+    @abstractmethod
+    async def edit_message(
+        self, user_id: str, session_id: str, message_id: str, change: Callable[[Message], Message]
+    ) -> Message:
+        """Put what `change` makes of a message in its place, keeping id and seq, and return it.
+
+        `change` may be called again when others write at the same time; an edit is never lost beside
+        another. The session's etag and `updated_at` move, its last activity does not.
+        Raises MessageNotFoundError.
         """
 
     @abstractmethod

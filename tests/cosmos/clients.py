@@ -9,6 +9,7 @@ from typing import Any
 
 from shared.errors import (
     MessageConflictError,
+    MessageNotFoundError,
     PreconditionFailedError,
     SessionExistsError,
     SessionNotFoundError,
@@ -28,6 +29,7 @@ VERBS = {
     "repeat a part": 2,
     "read": 8,
     "page through": 8,
+    "edit": 8,
     "rename": 5,
     "rename if unchanged": 5,
     "change ttl": 9,
@@ -56,6 +58,7 @@ class Client:
         self.number, self._store, self._name, self._truth, self._seed = number, store, name, truth, seed
         self._sent: list[list[NewMessage]] = []
         self._missed = False
+        self.marks: list[tuple[Message, str]] = []  # edits that were acknowledged
         self.deed = Deed(number, "nothing", [], 0)
 
     async def work(self, deeds: int) -> None:
@@ -68,10 +71,15 @@ class Client:
             await getattr(self, "_" + verb.replace(" ", "_"))()
 
     async def _do(
-        self, verb: str, call: Callable[[], Awaitable[Any]], ids: list[str], if_match: str | None = None
+        self,
+        verb: str,
+        call: Callable[[], Awaitable[Any]],
+        ids: list[str],
+        if_match: str | None = None,
+        sought: str = "",
     ) -> Any:
         """Run one call; None if it failed as it may, the failure judged."""
-        self.deed = deed = Deed(self.number, verb, ids, self._truth.now, if_match)
+        self.deed = deed = Deed(self.number, verb, ids, self._truth.now, if_match, sought)
         try:
             return await call()
         except SessionNotFoundError:
@@ -82,6 +90,8 @@ class Client:
         except MessageConflictError as conflict:
             named = conflict.ids
             require(self._truth.some(deed, lambda state: self._conflicts(state, ids, named)), f"{verb}: no conflict")
+        except MessageNotFoundError:
+            require(self._truth.some(deed, lambda state: not self._kept(state, deed.sought)), f"{deed.sought} is there")
         except PreconditionFailedError:
             require(if_match and self._truth.some(deed, lambda state: _etag(state) != if_match), "it has that etag")
         except StoreError as error:
@@ -90,6 +100,9 @@ class Client:
         finally:
             deed.end = self._truth.now
         return None
+
+    def _kept(self, state: State, message_id: str) -> bool:
+        return message_id in dict(self._truth.ids(state, state.seqs)).values()
 
     def _conflicts(self, state: State, sent: list[str], named: list[str]) -> bool:
         kept = dict(self._truth.ids(state, state.seqs)).values()
@@ -171,6 +184,22 @@ class Client:
 
     async def _rename(self) -> None:
         await self._update(session_name=f"name {next(self.numbers)}")
+
+    async def _edit(self) -> None:
+        """Add a mark to some message's metadata, beside those that others add."""
+        if not self._sent:
+            return
+        sought, mark = self._seed.choice(self._seed.choice(self._sent[-5:])).id, f"mark {next(self.numbers)}"
+        user_id, session_id = self._name.user_id, self._name.session_id
+
+        def marked(message: Message) -> Message:
+            return message.model_copy(update={"metadata": message.metadata | {mark: self.number}})
+
+        edited = await self._do(
+            "edit", lambda: self._store.edit_message(user_id, session_id, sought, marked), [], sought=sought
+        )
+        if edited is not None:
+            self.marks.append((edited, mark))
 
     async def _rename_if_unchanged(self) -> None:
         user_id, session_id = self._name.user_id, self._name.session_id

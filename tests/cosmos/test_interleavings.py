@@ -249,6 +249,10 @@ class Schedule:
             [(message.seq, message.id) for message in newest.messages] == expected[::-1], "read gives another history"
         )
         require(falling.messages == newest.messages, "read_messages gives another history")
+        now = {(message.seq, message.id, message.created_at): message for message in rising}
+        for edited, mark in (made for client in self._clients for made in client.marks):
+            message = now.get((edited.seq, edited.id, edited.created_at))
+            require(message is None or mark in message.metadata, f"an acknowledged edit of {edited.id} is lost")
         require(stats.message_count == session.message_count == len(expected), "the counts are wrong")
         require(stats.by_role["user"] == len(expected), "the roles are counted wrong")
 

@@ -14,7 +14,16 @@ import pytest
 import pytest_asyncio
 
 from shared.errors import ParleyError, SessionArchivedError, SessionExistsError, SessionNotFoundError
-from shared.models import KEEP, IdleSession, ImportedMessage, ImportedSession, NewMessage, SessionChanges
+from shared.models import (
+    KEEP,
+    IdleSession,
+    ImportedMessage,
+    ImportedSession,
+    Message,
+    MessageQuery,
+    NewMessage,
+    SessionChanges,
+)
 from shared.store.cosmos import CosmosStore
 from shared.store.cosmos.head import Head
 from shared.store.cosmos.upkeep import BUILDING_SECONDS, _finish
@@ -89,6 +98,17 @@ def rewind(place: Callable[[Head], int]) -> tuple[Run, Then]:
     return lambda _, store, case: store.rewind(case.user_id, case.session_id, place(case.template.head)), then
 
 
+def edit_at(place: Callable[[Head], int]) -> Run:
+    async def run(_world: World, store: CosmosStore, case: Case) -> None:
+        seq = place(case.template.head)
+        page = await store.read_messages(
+            case.user_id, case.session_id, MessageQuery(limit=1, after=seq - 1, order="asc")
+        )
+        await store.edit_message(case.user_id, case.session_id, page.messages[0].id, Message.redacted)
+
+    return run
+
+
 async def archive_idle(world: World, store: CosmosStore, case: Case) -> None:
     """Archive the session as the timer's query finds it: if it is active."""
     found = Head(await world.items.read(case.user_id, case.session_id))
@@ -151,6 +171,11 @@ REWINDS: dict[str, Callable[[Head], int]] = {
     "rewind into the first page": lambda head: head.first_seq + 1,
     "rewind into nothing": lambda _: 0,
 }
+EDITS: dict[str, Callable[[Head], int]] = {
+    "the newest message": lambda head: head.last_seq,
+    "a message of the previous generation": lambda head: head.previous_first_seq,
+    "a message in a page": lambda head: head.first_seq + 1,
+}
 OPERATIONS = [
     *(Operation("archive", start, change(is_active=False), changed(status="archived")) for start in ANY),
     *(Operation("archive when idle", start, archive_idle, changed(status="archived")) for start in ANY),
@@ -171,6 +196,8 @@ OPERATIONS = [
     *(Operation(name, "expiring", *rewind(place), sweeps=True) for name, place in REWINDS.items()),
     *(Operation(name, "kept", *rewind(place), sweeps=True) for name, place in REWINDS.items() if "into" in name),
     Operation("rewind into a page", "half rewound", *rewind(REWINDS["rewind into a page"]), sweeps=True),
+    *(Operation(f"edit {place}", start, edit_at(seq), same) for start in LONG for place, seq in EDITS.items()),
+    Operation("edit a message in a page and renew", "expiring", edit_at(EDITS["a message in a page"]), same, age=DUE),
     *(Operation("clear", start, clear, changed(history=()), sweeps=True) for start in (*ANY, "half rewound")),
     *(
         Operation("delete", start, delete, gone, refused=SessionNotFoundError, sweeps=True)

@@ -60,6 +60,7 @@ class Deed:
     ids: list[str]
     start: int
     if_match: str | None = None
+    sought: str = ""
     end: int | None = None
     faults: int = 0
     applied: list[int] = field(default_factory=list)

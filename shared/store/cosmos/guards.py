@@ -30,6 +30,11 @@ def same_log(head: Head) -> str:
     )
 
 
+def has_room(size: int) -> str:
+    """Hold while the head may grow by that many bytes of messages."""
+    return f"c.log.bytes + c.log.previous_bytes < {HEAD_CAP_BYTES - size:d}"
+
+
 def appendable(ids: Iterable[str], size: int, now: int) -> str:
     """Hold while messages of that many bytes may be appended and none of their ids is held in the head."""
     unheld = (
@@ -37,8 +42,7 @@ def appendable(ids: Iterable[str], size: int, now: int) -> str:
         for message_id in ids
         for part in ("messages", "previous")
     )
-    room = f"c.log.bytes + c.log.previous_bytes < {HEAD_CAP_BYTES - size:d}"
-    return " AND ".join(("c.status = 'active'", writable(now), room, *unheld))
+    return " AND ".join(("c.status = 'active'", writable(now), has_room(size), *unheld))
 
 
 def unsealed(hashes: Iterable[str]) -> str:

@@ -1,7 +1,7 @@
 """The Cosmos DB store: the port's verbs, each on the module that knows how."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from datetime import datetime
 
@@ -15,6 +15,7 @@ from shared.models import (
     IdleSession,
     ImportedMessage,
     ImportedSession,
+    Message,
     MessagePage,
     MessageQuery,
     NewMessage,
@@ -28,7 +29,7 @@ from shared.models import (
     format_time,
 )
 from shared.settings import Settings
-from shared.store.cosmos import history, importing, lifecycle, listing, log, upkeep
+from shared.store.cosmos import editing, history, importing, lifecycle, listing, log, upkeep
 from shared.store.cosmos.changes import Change, update
 from shared.store.cosmos.connection import Connection
 from shared.store.cosmos.errors import ItemMissingError
@@ -122,6 +123,16 @@ class CosmosStore(SessionStore):
     async def read_messages(self, user_id: str, session_id: str, query: MessageQuery) -> MessagePage:
         head = await log.read_head(self._items, user_id, session_id)
         return (await history.read_history(self._items, head, query))[1]
+
+    @override
+    async def get_message(self, user_id: str, session_id: str, message_id: str) -> Message:
+        return await editing.read_message(self._items, user_id, session_id, message_id)
+
+    @override
+    async def edit_message(
+        self, user_id: str, session_id: str, message_id: str, change: Callable[[Message], Message]
+    ) -> Message:
+        return await editing.edit_message(self._items, user_id, session_id, message_id, change)
 
     @override
     async def stats(self, user_id: str, session_id: str) -> SessionStats:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from contextlib import closing
 from operator import itemgetter
 
+from shared.errors import MessageNotFoundError
 from shared.models import ROLES, Message, MessagePage, MessageQuery, NewMessage, Role, format_time, stored_json
 from shared.store.documents import PAGE_BYTES, message_from
 from shared.store.sqlite.database import Transaction
@@ -48,6 +49,25 @@ def with_ids(transaction: Transaction, user_id: str, session_id: str, ids: Seque
     # Sorted here: asked for an order, SQLite walks through the whole session along the index of seq.
     found = [_message_from(row, user_id) for row in sorted(rows, key=itemgetter("seq"))]
     return {message.id: message for message in found}
+
+
+def find(transaction: Transaction, user_id: str, session_id: str, message_id: str) -> Message:
+    """Return the newest message by that id; raises MessageNotFoundError."""
+    found = with_ids(transaction, user_id, session_id, [message_id])
+    if not found:
+        raise MessageNotFoundError
+    return found[message_id]
+
+
+def replace(transaction: Transaction, session_id: str, message: Message) -> None:
+    """Store a message in its own place."""
+    transaction.run(
+        "UPDATE messages SET document = :document WHERE user_id = :user_id AND session_id = :session_id AND seq = :seq",
+        user_id=message.user_id,
+        session_id=session_id,
+        seq=message.seq,
+        document=stored_json(message.document()),
+    )
 
 
 def page(transaction: Transaction, user_id: str, session_id: str, query: MessageQuery) -> MessagePage:

@@ -160,9 +160,11 @@ def _insert(transaction: Transaction, columns: Mapping[str, Parameter]) -> None:
     transaction.run(f"INSERT INTO sessions ({names}) VALUES ({values})", **columns)  # noqa: S608 - our own names
 
 
-def change(transaction: Transaction, row: sqlite3.Row, columns: dict[str, Parameter], archive_ttl_seconds: int) -> None:
+def change(
+    transaction: Transaction, row: sqlite3.Row, columns: Mapping[str, Parameter], archive_ttl_seconds: int
+) -> None:
     """Write columns of a session, give it a new etag and restart its time to live."""
-    columns = columns | _written(transaction, {**row, **columns}, archive_ttl_seconds)
+    columns = {**columns, **_written(transaction, {**row, **columns}, archive_ttl_seconds)}
     settings = ", ".join(f"{name} = :{name}" for name in columns)
     transaction.run(
         f"UPDATE sessions SET {settings} WHERE user_id = :owner AND id = :session_id",  # noqa: S608 - our own names

@@ -21,6 +21,7 @@ from shared.models import (
     IdleSession,
     ImportedMessage,
     ImportedSession,
+    Message,
     MessagePage,
     MessageQuery,
     NewMessage,
@@ -143,6 +144,28 @@ class SqliteStore(SessionStore):
             return message_table.page(transaction, user_id, session_id, query)
 
         return await self._database.read(work)
+
+    @override
+    async def get_message(self, user_id: str, session_id: str, message_id: str) -> Message:
+        def work(transaction: Transaction) -> Message:
+            session_table.find(transaction, user_id, session_id)
+            return message_table.find(transaction, user_id, session_id, message_id)
+
+        return await self._database.read(work)
+
+    @override
+    async def edit_message(
+        self, user_id: str, session_id: str, message_id: str, change: Callable[[Message], Message]
+    ) -> Message:
+        def work(transaction: Transaction) -> Message:
+            row = session_table.find(transaction, user_id, session_id)
+            changed = change(message_table.find(transaction, user_id, session_id, message_id))
+            message_table.replace(transaction, session_id, changed)
+            updated = {"updated_at": format_time(transaction.now)}
+            session_table.change(transaction, row, updated, self._archive_ttl_seconds)
+            return changed
+
+        return await self._write(work)
 
     @override
     async def stats(self, user_id: str, session_id: str) -> SessionStats:
