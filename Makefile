@@ -4,7 +4,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check bench openapi archive provision test-cosmos clean
+.PHONY: help run test check bench openapi test-worker archive provision test-cosmos clean
 
 help: ## say what can be made
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
@@ -29,6 +29,9 @@ test-cosmos: $(READY) ## run the store's tests on the account or emulator that C
 	@test -n "$(COSMOS_ENDPOINT)" || { echo "COSMOS_ENDPOINT=https://… COSMOS_KEY=… make test-cosmos"; exit 2; }
 	@$(BIN)/python -m pytest tests/contract $(ARGS)
 
+test-worker: ## drive the functions with Microsoft's own runtime; needs a Python 3.13 (PYTHON313=…)
+	@PYTHON313="$(PYTHON313)" tests/worker/run $(ARGS)
+
 bench: $(READY) ## measure requests, bytes and request units; writes benchmarks/RESULTS.md
 	@$(BIN)/python -m benchmarks $(ARGS)
 
@@ -42,4 +45,4 @@ provision: $(READY) ## make database and container in the account that COSMOS_EN
 	@$(BIN)/python -m shared.store.cosmos.provision
 
 clean: ## remove what was installed and generated
-	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis tests/cosmos_server/node_modules
+	rm -rf $(VENV) .venv-worker .mypy_cache .pytest_cache .ruff_cache .hypothesis tests/cosmos_server/node_modules

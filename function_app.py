@@ -3,8 +3,9 @@
 import azure.functions as func
 
 from shared import archival
-from shared.http import docs, messages, operations, sessions
+from shared.http import docs, exports, messages, operations, search, sessions
 from shared.http.boundary import Handler, respond
+from shared.http.earlier import channels, history, questions
 from shared.service import ChatService
 from shared.settings import load_settings
 from shared.store import open_store
@@ -72,6 +73,18 @@ async def session_stats(req: func.HttpRequest) -> func.HttpResponse:
     return await _answer(req, sessions.stats)
 
 
+@app.route("chat/sessions/{session_id}/export", methods=["GET"])
+async def export_session(req: func.HttpRequest) -> func.HttpResponse:
+    """Export a session."""
+    return await _answer(req, exports.export_session)
+
+
+@app.route("chat/sessions/{session_id}/fork", methods=["POST"])
+async def fork_session(req: func.HttpRequest) -> func.HttpResponse:
+    """Fork a session."""
+    return await _answer(req, sessions.fork)
+
+
 @app.route("chat/sessions/{session_id}/messages", methods=["POST"])
 async def append_messages(req: func.HttpRequest) -> func.HttpResponse:
     """Append messages."""
@@ -90,10 +103,40 @@ async def clear_messages(req: func.HttpRequest) -> func.HttpResponse:
     return await _answer(req, messages.clear)
 
 
+@app.route("chat/sessions/{session_id}/messages/{message_id}", methods=["GET"])
+async def read_message(req: func.HttpRequest) -> func.HttpResponse:
+    """Read a message."""
+    return await _answer(req, messages.read)
+
+
+@app.route("chat/sessions/{session_id}/messages/{message_id}", methods=["PATCH"])
+async def change_message(req: func.HttpRequest) -> func.HttpResponse:
+    """Give a message feedback or metadata."""
+    return await _answer(req, messages.change)
+
+
+@app.route("chat/sessions/{session_id}/messages/{message_id}", methods=["DELETE"])
+async def redact_message(req: func.HttpRequest) -> func.HttpResponse:
+    """Redact a message."""
+    return await _answer(req, messages.redact)
+
+
 @app.route("chat/messages", methods=["POST"])
 async def append_anywhere(req: func.HttpRequest) -> func.HttpResponse:
     """Append messages to a session that is made if need be."""
     return await _answer(req, messages.append_anywhere)
+
+
+@app.route("chat/search", methods=["GET"])
+async def search_messages(req: func.HttpRequest) -> func.HttpResponse:
+    """Search messages."""
+    return await _answer(req, search.search)
+
+
+@app.route("chat/export", methods=["GET"])
+async def export_owner(req: func.HttpRequest) -> func.HttpResponse:
+    """Export everything the owner has."""
+    return await _answer(req, exports.export_owner)
 
 
 @app.route("chat/data", methods=["DELETE"])
@@ -124,6 +167,69 @@ async def docs_page(req: func.HttpRequest) -> func.HttpResponse:
 async def docs_file(req: func.HttpRequest) -> func.HttpResponse:
     """Return a file of that page."""
     return await _answer(req, docs.file)
+
+
+# From here to the timer: the routes of the systems that Parley replaces, for their clients; docs/moving-in.md
+
+
+@app.route("chat/history", methods=["GET"])
+async def latest_history(req: func.HttpRequest) -> func.HttpResponse:
+    """Read the latest chat, or the one named."""
+    return await _answer(req, history.latest)
+
+
+@app.route("chat/message", methods=["POST"])
+async def send_message(req: func.HttpRequest) -> func.HttpResponse:
+    """Send a message to the chat named, or to a new one."""
+    return await _answer(req, history.send)
+
+
+@app.route("chat", methods=["POST"])
+async def ask(req: func.HttpRequest) -> func.HttpResponse:
+    """Ask a question in the chat named, or in a new one."""
+    return await _answer(req, questions.ask)
+
+
+@app.route("chat/history/{session_id}", methods=["GET"])
+async def session_history(req: func.HttpRequest) -> func.HttpResponse:
+    """Read all of a chat."""
+    return await _answer(req, questions.history)
+
+
+@app.route("chat/load-session", methods=["POST"])
+async def load_session(req: func.HttpRequest) -> func.HttpResponse:
+    """Load all of a chat."""
+    return await _answer(req, questions.load)
+
+
+@app.route("chat/status", methods=["GET"])
+async def session_status(req: func.HttpRequest) -> func.HttpResponse:
+    """Tell how much was said in a chat, and when."""
+    return await _answer(req, questions.status)
+
+
+@app.route("chat/reset", methods=["POST"])
+async def reset_session(req: func.HttpRequest) -> func.HttpResponse:
+    """Forget what was said in a chat."""
+    return await _answer(req, questions.reset)
+
+
+@app.route("unified/{channel}-chat", methods=["POST"])
+async def say_in_channel(req: func.HttpRequest) -> func.HttpResponse:
+    """Say something in a channel's chat."""
+    return await _answer(req, channels.say)
+
+
+@app.route("unified/get-{channel}-chat/{session_id}", methods=["GET"])
+async def read_channel_chat(req: func.HttpRequest) -> func.HttpResponse:
+    """Read a channel's chat."""
+    return await _answer(req, channels.read)
+
+
+@app.route("unified/clear-{channel}-chat/{session_id}", methods=["DELETE"])
+async def clear_channel_chat(req: func.HttpRequest) -> func.HttpResponse:
+    """Clear a channel's chat."""
+    return await _answer(req, channels.clear)
 
 
 @app.timer_trigger("timer", settings.archive_schedule, run_on_startup=False, use_monitor=True)

@@ -45,6 +45,7 @@ MAX_CONTEXT_BYTES = 8 * 1024
 MAX_METADATA_BYTES = 16 * 1024
 MAX_LABEL_CHARACTERS = 256
 MAX_COMMENT_CHARACTERS = 4_000
+MAX_SEQ = 2**53 - 1  # the largest whole number that every JSON parser keeps
 
 
 def utc_now() -> datetime:
@@ -222,6 +223,12 @@ class SessionInput(_Input):
     tags: Tags = []
     pinned: StrictBool = False
     ttl_seconds: Ttl | None = None
+
+
+class ForkInput(_Input):
+    """How far to copy a session: up to that seq, or all of it."""
+
+    after_seq: Annotated[StrictInt, Field(ge=0, le=MAX_SEQ)] | None = None
 
 
 class SessionTarget(_Input):
@@ -484,3 +491,42 @@ class SessionStats(BaseModel):
         if self.first_message_at is None or self.last_message_at is None:
             return 0.0
         return max(0.0, (self.last_message_at - self.first_message_at).total_seconds())
+
+
+class SearchQuery(BaseModel):
+    """What to look for in an owner's messages, and how many hits at most; None means any."""
+
+    text: str
+    limit: int
+    channel: str | None = None
+    role: Role | None = None
+    session_id: str | None = None
+
+
+class SearchPlace(BaseModel):
+    """A place in a search: behind that message of that session, or before the session's newest one."""
+
+    session: SessionKey
+    seq: Annotated[int, Field(ge=0, le=MAX_SEQ)] | None = None
+
+
+class Found(BaseModel):
+    """A message that was found, and the session it is in."""
+
+    session_id: str
+    session_name: str | None
+    message: Message
+
+
+class SearchPage(BaseModel):
+    """Hits, newest session first and in it newest message first; there may be none while `next_place` leads on."""
+
+    hits: list[Found]
+    next_place: SearchPlace | None = None
+
+
+class SnippetPart(BaseModel):
+    """A piece of a text: what was sought, or what is around it."""
+
+    text: str
+    hit: bool

@@ -20,7 +20,10 @@ from shared.idempotency import IdempotencyKey, fingerprint
 from shared.models import (
     MAX_MESSAGES_PER_REQUEST,
     MAX_REQUEST_MESSAGES_BYTES,
+    MAX_SEQ,
     Appended,
+    ImportedMessage,
+    ImportedSession,
     MessageInput,
     MessageQuery,
     NewMessage,
@@ -37,6 +40,7 @@ from shared.store.port import SessionStore
 
 HEALTH_SECONDS = 2.0  # an answer about the store's health is good for this long
 PING_SECONDS = 3.0
+MESSAGES_AT_ONCE = 200
 
 
 class ChatService:
@@ -101,6 +105,27 @@ class ChatService:
         except SessionExistsError:  # somebody else made it meanwhile, or this very request before
             return session.id, await self._append(user_id, session.id, new_messages, key)
         return session.id, _first_messages(user_id, new_messages)
+
+    async def fork(self, user_id: str, session_id: str, after_seq: int | None = None) -> Session:
+        """Make a session of its own from another one's messages up to `after_seq`, numbered from 1."""
+        original = await self.store.get(user_id, session_id)
+        messages = await self._messages_up_to(original, MAX_SEQ if after_seq is None else after_seq)
+        now = utc_now()
+        same = original.model_dump(include={"session_name", "channel", "context", "tags"})
+        new = self._new_session(user_id, SessionInput(**same), now)
+        times = {"updated_at": now, "last_activity_at": now, "last_seq": len(messages)}
+        await self.store.import_session(ImportedSession.model_validate(new.model_dump() | times), messages)
+        return await self.store.get(user_id, new.id)
+
+    async def _messages_up_to(self, session: Session, seq: int) -> list[ImportedMessage]:
+        messages: list[ImportedMessage] = []
+        query = MessageQuery(limit=MESSAGES_AT_ONCE, order="asc", before=seq + 1)
+        while True:
+            page = await self.store.read_messages(session.user_id, session.id, query)
+            messages += [ImportedMessage.model_validate(message.model_dump()) for message in page.messages]
+            if page.next_seq is None:
+                return messages
+            query = query.model_copy(update={"after": page.next_seq, "page_hint": page.page_hint})
 
     async def _append(
         self, user_id: str, session_id: str, messages: Sequence[NewMessage], key: IdempotencyKey | None

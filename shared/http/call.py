@@ -3,6 +3,7 @@
 import re
 from functools import cached_property
 from typing import TypeVar
+from urllib.parse import urlsplit
 
 import azure.functions as func
 from pydantic import BaseModel
@@ -51,6 +52,16 @@ class Call:
             raise SessionNotFoundError
         return value
 
+    @property
+    def path(self) -> str:
+        """The path as it was sent."""
+        return urlsplit(str(self._request.url)).path
+
+    @property
+    def file(self) -> str:
+        """The file the path names."""
+        return str(self._request.route_params.get("file", ""))
+
     @cached_property
     def message_id(self) -> str:
         """The message the path names; one that no message can have does not exist."""
@@ -63,7 +74,7 @@ class Call:
     def _body(self) -> JsonObject:
         if self._request.method not in BODY_METHODS:
             return {}
-        return parse_body(self._request.get_body(), self._request.headers.get("content-type"))
+        return parse_body(self._request.get_body(), self.header("content-type"))
 
     @property
     def body(self) -> JsonObject:
@@ -72,10 +83,11 @@ class Call:
 
     def required_body(self) -> JsonObject:
         """Return the fields of a body that must not be empty."""
+        fields = self.body
         if not self._request.get_body().strip():
             message = "A JSON body is required."
             raise BadRequestError(message)
-        return self.body
+        return fields
 
     def idempotency_key(self, route: str) -> IdempotencyKey | None:
         """Return the key the client has given this request to a route, if any."""

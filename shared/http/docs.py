@@ -1,7 +1,6 @@
 """Handlers for the page to read and try the API; they need no owner and ask no store."""
 
 import asyncio
-from urllib.parse import urlsplit
 
 from shared.http.boundary import Answer
 from shared.http.call import Call
@@ -21,8 +20,7 @@ async def openapi(call: Call) -> Answer:
 
 async def page(call: Call) -> Answer:
     """Return the page; with a slash behind it, where its relative links would lead astray, send on to it."""
-    url = urlsplit(call._request.url)  # noqa: SLF001 - a call has no name for the path of its URL
-    if url.path.endswith("/"):
+    if call.path.endswith("/"):
         return Answer(None, 308, {"Location": "../docs"})
     found = await asyncio.to_thread(load_page)
     return _sent(call, found, {"Content-Security-Policy": POLICY})
@@ -30,8 +28,7 @@ async def page(call: Call) -> Answer:
 
 async def file(call: Call) -> Answer:
     """Return one of the page's files."""
-    name = call._request.route_params.get("file", "")  # noqa: SLF001 - a call has no name for this part of its path
-    return _sent(call, await asyncio.to_thread(load, name), {})
+    return _sent(call, await asyncio.to_thread(load, call.file), {})
 
 
 def _sent(call: Call, found: PageFile, headers: dict[str, str]) -> Answer:

@@ -8,13 +8,14 @@ from shared.http.boundary import Answer
 from shared.http.call import Call
 from shared.http.cursors import decode_cursor, encode_cursor
 from shared.http.problems import BadRequestError
+from shared.http.renderings import for_model
 from shared.models import (
-    ROLE_ALIASES,
-    ROLES,
+    MAX_SEQ,
     Appended,
     JsonObject,
     Message,
     MessageBatch,
+    MessageChanges,
     MessageInput,
     MessagePage,
     MessageQuery,
@@ -24,7 +25,6 @@ from shared.models import (
 
 Order = Literal["asc", "desc"]
 ORDERS: tuple[Order, ...] = ("asc", "desc")
-MAX_SEQ = 2**53 - 1
 Seq = Annotated[int, Field(ge=0, le=MAX_SEQ)]
 
 
@@ -87,10 +87,34 @@ async def list_all(call: Call) -> Answer:
     cursor = messages_cursor(call, page, reading.query.order, reading.query)
     if as_openai:
         found = page.messages if reading.query.order == "asc" else page.messages[::-1]
-        return Answer([_openai(message) for message in found], 200, {"x-next-cursor": cursor} if cursor else {})
+        spoken = [for_model(message) for message in found if not message.is_redacted]
+        return Answer(spoken, 200, {"x-next-cursor": cursor} if cursor else {})
     found = page.messages[::-1] if reading.oldest_first else page.messages
     data = [message.model_dump(mode="json") for message in found]
     return Answer({"data": data, "has_more": page.has_more, "next_cursor": cursor})
+
+
+async def read(call: Call) -> Answer:
+    """Return one message."""
+    found = await call.chat.store.get_message(call.owner, call.session_id, call.message_id)
+    return Answer(found.model_dump(mode="json"))
+
+
+async def change(call: Call) -> Answer:
+    """Set a message's metadata or feedback."""
+    owner, session_id, message_id = call.owner, call.session_id, call.message_id
+    changes = MessageChanges.model_validate(call.body)
+    if changes.model_fields_set:
+        changed = await call.chat.store.edit_message(owner, session_id, message_id, changes.apply)
+    else:
+        changed = await call.chat.store.get_message(owner, session_id, message_id)
+    return Answer(changed.model_dump(mode="json"))
+
+
+async def redact(call: Call) -> Answer:
+    """Take away what a message says; its place and its role stay."""
+    await call.chat.store.edit_message(call.owner, call.session_id, call.message_id, Message.redacted)
+    return Answer(None, 204)
 
 
 async def clear(call: Call) -> Answer:
@@ -120,7 +144,7 @@ def _reading(call: Call) -> _Reading:
     """Read the query: the newest few, or behind a cursor, or between two seqs; nothing of that together."""
     query = call.query
     limit, last = query.number("limit", 1, 200), query.number("last", 1, 200)
-    order, role, cursor = query.choice("order", ORDERS), _role(call), query.one("cursor")
+    order, role, cursor = query.choice("order", ORDERS), query.role(), query.one("cursor")
     before, after = query.number("before", 0, MAX_SEQ), query.number("after", 0, MAX_SEQ)
     bounds = [bound for bound in (before, after) if bound is not None]
     if last is not None:
@@ -136,11 +160,6 @@ def _reading(call: Call) -> _Reading:
     return _Reading(wanted, oldest_first=False)
 
 
-def _role(call: Call) -> Role | None:
-    role = call.query.choice("role", (*ROLES, *ROLE_ALIASES))
-    return None if role is None else ROLE_ALIASES.get(role) or next(known for known in ROLES if known == role)
-
-
 def _behind(place: _Place, limit: int) -> MessageQuery:
     before, after = (place.until, place.seq) if place.order == "asc" else (place.seq, place.until)
     return MessageQuery(
@@ -152,13 +171,3 @@ def _refuse_together(name: str, *others: object) -> None:
     if any(other is not None for other in others):
         message = f"{name} cannot be combined with the other parameters given."
         raise BadRequestError(message)
-
-
-def _openai(message: Message) -> JsonObject:
-    """Return a message as a model's API takes it."""
-    optional = {
-        "tool_calls": message.function_calls,
-        "tool_call_id": message.tool_call_id,
-        "name": message.name,
-    }
-    return {"role": message.role, "content": message.content} | {key: value for key, value in optional.items() if value}

@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 from pydantic import ValidationError
 
 from shared import errors, identity
+from shared.http.docs_page import UnknownFileError
 from shared.models import JsonObject
 
 
@@ -39,6 +40,7 @@ KINDS: Mapping[type[Exception], Kind] = {
     identity.ForbiddenError: Kind(403, "forbidden", "Not the user who is signed in"),
     errors.SessionNotFoundError: Kind(404, "session_not_found", "No such session"),
     errors.MessageNotFoundError: Kind(404, "message_not_found", "No such message"),
+    UnknownFileError: Kind(404, "file_not_found", "No such file"),
     errors.SessionExistsError: Kind(409, "session_exists", "The session exists already"),
     errors.SessionArchivedError: Kind(409, "session_archived", "The session is archived"),
     errors.IdempotencyConflictError: Kind(409, "idempotency_conflict", "The key was used for something else"),

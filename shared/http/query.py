@@ -5,6 +5,7 @@ from typing import TypeVar
 from urllib.parse import parse_qsl
 
 from shared.http.problems import BadRequestError
+from shared.models import ROLE_ALIASES, ROLES, Role
 
 MAX_FIELDS = 100
 WHOLE_NUMBER = re.compile(r"[0-9]{1,16}")  # as many digits as 2^53 has
@@ -69,6 +70,11 @@ class Query:
                 return choice
         message = f"{name} must be one of {', '.join(allowed)}."
         raise BadRequestError(message)
+
+    def role(self) -> Role | None:
+        """Return the role that is asked for, under any of its names."""
+        role = self.choice("role", (*ROLES, *ROLE_ALIASES))
+        return None if role is None else ROLE_ALIASES.get(role) or next(known for known in ROLES if known == role)
 
     def matching(self, name: str, pattern: re.Pattern[str]) -> str | None:
         """Return a text that matches a pattern."""

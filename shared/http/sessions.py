@@ -8,6 +8,7 @@ from shared.http.etags import chosen, names
 from shared.http.messages import messages_cursor
 from shared.models import (
     CHANNEL,
+    ForkInput,
     JsonObject,
     Nothing,
     Session,
@@ -106,6 +107,14 @@ async def _set_active(call: Call, *, is_active: bool) -> Answer:
     owner, session_id = call.owner, call.session_id
     Nothing.model_validate(call.body)
     return _answer(await call.chat.store.update(owner, session_id, SessionChanges(is_active=is_active)))
+
+
+async def fork(call: Call) -> Answer:
+    """Make a session of its own from a session's messages, up to one of them."""
+    owner, session_id = call.owner, call.session_id
+    wanted = ForkInput.model_validate(call.body)
+    forked = await call.chat.fork(owner, session_id, wanted.after_seq)
+    return _answer(forked, 201, Location=f"/api/chat/sessions/{forked.id}")
 
 
 async def stats(call: Call) -> Answer:

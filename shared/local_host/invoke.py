@@ -80,18 +80,17 @@ def target_of(request: web.Request) -> str:
 def query_params(raw_query: str) -> dict[str, str]:
     """Return the query as `req.params` has it: repeated names, in any case, joined by commas; empty values dropped."""
     pairs = (pair.replace("+", " ").partition("=") for pair in raw_query.split("&"))
-    return _join_repeated((unescape(name), unescape(value)) for name, _, value in pairs)
+    joined = _join_repeated((unescape(name), unescape(value)) for name, _, value in pairs)
+    return {name: value for name, value in joined.items() if value}
 
 
 def _join_repeated(pairs: Iterable[tuple[str, str]]) -> dict[str, str]:
-    """Join the non-empty values of each name; names differ by more than case, the first spelling stays."""
+    """Join the values of each name, empty ones left out; names differ by more than case, the first spelling stays."""
     spelling: dict[str, str] = {}
     values: dict[str, list[str]] = {}
     for name, value in pairs:
-        if value:
-            first = spelling.setdefault(name.lower(), name)
-            values.setdefault(first, []).append(value)
-    return {name: ",".join(several) for name, several in values.items()}
+        values.setdefault(spelling.setdefault(name.lower(), name), []).append(value)
+    return {name: ",".join(filter(None, several)) for name, several in values.items()}
 
 
 async def _read_body(request: web.Request) -> bytes:

@@ -5,9 +5,12 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, Field
 
 from shared.models import (
+    ForkInput,
+    Found,
     JsonObject,
     Message,
     MessageBatch,
+    MessageChanges,
     MessageInput,
     Nothing,
     Role,
@@ -15,6 +18,7 @@ from shared.models import (
     SessionChanges,
     SessionInput,
     SessionTarget,
+    SnippetPart,
 )
 
 OWNER = r"^[^/\\?#\x00-\x1f\x7f-\x9f]{0,128}$"  # as USER_ID; an empty one counts as absent
@@ -54,6 +58,14 @@ class AppendMessagesAnywhere(MessageBatch, SessionTarget, _Owned):
     """Up to 20 messages, and the session they go to."""
 
 
+class Fork(ForkInput, _Owned):
+    """How far to copy."""
+
+
+class ChangeMessage(MessageChanges, _Owned):
+    """What to change of a message; what is left out stays."""
+
+
 class SessionWithMessages(Session):
     """A session with its newest messages, oldest of them first."""
 
@@ -74,6 +86,20 @@ class MessageList(BaseModel):
     """Messages in the order asked for."""
 
     data: list[Message]
+    has_more: bool
+    next_cursor: str | None
+
+
+class Hit(Found):
+    """A message that holds the text, and a piece of it: the surroundings of the first occurrence."""
+
+    snippet: list[SnippetPart]
+
+
+class HitList(BaseModel):
+    """Hits, newest session first; a page may be short or empty while `has_more` is true."""
+
+    data: list[Hit]
     has_more: bool
     next_cursor: str | None
 

@@ -14,7 +14,6 @@ from shared.openapi.bodies import Problem
 from shared.openapi.fields import BY_COMPONENT, FIELDS
 from shared.openapi.info import HEADERS, INFO, PATH_PARAMETERS, SECURITY, SECURITY_SCHEMES, TAGS
 from shared.openapi.operation import Operation, Parameter, Reply
-from shared.openapi.parameters import REQUEST_ID
 from shared.openapi.routes import Route
 from shared.openapi.schemas import answer_schemas, body_schemas
 
@@ -23,7 +22,11 @@ OWNER_ERRORS = (identity.OwnerError, identity.UnauthenticatedError, identity.For
 BODY_ERRORS = (BadRequestError, errors.PayloadTooLargeError, UnsupportedMediaTypeError, ValidationError)
 STORE_ERRORS = (errors.StoreThrottledError, errors.StoreUnavailableError)
 WAITING = {429, 503}  # statuses with Retry-After
-PATH_ERRORS = {"session_id": errors.SessionNotFoundError, "message_id": errors.MessageNotFoundError}
+PATH_ERRORS = {
+    "session_id": errors.SessionNotFoundError,
+    "message_id": errors.MessageNotFoundError,
+    "channel": errors.SessionNotFoundError,
+}
 
 
 def build_document(routes: Iterable[Route]) -> JsonObject:
@@ -53,7 +56,7 @@ class _Document:
         return {
             "openapi": "3.1.0",
             "info": INFO,
-            "servers": [{"url": "/"}],
+            "servers": [{"url": ".."}],  # beside the document: the page works behind any prefix
             "tags": [tag for tag in TAGS if tag["name"] in {route.about.tag for route in self._routes}],
             "paths": dict(paths),
             "components": {
@@ -71,8 +74,8 @@ class _Document:
             "tags": [about.tag],
             "summary": route.summary,
             "description": about.description,
-            "security": [] if about.public else SECURITY,
-            "parameters": [*_path_parameters(route.path), *map(_parameter, (*about.parameters, REQUEST_ID))],
+            "security": _security(about),
+            "parameters": [*_path_parameters(route), *map(_parameter, about.parameters)],
             "responses": self._responses(route),
         }
         if about.body:
@@ -145,15 +148,24 @@ def _headers(*names: str) -> JsonObject:
     return {name: {"$ref": f"#/components/headers/{name}"} for name in (*names, *EVERY_REPLY)}
 
 
-def _path_parameters(path: str) -> list[JsonObject]:
-    return [PATH_PARAMETERS[name] for name in re.findall(r"{(\w+)}", path)]
+def _path_parameters(route: Route) -> list[JsonObject]:
+    return [route.about.path.get(name) or PATH_PARAMETERS[name] for name in re.findall(r"{(\w+)}", route.path)]
+
+
+def _security(about: Operation) -> list[JsonObject]:
+    if about.public:
+        return []
+    return [
+        *SECURITY,
+        *({name: [] for name in needed if name != "owner"} for needed in SECURITY if about.owner_optional),
+    ]
 
 
 def _parameter(parameter: Parameter) -> JsonObject:
     return {
         "name": parameter.name,
         "in": parameter.location,
-        "required": False,
+        "required": parameter.required,
         "description": parameter.description,
         "schema": parameter.schema,
     }

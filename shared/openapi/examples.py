@@ -47,6 +47,22 @@ _stats = SessionStats(
 SESSION: JsonObject = _session.model_dump(mode="json")
 MESSAGE: JsonObject = _message.model_dump(mode="json")
 SESSION_STATS: JsonObject = _stats.model_dump(mode="json")
+HITS: JsonObject = {
+    "data": [
+        {
+            "session_id": "trip-2026",
+            "session_name": "Trip to Lisbon",
+            "message": MESSAGE,
+            "snippet": [
+                {"text": "When does the first ", "hit": False},
+                {"text": "train", "hit": True},
+                {"text": " leave?", "hit": False},
+            ],
+        }
+    ],
+    "has_more": False,
+    "next_cursor": None,
+}
 SESSION_LIST: JsonObject = {"data": [SESSION], "has_more": False, "next_cursor": None}
 MESSAGE_LIST: JsonObject = {"data": [MESSAGE], "has_more": False, "next_cursor": None}
 SESSION_WITH_MESSAGES: JsonObject = SESSION | {"messages": [MESSAGE], "has_more": False, "next_cursor": None}

@@ -18,14 +18,21 @@ On Azure, callers of a `trusted` service send the function key as well (`x-funct
 
 **Errors** are problem documents (RFC 9457) with a `code` for programs and a `request_id` to quote.
 429 and 503 say in `Retry-After` how many seconds to wait; nothing was half done, and repeating an append that has
-message ids or an `Idempotency-Key` is safe, also when no answer came at all.
+message ids in a session you name, or an `Idempotency-Key`, is safe, also when no answer came at all.
 A mistake of the service's own would be a 500 `internal_error`.
+Unknown routes, wrong methods and missing function keys are answered by the host, without a problem document.
 
 **Lists** answer `{data, has_more, next_cursor}`: follow `next_cursor` while `has_more` is true.
+It can stand in a URL as it is.
 
-**Bodies** are JSON objects in UTF-8 of at most 1 MiB, nested at most 32 deep, whole numbers within ±2^53, text without
-lone surrogates; null in an optional field means absent.
-Unknown fields are refused, unknown query parameters ignored.
+**Browsers** on other origins are let in where the operator says so (`CORS`); they may read the headers ETag, Location,
+Retry-After, x-request-id, x-request-charge and x-next-cursor.
+
+**Every answer** has an `x-request-id`, yours if you send one of letters, digits and `._-`, and the `x-request-charge`.
+
+**Bodies** are JSON objects in UTF-8 of at most 1 MiB, nested at most 32 deep, whole numbers within ±2^53 and written
+without a fraction, text without lone surrogates; null in an optional field means absent.
+Unknown fields are refused; unknown query parameters, and those without a value, are ignored.
 """
 
 INFO: JsonObject = {
@@ -39,6 +46,10 @@ TAGS: list[JsonObject] = [
     {"name": "Sessions", "description": "Chats, with a name, a channel, tags and a time to live."},
     {"name": "Messages", "description": "What was said, in order."},
     {"name": "Owner", "description": "Everything an owner has."},
+    {
+        "name": "Earlier routes",
+        "description": "For clients of the systems that Parley replaces; nothing new needs them.",
+    },
     {"name": "Service", "description": "The service itself; no owner is needed."},
 ]
 
@@ -59,6 +70,7 @@ SECURITY_SCHEMES: JsonObject = {
 SECURITY: list[JsonObject] = [{"owner": []}, {"owner": [], "functionKey": []}]
 
 HEADERS: JsonObject = {
+    "Content-Disposition": {"description": "A name for the file.", "schema": {"type": "string"}},
     "ETag": {"description": "The version, which moves with every change.", "schema": {"type": "string"}},
     "Location": {"description": "Where it is, relative to this host.", "schema": {"type": "string"}},
     "Retry-After": {"description": "How many seconds to wait.", "schema": {"type": "string", "pattern": "^[0-9]+$"}},

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from shared.errors import IdempotencyConflictError, MessageConflictError, SessionArchivedError
-from shared.models import ROLE_ALIASES, ROLES, JsonObject
+from shared.models import ROLE_ALIASES, ROLES, JsonObject, Message
 from shared.openapi import examples
 from shared.openapi.bodies import (
     AppendedMessages,
@@ -11,6 +11,7 @@ from shared.openapi.bodies import (
     AppendMessageAnywhere,
     AppendMessages,
     AppendMessagesAnywhere,
+    ChangeMessage,
     MessageList,
     OpenAIMessage,
 )
@@ -25,15 +26,17 @@ APPENDED = {
     200: Reply("All of it was stored before; nothing was added.", AppendedMessages),
     201: Reply("Stored.", AppendedMessages, example=examples.APPENDED),
 }
-REPEATS = (
-    "All or none. With message ids of your own, or with an `Idempotency-Key`, the request is safe to repeat: what is "
-    "stored already is a 200. Ids are recognised among at least the newest 100 messages of the session."
-)
+MESSAGE = Reply("The message.", Message, example=examples.MESSAGE)
+ALL_OR_NONE = "All or none; what is stored already is a 200. "
+RECOGNISED = "Ids are recognised among at least the newest 100 messages of the session."
 
 OPERATIONS: Mapping[str, Operation] = {
     "append_messages": Operation(
         tag=TAG,
-        description=f"One message as the body itself, or 1 to 20 as `messages`. {REPEATS}",
+        description=(
+            f"One message as the body itself, or 1 to 20 as `messages`. {ALL_OR_NONE}"
+            f"With message ids of your own, or with an `Idempotency-Key`, the request is safe to repeat. {RECOGNISED}"
+        ),
         parameters=(IDEMPOTENCY_KEY,),
         body=AppendMessage | AppendMessages,
         body_required=True,
@@ -45,7 +48,9 @@ OPERATIONS: Mapping[str, Operation] = {
         tag=TAG,
         description=(
             "The same without a session: one is made unless `session_id` names one the owner has; for that one "
-            f"`channel` and `session_name` are ignored. {REPEATS}"
+            f"`channel` and `session_name` are ignored. {ALL_OR_NONE}"
+            "With an `Idempotency-Key`, or with a `session_id` and message ids of your own, the request is safe to "
+            f"repeat; otherwise every repeat makes a session. {RECOGNISED}"
         ),
         parameters=(IDEMPOTENCY_KEY,),
         body=AppendMessageAnywhere | AppendMessagesAnywhere,
@@ -87,6 +92,26 @@ OPERATIONS: Mapping[str, Operation] = {
                 examples.MESSAGE_LIST,
             )
         },
+    ),
+    "read_message": Operation(
+        tag=TAG,
+        description="One message, wherever in its session it is.",
+        replies={200: MESSAGE},
+    ),
+    "change_message": Operation(
+        tag=TAG,
+        description="Set `feedback` or `metadata`, each replaced whole; a redacted message stays marked as such.",
+        body=ChangeMessage,
+        examples={"A thumb up": {"feedback": {"rating": "up", "comment": "Just what I needed."}}},
+        replies={200: MESSAGE},
+    ),
+    "redact_message": Operation(
+        tag=TAG,
+        description=(
+            "Take away what the message says: content, name, persona, files, calls and feedback; its `metadata` "
+            "becomes `{redacted: true}`, its `seq` and `role` stay."
+        ),
+        replies={204: Reply("Redacted.")},
     ),
     "clear_messages": Operation(
         tag=TAG,

@@ -15,6 +15,7 @@ class Parameter:
     schema: JsonObject
     description: str
     location: Literal["query", "header"] = "query"
+    required: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,17 +33,20 @@ class Reply:
 class Operation:
     """What one function does; `body` is the type of its JSON body, `examples` are bodies by what they show.
 
-    `errors` are those that do not follow already from the path, the body, the owner or the store.
+    `errors` are those that do not follow already from the path, the body, the owner or the store; `path` holds what
+    is said of a path's parameters where it is not the same as everywhere.
     """
 
     tag: str
     description: str
     replies: Mapping[int, Reply]
     parameters: tuple[Parameter, ...] = ()
+    path: Mapping[str, JsonObject] = field(default_factory=dict)
     body: object = None
     body_required: bool = False
     examples: Mapping[str, JsonObject] = field(default_factory=dict)
     errors: tuple[type[Exception], ...] = ()
     public: bool = False
+    owner_optional: bool = False
     asks_store: bool = True
     deprecated: bool = False

@@ -2,9 +2,12 @@
 
 from collections.abc import Mapping
 
-from shared.openapi.bodies import ErasedData, Health
-from shared.openapi.operation import Operation, Reply
-from shared.openapi.parameters import IF_NONE_MATCH
+from shared.http.docs_page import UnknownFileError
+from shared.models import CHANNEL, ROLE_ALIASES, ROLES, SESSION_ID
+from shared.openapi import examples
+from shared.openapi.bodies import ErasedData, Health, HitList
+from shared.openapi.operation import Operation, Parameter, Reply
+from shared.openapi.parameters import CURSOR, IF_NOT_SEEN, limit
 
 SERVICE = "Service"
 
@@ -20,6 +23,40 @@ OPERATIONS: Mapping[str, Operation] = {
             )
         },
     ),
+    "search_messages": Operation(
+        tag="Owner",
+        description=(
+            "Messages that hold a text, in any case, archived sessions included; newest session first, in it newest "
+            "message first. One answer looks at a bounded number of messages: follow `next_cursor` while `has_more` is "
+            "true, also from a page without hits."
+        ),
+        parameters=(
+            Parameter(
+                "q", {"type": "string", "minLength": 1, "maxLength": 200}, "The text to look for.", required=True
+            ),
+            Parameter("channel", {"type": "string", "pattern": f"^{CHANNEL.pattern}$"}, "Only in this channel."),
+            Parameter("role", {"type": "string", "enum": [*ROLES, *ROLE_ALIASES]}, "Only of this role."),
+            Parameter("session_id", {"type": "string", "pattern": f"^{SESSION_ID.pattern}$"}, "Only in this session."),
+            limit(100, 20),
+            CURSOR,
+        ),
+        replies={200: Reply("A page.", HitList, example=examples.HITS)},
+    ),
+    "export_owner": Operation(
+        tag="Owner",
+        description=(
+            "Everything the owner has, as lines of JSON: `{type: session, …}`, then its messages as "
+            "`{type: message, session_id, …}`. An answer holds up to 8 MiB; `x-next-cursor` leads on as `cursor`."
+        ),
+        parameters=(CURSOR,),
+        replies={
+            200: Reply(
+                "The lines, or the next part of them.",
+                headers=("Content-Disposition", "x-next-cursor"),
+                texts=("application/x-ndjson",),
+            )
+        },
+    ),
     "health": Operation(
         tag=SERVICE,
         description="Whether the store answers, and how fast; the answer is good for two seconds. Needs no owner.",
@@ -30,7 +67,7 @@ OPERATIONS: Mapping[str, Operation] = {
         tag=SERVICE,
         description="This document.",
         replies={200: Reply("OpenAPI 3.1.", dict[str, object], ("ETag",)), 304: Reply("Unchanged.", headers=("ETag",))},
-        parameters=(IF_NONE_MATCH,),
+        parameters=(IF_NOT_SEEN,),
         public=True,
         asks_store=False,
     ),
@@ -42,7 +79,7 @@ OPERATIONS: Mapping[str, Operation] = {
             304: Reply("Unchanged.", headers=("ETag",)),
             308: Reply("The page is there, without the slash at the end.", headers=("Location",)),
         },
-        parameters=(IF_NONE_MATCH,),
+        parameters=(IF_NOT_SEEN,),
         public=True,
         asks_store=False,
     ),
@@ -53,7 +90,8 @@ OPERATIONS: Mapping[str, Operation] = {
             200: Reply("The file.", headers=("ETag",), texts=("text/css", "text/javascript")),
             304: Reply("Unchanged.", headers=("ETag",)),
         },
-        parameters=(IF_NONE_MATCH,),
+        errors=(UnknownFileError,),
+        parameters=(IF_NOT_SEEN,),
         public=True,
         asks_store=False,
     ),

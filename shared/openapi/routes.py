@@ -7,10 +7,15 @@ from dataclasses import dataclass
 import azure.functions as func
 
 from shared.local_host.index import HttpFunction, read_functions
-from shared.openapi import messages, owner, sessions
+from shared.openapi import earlier, messages, owner, sessions
 from shared.openapi.operation import Operation
 
-CATALOG: Mapping[str, Operation] = {**sessions.OPERATIONS, **messages.OPERATIONS, **owner.OPERATIONS}
+CATALOG: Mapping[str, Operation] = {
+    **sessions.OPERATIONS,
+    **messages.OPERATIONS,
+    **owner.OPERATIONS,
+    **earlier.OPERATIONS,
+}
 
 
 @dataclass(frozen=True, slots=True)

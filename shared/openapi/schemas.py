@@ -6,7 +6,7 @@ from typing import Any
 from pydantic import TypeAdapter
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaMode
 
-from shared.models import JsonObject
+from shared.models import ROLE_ALIASES, ROLES, JsonObject
 
 REFERENCE = "#/components/schemas/{model}"
 SOMETIMES = ("OpenAIMessage", "Problem")  # answers of which a field may be missing
@@ -14,6 +14,12 @@ ROLE_IS_GIVEN: JsonObject = {
     "anyOf": [
         {"required": ["role"], "properties": {"role": {"type": "string"}}},
         {"required": ["message_type"], "properties": {"message_type": {"type": "string"}}},
+    ]
+}
+ROLES_AGREE: JsonObject = {
+    "anyOf": [
+        {"properties": {name: {"enum": [*names, None]} for name in ("role", "message_type")}}
+        for names in ([role, *(name for name, meant in ROLE_ALIASES.items() if meant == role)] for role in ROLES)
     ]
 }
 CONTENT_IS_GIVEN: JsonObject = {
@@ -39,10 +45,12 @@ def body_schemas(types: Iterable[Any]) -> tuple[list[JsonObject], JsonObject]:
     adapters: list[_Wanted] = [(index, "validation", TypeAdapter(known)) for index, known in enumerate(types)]
     found, rest = TypeAdapter.json_schemas(adapters, ref_template=REFERENCE, schema_generator=_Generator)
     components = rest.get("$defs", {})
-    for component in components.values():
+    for name, component in components.items():
         _allow_null(component)
+        if "Change" in name:
+            _forget_defaults(component)
         if "message_type" in component["properties"]:
-            component["allOf"] = [ROLE_IS_GIVEN, CONTENT_IS_GIVEN]
+            component["allOf"] = [ROLE_IS_GIVEN, ROLES_AGREE, CONTENT_IS_GIVEN]
     return [found[index, "validation"] for index in range(len(adapters))], components
 
 
@@ -57,6 +65,12 @@ def answer_schemas(types: Iterable[Any]) -> tuple[list[JsonObject], JsonObject]:
         if name not in SOMETIMES:
             component["required"] = list(component["properties"])
     return [found[index, "serialization"] for index in range(len(adapters))], components
+
+
+def _forget_defaults(component: JsonObject) -> None:
+    """What is left out of a change stays as it is, whatever the model says."""
+    for field in component["properties"].values():
+        field.pop("default", None)
 
 
 def _allow_null(component: JsonObject) -> None:

@@ -7,14 +7,24 @@ from shared.errors import (
     PreconditionFailedError,
     SessionExistsError,
 )
+from shared.http.exports import FORMATS
 from shared.models import CHANNEL, JsonObject, Session, SessionStats
 from shared.openapi import examples
-from shared.openapi.bodies import ChangeSession, CreateSession, NoFields, SessionList, SessionWithMessages
+from shared.openapi.bodies import (
+    ChangeSession,
+    CreateSession,
+    Fork,
+    NoFields,
+    OpenAIMessage,
+    SessionList,
+    SessionWithMessages,
+)
 from shared.openapi.operation import Operation, Parameter, Reply
 from shared.openapi.parameters import CURSOR, IDEMPOTENCY_KEY, IF_MATCH, IF_NONE_MATCH, limit
 
 TAG = "Sessions"
 STATUS: JsonObject = {"type": "string", "enum": ["active", "archived", "all"], "default": "active"}
+FORMAT: JsonObject = {"type": "string", "enum": list(FORMATS), "default": "json"}
 NAME: JsonObject = {"type": "string", "maxLength": 200}
 SESSION = Reply("The session.", Session, ("ETag",), examples.SESSION)
 
@@ -90,6 +100,34 @@ OPERATIONS: Mapping[str, Operation] = {
         body=NoFields,
         examples={"Nothing": {}},
         replies={200: SESSION},
+    ),
+    "export_session": Operation(
+        tag=TAG,
+        description=(
+            "The whole session, archived or not. An answer holds up to 8 MiB; where there is more, `x-next-cursor` "
+            "leads on: send it as `cursor`, with the same `format`. `ndjson` has a line for the session and one for "
+            "each message, `markdown` is for people, `openai` is ready to send to a model."
+        ),
+        parameters=(Parameter("format", FORMAT, "How to write it."), CURSOR),
+        replies={
+            200: Reply(
+                "The session, or the next part of it.",
+                SessionWithMessages | list[OpenAIMessage],
+                ("Content-Disposition", "x-next-cursor"),
+                examples.SESSION_WITH_MESSAGES,
+                texts=("application/x-ndjson", "text/markdown"),
+            )
+        },
+    ),
+    "fork_session": Operation(
+        tag=TAG,
+        description=(
+            "A new active session with the name, channel, context, tags and messages of this one, up to and with "
+            "`after_seq`; they keep their ids and times and are numbered from 1."
+        ),
+        body=Fork,
+        examples={"Everything": {}, "The first ten messages": {"after_seq": 10}},
+        replies={201: Reply("The new session.", Session, ("ETag", "Location"), examples.SESSION)},
     ),
     "session_stats": Operation(
         tag=TAG,

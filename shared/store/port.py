@@ -15,6 +15,9 @@ from shared.models import (
     MessageQuery,
     NewMessage,
     NewSession,
+    SearchPage,
+    SearchPlace,
+    SearchQuery,
     Session,
     SessionChanges,
     SessionFilter,
@@ -74,6 +77,14 @@ class SessionStore(ABC):
         """
 
     @abstractmethod
+    async def walk_sessions(self, user_id: str, limit: int, after_id: str = "") -> list[Session]:
+        """Return the owner's sessions of any status in the order of their ids, behind `after_id`.
+
+        That order stands still while sessions are used: whoever follows it to its end, until nothing is
+        returned, has seen each session that was there all the while, once.
+        """
+
+    @abstractmethod
     async def update(
         self, user_id: str, session_id: str, changes: SessionChanges, if_match: str | None = None
     ) -> Session:
@@ -125,6 +136,15 @@ class SessionStore(ABC):
         `change` may be called again when others write at the same time; an edit is never lost beside
         another. The session's etag and `updated_at` move, its last activity does not.
         Raises MessageNotFoundError.
+        """
+
+    @abstractmethod
+    async def search(self, user_id: str, query: SearchQuery, after: SearchPlace | None = None) -> SearchPage:
+        """Return messages of the owner's sessions, archived ones too, whose text holds what is sought, in any case.
+
+        Newest session first (by last activity), in it newest message first, behind `after`. The work of one call
+        is bounded: a page may be short or empty while `next_place` leads on. A session that is used between two
+        pages moves to the front, and what it has left to show is not shown.
         """
 
     @abstractmethod

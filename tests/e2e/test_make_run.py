@@ -1,99 +1,21 @@
 """Parley as a newcomer meets it: a process, what it prints, the curl it suggests, and the data after a restart."""
 
 import json
-import os
 import re
 import shlex
 import shutil
 import signal
 import subprocess
 import sys
-import time
-import urllib.error
-import urllib.request
-from collections.abc import Iterator
-from contextlib import closing, contextmanager
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from tests.builders import an_owner
 from tests.conftest import CosmosPlace
+from tests.e2e.process import ROOT, START_SECONDS, launch, running
 
-ROOT = Path(__file__).resolve().parents[2]
-LAST_LINE = "Ctrl-C stops it.\n"
-START_SECONDS = 20
 STOP_SECONDS = 5
-
-
-@dataclass(frozen=True)
-class Parley:
-    """A running process and what it said when it was ready."""
-
-    process: subprocess.Popen[str]
-    welcome: str
-
-    @property
-    def url(self) -> str:
-        """Where it says that it listens."""
-        found = re.search(r"listens on (http://127\.0\.0\.1:\d+)\n", self.welcome)
-        assert found, self.welcome
-        return found[1]
-
-    def ask(self, path: str, user: str, body: object = None) -> Any:
-        """Send a request of one user, a POST where there is a body, and return the JSON of a good answer."""
-        data = None if body is None else json.dumps(body).encode()
-        headers = {"x-user-id": user, "content-type": "application/json"}
-        request = urllib.request.Request(self.url + path, data, headers)
-        with closing(urllib.request.urlopen(request, timeout=START_SECONDS)) as answer:
-            return json.load(answer)
-
-    def status(self, path: str, user: str) -> int:
-        """Return the status of a GET, whatever it is."""
-        try:
-            self.ask(path, user)
-        except urllib.error.HTTPError as refusal:
-            with refusal:
-                return refusal.code
-        return 200
-
-    def stop(self, number: signal.Signals) -> tuple[int, float, str]:
-        """Send a signal; return the exit code, the seconds it took and what was written to stderr."""
-        started = time.monotonic()
-        self.process.send_signal(number)
-        _, complaints = self.process.communicate(timeout=START_SECONDS)
-        return self.process.returncode, time.monotonic() - started, complaints
-
-
-def launch(folder: Path = ROOT, **settings: str) -> subprocess.Popen[str]:
-    """Start what `make run` starts, with these settings and no others of this machine's environment."""
-    kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG", "SYSTEMROOT") if name in os.environ}
-    return subprocess.Popen(
-        [sys.executable, "-m", "shared.local_host"],
-        cwd=folder,
-        env={**kept, "PORT": "0", "STORE": "sqlite", **settings},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-
-
-@contextmanager
-def running(folder: Path = ROOT, **settings: str) -> Iterator[Parley]:
-    """Run Parley until the block ends, and wait until it is ready."""
-    process = launch(folder, **settings)
-    assert process.stdout
-    try:
-        lines = []
-        while LAST_LINE not in lines[-1:]:
-            lines.append(process.stdout.readline())
-            assert lines[-1], process.stderr.read() if process.stderr else ""
-        yield Parley(process, "".join(lines))
-    finally:
-        process.terminate()
-        process.communicate(timeout=START_SECONDS)
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ async def list_sessions(
     items: Items, user_id: str, wanted: SessionFilter, limit: int, after: SessionKey | None
 ) -> SessionPage:
     """Return a page of the owner's sessions; see SessionStore.list_sessions."""
-    conditions, parameters = _conditions(wanted, after)
+    conditions, parameters = conditions_for(wanted, after)
     sql = (
         f"SELECT {_COLUMNS} FROM c WHERE {' AND '.join(conditions)}"  # noqa: S608 - values are parameters
         f" ORDER BY c.last_activity_at DESC, c.id DESC OFFSET 0 LIMIT {limit + 1:d}"
@@ -23,7 +23,17 @@ async def list_sessions(
     return SessionPage(sessions=sessions, next_key=last)
 
 
-def _conditions(wanted: SessionFilter, after: SessionKey | None) -> tuple[list[str], JsonObject]:
+async def walk_sessions(items: Items, user_id: str, limit: int, after_id: str) -> list[Session]:
+    """Return the owner's sessions by id; see SessionStore.walk_sessions."""
+    sql = (
+        f"SELECT {_COLUMNS} FROM c WHERE c.type = 'session' AND c.status != 'deleted' AND c.id > @after_id"  # noqa: S608
+        f" ORDER BY c.id OFFSET 0 LIMIT {limit:d}"
+    )
+    return [_listed(row) for row in await items.query(user_id, sql, {"after_id": after_id}, at_most=limit)]
+
+
+def conditions_for(wanted: SessionFilter, after: SessionKey | None) -> tuple[list[str], JsonObject]:
+    """Return what a session must be to match, and the parameters named in there."""
     parameters: JsonObject = {"type": "session", "status": wanted.status or "deleted"}
     conditions = ["c.type = @type", "c.status = @status" if wanted.status else "c.status != @status"]
     if wanted.channel is not None:

@@ -8,6 +8,7 @@ DEFAULT_TTL = -1  # time to live is on and nothing expires by default; learn: co
 # Only what queries filter or sort by: an append then pays for no index of the text it stores.
 INDEXED = (
     "user_id",
+    "id",
     "type",
     "status",
     "channel",

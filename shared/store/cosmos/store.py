@@ -20,6 +20,9 @@ from shared.models import (
     MessageQuery,
     NewMessage,
     NewSession,
+    SearchPage,
+    SearchPlace,
+    SearchQuery,
     Session,
     SessionChanges,
     SessionFilter,
@@ -29,7 +32,7 @@ from shared.models import (
     format_time,
 )
 from shared.settings import Settings
-from shared.store.cosmos import editing, history, importing, lifecycle, listing, log, upkeep
+from shared.store.cosmos import editing, history, importing, lifecycle, listing, log, searching, upkeep
 from shared.store.cosmos.changes import Change, update
 from shared.store.cosmos.connection import Connection
 from shared.store.cosmos.errors import ItemMissingError
@@ -97,6 +100,10 @@ class CosmosStore(SessionStore):
         return await listing.list_sessions(self._items, user_id, wanted, limit, after)
 
     @override
+    async def walk_sessions(self, user_id: str, limit: int, after_id: str = "") -> list[Session]:
+        return await listing.walk_sessions(self._items, user_id, limit, after_id)
+
+    @override
     async def update(
         self, user_id: str, session_id: str, changes: SessionChanges, if_match: str | None = None
     ) -> Session:
@@ -133,6 +140,10 @@ class CosmosStore(SessionStore):
         self, user_id: str, session_id: str, message_id: str, change: Callable[[Message], Message]
     ) -> Message:
         return await editing.edit_message(self._items, user_id, session_id, message_id, change)
+
+    @override
+    async def search(self, user_id: str, query: SearchQuery, after: SearchPlace | None = None) -> SearchPage:
+        return await searching.search(self._items, user_id, query, after)
 
     @override
     async def stats(self, user_id: str, session_id: str) -> SessionStats:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from shared.errors import StoreUnavailableError
+from shared.text import spoken
 
 BUSY_SECONDS = 10.0  # how long one process waits for another to finish its write
 RETRY_SECONDS = 0.01
@@ -57,7 +58,30 @@ VERSION_1 = (
     "CREATE INDEX messages_by_id ON messages (user_id, session_id, id)",
     "CREATE INDEX messages_by_role ON messages (user_id, session_id, role, seq)",
 )
-MIGRATIONS: Sequence[Sequence[str]] = (VERSION_1,)
+# What messages say, folded, for search; without its own copy of the text, so what goes has to be told again.
+VERSION_2 = (
+    "CREATE VIRTUAL TABLE message_texts USING fts5(text, tokenize = 'trigram', content = '')",
+    "INSERT INTO message_texts (rowid, text) SELECT number, folded_text(document) FROM messages",
+    """
+    CREATE TRIGGER message_said AFTER INSERT ON messages BEGIN
+        INSERT INTO message_texts (rowid, text) VALUES (new.number, folded_text(new.document));
+    END
+    """,
+    """
+    CREATE TRIGGER message_gone AFTER DELETE ON messages BEGIN
+        INSERT INTO message_texts (message_texts, rowid, text)
+        VALUES ('delete', old.number, folded_text(old.document));
+    END
+    """,
+    """
+    CREATE TRIGGER message_changed AFTER UPDATE OF document ON messages BEGIN
+        INSERT INTO message_texts (message_texts, rowid, text)
+        VALUES ('delete', old.number, folded_text(old.document));
+        INSERT INTO message_texts (rowid, text) VALUES (new.number, folded_text(new.document));
+    END
+    """,
+)
+MIGRATIONS: Sequence[Sequence[str]] = (VERSION_1, VERSION_2)
 
 
 class NewerSchemaError(Exception):
@@ -95,11 +119,16 @@ def connect(path: Path, mode: str) -> sqlite3.Connection:
     connection.row_factory = sqlite3.Row
     connection.create_function("contains_folded", 2, _contains_folded, deterministic=True)
     connection.create_function("contains_tags", 2, _contains_tags, deterministic=True)
+    connection.create_function("folded_text", 1, _folded_text, deterministic=True)
     return connection
 
 
 def _contains_folded(text: str | None, part: str) -> bool:
     return text is not None and part.casefold() in text.casefold()
+
+
+def _folded_text(document: str) -> str:
+    return spoken(json.loads(document)["content"]).casefold()
 
 
 def _contains_tags(tags: str, wanted: str) -> bool:

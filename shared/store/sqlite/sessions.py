@@ -41,6 +41,11 @@ AND (:tags IS NULL OR contains_tags(tags, :tags))
 AND (:before_time IS NULL OR (last_activity_at, id) < (:before_time, :before_id))
 ORDER BY last_activity_at DESC, id DESC LIMIT :limit
 """
+WALK = """
+SELECT * FROM sessions
+WHERE user_id = :user_id AND id > :after_id AND (expires_at IS NULL OR expires_at > :now)
+ORDER BY id LIMIT :limit
+"""
 IDLE = """
 SELECT last_activity_at, user_id, id, ttl_seconds, etag FROM sessions
 WHERE status = 'active' AND pinned = 0 AND last_activity_at <= :idle_since
@@ -84,6 +89,13 @@ def list_matching(
     if len(rows) <= limit:
         return SessionPage(sessions=sessions)
     return SessionPage(sessions=sessions, next_key=SessionKey.model_validate(sessions[-1].model_dump()))
+
+
+def list_by_id(transaction: Transaction, user_id: str, limit: int, after_id: str) -> list[Session]:
+    """Return the owner's sessions by id."""
+    now = format_time(transaction.now)
+    rows = transaction.rows(WALK, user_id=user_id, after_id=after_id, limit=limit, now=now)
+    return [session_from(row) for row in rows]
 
 
 def list_idle(

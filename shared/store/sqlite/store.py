@@ -26,6 +26,9 @@ from shared.models import (
     MessageQuery,
     NewMessage,
     NewSession,
+    SearchPage,
+    SearchPlace,
+    SearchQuery,
     Session,
     SessionChanges,
     SessionFilter,
@@ -40,6 +43,7 @@ from shared.store.port import SessionStore
 from shared.store.sqlite import messages as message_table
 from shared.store.sqlite import sessions as session_table
 from shared.store.sqlite.database import Database, Transaction
+from shared.store.sqlite.search import search
 
 Result = TypeVar("Result")
 
@@ -109,6 +113,12 @@ class SqliteStore(SessionStore):
         )
 
     @override
+    async def walk_sessions(self, user_id: str, limit: int, after_id: str = "") -> list[Session]:
+        return await self._database.read(
+            lambda transaction: session_table.list_by_id(transaction, user_id, limit, after_id)
+        )
+
+    @override
     async def update(
         self, user_id: str, session_id: str, changes: SessionChanges, if_match: str | None = None
     ) -> Session:
@@ -166,6 +176,10 @@ class SqliteStore(SessionStore):
             return changed
 
         return await self._write(work)
+
+    @override
+    async def search(self, user_id: str, query: SearchQuery, after: SearchPlace | None = None) -> SearchPage:
+        return await self._database.read(lambda transaction: search(transaction, user_id, query, after))
 
     @override
     async def stats(self, user_id: str, session_id: str) -> SessionStats:

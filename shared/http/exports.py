@@ -1,0 +1,130 @@
+"""Handlers that hand over a session, or everything an owner has, in answers of a bounded size."""
+
+from collections.abc import AsyncIterator
+from contextlib import suppress
+from time import monotonic
+from typing import Annotated
+
+from pydantic import BaseModel, Field
+
+from shared.errors import SessionNotFoundError
+from shared.http.boundary import Answer
+from shared.http.call import Call
+from shared.http.cursors import decode_cursor, encode_cursor
+from shared.http.renderings import Lines, Rendering, rendering_of
+from shared.models import MAX_SEQ, Message, MessageQuery, Session
+
+MAX_BYTES = 8_000_000  # of messages; with what is around them an answer has at most 8 MiB
+SECONDS = 20.0  # spent on one answer; after that it is sent as it is, with a cursor
+FORMATS = ("json", "ndjson", "markdown", "openai")
+SESSIONS_AT_ONCE = 100
+MESSAGES_AT_ONCE = 200
+
+
+class _Place(BaseModel):
+    """Where an export goes on: behind that message of that session."""
+
+    session_id: str = ""
+    seq: Annotated[int, Field(ge=0, le=MAX_SEQ)] = 0
+    begun: bool = False
+
+
+class _Budget:
+    """What one answer may hold, in bytes and in time; there is always room for something."""
+
+    def __init__(self) -> None:
+        self._taken = 0
+        self._deadline = monotonic() + SECONDS
+
+    def take(self, text: str | None) -> bool:
+        """Take a text if there is room for it."""
+        size = len((text or "").encode())
+        if self._taken and (self._taken + size > MAX_BYTES or monotonic() > self._deadline):
+            return False
+        self._taken += size
+        return True
+
+
+async def export_session(call: Call) -> Answer:
+    """Return a session in one of the formats."""
+    owner, session_id = call.owner, call.session_id
+    form = call.query.choice("format", FORMATS) or "json"
+    binding = (owner, "export", session_id, form)
+    place = _place(call, *binding)
+    session = await call.chat.store.get(owner, session_id)
+    rendering = rendering_of(form, session_id)
+    texts, seq = await _part(call, session, rendering, place.seq, _Budget())
+    cursor = None if seq is None else encode_cursor(_Place(seq=seq, begun=True), *binding)
+    body = rendering.document(session, texts, cursor, first=not place.begun)
+    return _attached(body, f"{session_id}.{rendering.extension}", rendering.media_type, cursor)
+
+
+async def export_owner(call: Call) -> Answer:
+    """Return everything the owner has, as lines of JSON."""
+    owner = call.owner
+    binding = (owner, "export")
+    place, budget = _place(call, *binding), _Budget()
+    parts: list[str] = []
+    async for session in _sessions(call, place):
+        rendering = Lines(session.id)
+        begun = place.begun and session.id == place.session_id
+        opening = "" if begun else rendering.document(session, [], None, first=True)
+        if fits := budget.take(opening):
+            texts, seq = await _part(call, session, rendering, place.seq if begun else 0, budget)
+            parts += [opening, *texts]
+            place = _Place(session_id=session.id, seq=seq or MAX_SEQ, begun=True)
+        if not fits or seq is not None:
+            return _attached("".join(parts), "parley.ndjson", Lines.media_type, encode_cursor(place, *binding))
+    return _attached("".join(parts), "parley.ndjson", Lines.media_type, None)
+
+
+def _place(call: Call, *binding: object) -> _Place:
+    cursor = call.query.one("cursor")
+    return decode_cursor(cursor, _Place, *binding) if cursor else _Place()
+
+
+async def _sessions(call: Call, place: _Place) -> AsyncIterator[Session]:
+    """Yield the session that an answer ended in, if it is still there, and those behind it."""
+    store = call.chat.store
+    if place.begun and place.seq < MAX_SEQ:
+        with suppress(SessionNotFoundError):
+            yield await store.get(call.owner, place.session_id)
+    after = place.session_id
+    while sessions := await store.walk_sessions(call.owner, SESSIONS_AT_ONCE, after):
+        for session in sessions:
+            yield session
+        after = sessions[-1].id
+
+
+async def _part(
+    call: Call, session: Session, rendering: Rendering, after: int, budget: _Budget
+) -> tuple[list[str], int | None]:
+    """Write messages behind `after` as far as the budget reaches; also return where to go on, None at the end."""
+    texts: list[str] = []
+    async for message in _messages(call, session, after):
+        text = rendering.message(message)
+        if not budget.take(text):
+            return texts, after
+        texts += [text] if text else []
+        after = message.seq
+    return texts, None
+
+
+async def _messages(call: Call, session: Session, after: int) -> AsyncIterator[Message]:
+    """Yield a session's messages behind `after`; nothing more when it is gone meanwhile."""
+    query = MessageQuery(limit=MESSAGES_AT_ONCE, order="asc", after=after)
+    while session.message_count:
+        try:
+            page = await call.chat.store.read_messages(session.user_id, session.id, query)
+        except SessionNotFoundError:
+            return
+        for message in page.messages:
+            yield message
+        if page.next_seq is None:
+            return
+        query = query.model_copy(update={"after": page.next_seq, "page_hint": page.page_hint})
+
+
+def _attached(body: str, name: str, media_type: str, cursor: str | None) -> Answer:
+    headers = {"Content-Disposition": f'attachment; filename="{name}"'}
+    return Answer(body.encode(), 200, headers | ({"x-next-cursor": cursor} if cursor else {}), media_type)

@@ -1,0 +1,89 @@
+"""Searching an owner's messages: session by session, newest first, as far as one call may go."""
+
+from collections.abc import AsyncIterator
+
+from shared.models import (
+    Found,
+    JsonObject,
+    MessageQuery,
+    SearchPage,
+    SearchPlace,
+    SearchQuery,
+    SessionFilter,
+    SessionKey,
+)
+from shared.store.cosmos.head import Head
+from shared.store.cosmos.history import read_history
+from shared.store.cosmos.items import Items
+from shared.store.cosmos.listing import conditions_for
+from shared.text import occurs, spoken
+
+HEADS_AT_ONCE = 10
+MESSAGES_AT_ONCE = 100
+MESSAGES = 2_000  # looked at by one call at most; about 50 pages
+SESSIONS = 100  # looked at by one call at most
+
+
+class _Search:
+    """One call: what was found, and how much may still be looked at."""
+
+    def __init__(self, items: Items, query: SearchQuery) -> None:
+        self._items, self._query = items, query
+        self._messages, self._sessions = MESSAGES, SESSIONS
+        self.hits: list[Found] = []
+
+    async def look_into(self, head: Head, before: int | None) -> SearchPlace | None:
+        """Look through a session from its newest message, or from `before`, down; return where the call has to end."""
+        key = SessionKey(last_activity_at=head.document["last_activity_at"], id=head.id)
+        self._sessions -= 1
+        query = MessageQuery(limit=MESSAGES_AT_ONCE, before=before)
+        while True:
+            head, page = await read_history(self._items, head, query)
+            for message in page.messages:
+                self._messages -= 1
+                if self._query.role in {None, message.role} and occurs(self._query.text, spoken(message.content)):
+                    name = head.document["session_name"]
+                    self.hits.append(Found(session_id=head.id, session_name=name, message=message))
+                if self._is_done:
+                    return SearchPlace(session=key, seq=message.seq)
+            if page.next_seq is None:
+                return SearchPlace(session=key, seq=0) if self._sessions <= 0 else None
+            query = query.model_copy(update={"before": page.next_seq, "page_hint": page.page_hint})
+
+    @property
+    def _is_done(self) -> bool:
+        return len(self.hits) == self._query.limit or self._messages <= 0
+
+
+async def search(items: Items, user_id: str, query: SearchQuery, after: SearchPlace | None) -> SearchPage:
+    """Return a page of hits; see SessionStore.search."""
+    search = _Search(items, query)
+    async for head in _heads(items, user_id, query, after):
+        before = after.seq if after and after.session.id == head.id else None
+        place = await search.look_into(head, before)
+        if place is not None:
+            return SearchPage(hits=search.hits, next_place=place)
+    return SearchPage(hits=search.hits)
+
+
+async def _heads(items: Items, user_id: str, query: SearchQuery, after: SearchPlace | None) -> AsyncIterator[Head]:
+    """Yield the owner's sessions, last activity first, from the one that `after` is in."""
+    conditions, parameters = conditions_for(SessionFilter(status=None, channel=query.channel), None)
+    if query.session_id is not None:
+        conditions, parameters = [*conditions, "c.id = @only"], parameters | {"only": query.session_id}
+    behind = "(c.last_activity_at < @at OR (c.last_activity_at = @at AND c.id <= @id))"
+    place: JsonObject = after.session.model_dump(mode="json") if after else {}
+    while True:
+        some = [*conditions, behind] if place else conditions
+        sql = (
+            f"SELECT * FROM c WHERE {' AND '.join(some)}"  # noqa: S608 - values are parameters
+            f" ORDER BY c.last_activity_at DESC, c.id DESC OFFSET 0 LIMIT {HEADS_AT_ONCE:d}"
+        )
+        at = {"at": place["last_activity_at"], "id": place["id"]} if place else {}
+        documents = await items.query(user_id, sql, parameters | at, at_most=HEADS_AT_ONCE)
+        for document in documents:
+            yield Head(document)
+        if len(documents) < HEADS_AT_ONCE:
+            return
+        behind = behind.replace("<=", "<")
+        place = documents[-1]

@@ -1,0 +1,162 @@
+"""search: messages by what they say, newest session first, in bounded steps."""
+
+import pytest
+
+from shared.models import Found, Message, SearchPlace, SearchQuery, Session, SessionChanges
+from shared.store.port import SessionStore
+from tests.builders import a_message, a_session, an_owner, fill, messages
+
+LONG = "a rather long description of the one who speaks here " * 4
+
+
+async def found(store: SessionStore, owner: str, text: str, limit: int = 100, **wanted: str) -> list[Found]:
+    """Follow a search to its end."""
+    hits: list[Found] = []
+    after: SearchPlace | None = None
+    while True:
+        page = await store.search(owner, SearchQuery(text=text, limit=limit, **wanted), after)
+        assert len(page.hits) <= limit
+        hits += page.hits
+        after = page.next_place
+        if after is None:
+            return hits
+
+
+async def contents(store: SessionStore, owner: str, text: str, **wanted: str) -> list[object]:
+    return [hit.message.content for hit in await found(store, owner, text, **wanted)]
+
+
+async def said(store: SessionStore, owner: str, *texts: str, **fields: object) -> Session:
+    session = await store.create(a_session(owner, **fields))
+    await store.append(owner, session.id, [a_message(text) for text in texts])
+    return session
+
+
+async def test_a_hit_is_the_message_and_its_session(store: SessionStore, owner: str) -> None:
+    session = await said(store, owner, "the first train", "something else", session_name="Trip")
+
+    hits = await found(store, owner, "train")
+
+    assert [(hit.session_id, hit.session_name, hit.message.content, hit.message.seq) for hit in hits] == [
+        (session.id, "Trip", "the first train", 1)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "sought"),
+    [
+        ("The First Train", "fIrSt tR"),
+        ("ŁÓDŹ and Köln", "łódź AND kÖLN"),
+        ("Straße", "STRASSE"),
+        ("STRASSE", "straße"),
+        ("ΟΔΥΣΣΕΥΣ", "οδυσσευς"),
+        ("say 😀 twice", "😀"),
+        ("東京へ行く", "京へ"),
+        ("ab", "B"),
+        ("a % and _ and \\", "% and _"),
+        ('he said "hello" OR', '"hello" or'),
+        ("it's 'quoted' --", "'quoted' --"),
+        ("two\nlines", "o\nl"),
+        ("before\0after", "\0aft"),
+        ("* NEAR(", "near("),
+    ],
+)
+async def test_a_text_is_found_whatever_its_case_and_its_signs(
+    store: SessionStore, owner: str, text: str, sought: str
+) -> None:
+    await said(store, owner, "nothing of it", text)
+
+    assert await contents(store, owner, sought) == [text]
+
+
+@pytest.mark.parametrize("sought", ["trains", "%", "_", "*", '"', "t*n", "first  train", "x'; DROP TABLE messages; --"])
+async def test_what_is_not_there_is_not_found(store: SessionStore, owner: str, sought: str) -> None:
+    await said(store, owner, "the first train")
+
+    assert await contents(store, owner, sought) == []
+
+
+async def test_the_newest_session_comes_first_and_in_it_the_newest_message(store: SessionStore, owner: str) -> None:
+    first = await said(store, owner, "x train 1", "x train 2")
+    await said(store, owner, "x train 3")
+    await store.append(owner, first.id, [a_message("x train 4")])
+
+    assert await contents(store, owner, "train") == ["x train 4", "x train 2", "x train 1", "x train 3"]
+
+
+@pytest.mark.parametrize("limit", [1, 2, 7, 100])
+async def test_pages_join_without_a_gap(store: SessionStore, owner: str, limit: int) -> None:
+    for _ in range(3):
+        session = await store.create(a_session(owner))
+        await fill(store, session, 45, persona=LONG)
+
+    hits = await found(store, owner, "message 4", limit)
+
+    numbers = [4, *range(40, 46)][::-1]
+    assert [hit.message.content for hit in hits] == [f"message {number}" for number in numbers] * 3
+
+
+async def test_a_long_session_is_searched_to_its_beginning(store: SessionStore, owner: str) -> None:
+    session = await store.create(a_session(owner), [a_message("a needle")])
+    await fill(store, session, 300, persona=LONG)
+
+    assert [hit.message.seq for hit in await found(store, owner, "needle")] == [1]
+
+
+async def test_many_sessions_are_searched_to_the_last(store: SessionStore, owner: str) -> None:
+    await said(store, owner, "a needle")
+    for number in range(120):
+        await store.create(a_session(owner), messages(1 + number % 2))
+
+    assert await contents(store, owner, "NEEDLE") == ["a needle"]
+
+
+async def test_filters_narrow_the_search(store: SessionStore, owner: str) -> None:
+    one = await said(store, owner, "x one", channel="web")
+    await said(store, owner, "x two", channel="mail")
+    await store.append(owner, one.id, [a_message("x three", role="assistant")])
+
+    assert await contents(store, owner, "x ", channel="mail") == ["x two"]
+    assert await contents(store, owner, "x ", role="assistant") == ["x three"]
+    assert await contents(store, owner, "x ", session_id=one.id) == ["x three", "x one"]
+    assert await contents(store, owner, "x ", session_id="nowhere") == []
+
+
+async def test_parts_are_searched_by_their_text(store: SessionStore, owner: str) -> None:
+    session = await store.create(a_session(owner))
+    parts = [{"type": "text", "text": "look here"}, {"type": "image", "url": "http://train"}]
+    await store.append(owner, session.id, [a_message(parts)])
+
+    assert await contents(store, owner, "HERE") == [parts]
+    assert await contents(store, owner, "train") == []
+
+
+async def test_archived_sessions_are_found_and_what_is_gone_is_not(store: SessionStore, owner: str) -> None:
+    archived = await said(store, owner, "train in the archive")
+    await store.update(owner, archived.id, SessionChanges(is_active=False))
+    await store.delete(owner, (await said(store, owner, "train deleted")).id)
+    await store.clear(owner, (await said(store, owner, "train cleared")).id)
+    rewound = await said(store, owner, "train kept", "train rewound")
+    await store.rewind(owner, rewound.id, 1)
+
+    assert await contents(store, owner, "train") == ["train kept", "train in the archive"]
+
+
+async def test_redacted_messages_are_not_found_any_more(store: SessionStore, owner: str) -> None:
+    session = await said(store, owner, "my number is 555", "keep this")
+    message = (await found(store, owner, "555"))[0].message
+
+    await store.edit_message(owner, session.id, message.id, Message.redacted)
+
+    assert await contents(store, owner, "555") == []
+    assert await contents(store, owner, "keep") == ["keep this"]
+
+
+async def test_nobody_finds_what_others_have_said(store: SessionStore, owner: str) -> None:
+    session = await said(store, owner, "my secret train")
+    stranger = an_owner()
+    await said(store, stranger, "another train", id=session.id)
+
+    assert await contents(store, stranger, "train") == ["another train"]
+    assert await contents(store, an_owner(), "train") == []
+    assert await contents(store, stranger, "train", session_id=session.id) == ["another train"]
