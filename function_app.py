@@ -3,7 +3,7 @@
 import azure.functions as func
 
 from shared import archival
-from shared.http import docs, exports, messages, operations, search, sessions
+from shared.http import docs, exports, messages, operations, search, sessions, shares
 from shared.http.boundary import Handler, respond
 from shared.http.earlier import channels, history, questions
 from shared.service import ChatService
@@ -85,6 +85,30 @@ async def fork_session(req: func.HttpRequest) -> func.HttpResponse:
     return await _answer(req, sessions.fork)
 
 
+@app.route("chat/sessions/{session_id}/share", methods=["POST"])
+async def share_session(req: func.HttpRequest) -> func.HttpResponse:
+    """Make a link to a session."""
+    return await _answer(req, shares.create)
+
+
+@app.route("chat/sessions/{session_id}/share", methods=["GET"])
+async def list_shares(req: func.HttpRequest) -> func.HttpResponse:
+    """List the links to a session."""
+    return await _answer(req, shares.list_all)
+
+
+@app.route("chat/sessions/{session_id}/share/{share_id}", methods=["DELETE"])
+async def revoke_share(req: func.HttpRequest) -> func.HttpResponse:
+    """Revoke a link."""
+    return await _answer(req, shares.revoke)
+
+
+@app.route("shared/{token}", methods=["GET"], auth_level=func.AuthLevel.ANONYMOUS)
+async def view_share(req: func.HttpRequest) -> func.HttpResponse:
+    """Read what somebody shares."""
+    return await _answer(req, shares.view)
+
+
 @app.route("chat/sessions/{session_id}/messages", methods=["POST"])
 async def append_messages(req: func.HttpRequest) -> func.HttpResponse:
     """Append messages."""
@@ -125,6 +149,12 @@ async def redact_message(req: func.HttpRequest) -> func.HttpResponse:
 async def append_anywhere(req: func.HttpRequest) -> func.HttpResponse:
     """Append messages to a session that is made if need be."""
     return await _answer(req, messages.append_anywhere)
+
+
+@app.route("chat/stats", methods=["GET"])
+async def owner_stats(req: func.HttpRequest) -> func.HttpResponse:
+    """Count everything the owner has."""
+    return await _answer(req, operations.stats)
 
 
 @app.route("chat/search", methods=["GET"])

@@ -19,6 +19,14 @@ class MessageNotFoundError(ParleyError):
     """The session has no message by that id."""
 
 
+class ShareNotFoundError(ParleyError):
+    """The link was never made, has expired or was revoked, or its session is gone."""
+
+
+class TooManySharesError(ParleyError):
+    """The session has as many links as it may have; revoke one first."""
+
+
 class SessionExistsError(ParleyError):
     """The owner already has a session by that id."""
 

@@ -45,6 +45,7 @@ MAX_CONTEXT_BYTES = 8 * 1024
 MAX_METADATA_BYTES = 16 * 1024
 MAX_LABEL_CHARACTERS = 256
 MAX_COMMENT_CHARACTERS = 4_000
+MAX_SHARES = 50  # of a session at the same time
 MAX_SEQ = 2**53 - 1  # the largest whole number that every JSON parser keeps
 
 
@@ -104,6 +105,7 @@ def _plain_role(value: object) -> object:
     return ROLE_ALIASES.get(value, value) if isinstance(value, str) else value
 
 
+Seq = Annotated[int, Field(ge=0, le=MAX_SEQ)]
 Timestamp = Annotated[
     datetime,
     PlainSerializer(format_time, return_type=str),
@@ -229,6 +231,13 @@ class ForkInput(_Input):
     """How far to copy a session: up to that seq, or all of it."""
 
     after_seq: Annotated[StrictInt, Field(ge=0, le=MAX_SEQ)] | None = None
+
+
+class ShareInput(_Input):
+    """How long a link works, and how far it shows the session."""
+
+    expires_in_seconds: Annotated[StrictInt, Field(ge=1, le=MAX_TTL_SECONDS)] | None = None
+    up_to_seq: Annotated[StrictInt, Field(ge=0, le=MAX_SEQ)] | None = None
 
 
 class SessionTarget(_Input):
@@ -491,6 +500,61 @@ class SessionStats(BaseModel):
         if self.first_message_at is None or self.last_message_at is None:
             return 0.0
         return max(0.0, (self.last_message_at - self.first_message_at).total_seconds())
+
+
+class SessionCounts(BaseModel):
+    """How many sessions an owner has, by status."""
+
+    active: int = 0
+    archived: int = 0
+
+
+class FeedbackCounts(BaseModel):
+    """How many messages have a thumb up or down."""
+
+    up: int = 0
+    down: int = 0
+
+
+class DayCount(BaseModel):
+    """How many messages were stored on a day, UTC."""
+
+    date: str
+    messages: int
+
+
+class OwnerStats(BaseModel):
+    """Counts of everything an owner has; `stored_bytes` is the size of the messages as stored JSON."""
+
+    sessions: SessionCounts
+    by_channel: dict[str, int]
+    messages: int
+    by_role: dict[Role, int]
+    feedback: FeedbackCounts
+    stored_bytes: int
+    per_day: list[DayCount]
+
+
+class Share(BaseModel):
+    """A link to a session, as it is stored: of its token only the hash.
+
+    It shows messages up to `up_to_seq` that were there when it was made; a rewind frees numbers, and what
+    is written under them later is not shown.
+    """
+
+    id: str
+    token_hash: str
+    up_to_seq: int
+    created_at: Timestamp
+    expires_at: Timestamp | None = None
+
+    def is_over(self, now: datetime) -> bool:
+        """Tell whether it has expired."""
+        return self.expires_at is not None and self.expires_at <= now
+
+    def shows(self, message: Message) -> bool:
+        """Tell whether the message was there, as far as the link goes."""
+        return message.seq <= self.up_to_seq and message.created_at <= self.created_at
 
 
 class SearchQuery(BaseModel):

@@ -1,11 +1,12 @@
 """Use cases: what a chat application asks for, on top of the verbs a store has."""
 
 import asyncio
+import hashlib
 import secrets
 import time
 import uuid
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from shared.errors import (
     IdempotencyConflictError,
@@ -31,6 +32,8 @@ from shared.models import (
     Session,
     SessionInput,
     SessionTarget,
+    Share,
+    ShareInput,
     stored_bytes,
     utc_now,
 )
@@ -105,6 +108,22 @@ class ChatService:
         except SessionExistsError:  # somebody else made it meanwhile, or this very request before
             return session.id, await self._append(user_id, session.id, new_messages, key)
         return session.id, _first_messages(user_id, new_messages)
+
+    async def share(self, user_id: str, session_id: str, wanted: ShareInput) -> tuple[Share, str]:
+        """Make a link to the session's messages up to `up_to_seq`, or to all it has now; also return its token."""
+        newest = await self.store.read_messages(user_id, session_id, MessageQuery(limit=1))
+        last_seq = newest.messages[0].seq if newest.messages else 0
+        token, now = secrets.token_urlsafe(32), utc_now()
+        ends = None if wanted.expires_in_seconds is None else now + timedelta(seconds=wanted.expires_in_seconds)
+        share = Share(
+            id=secrets.token_hex(8),
+            token_hash=token_hash(token),
+            up_to_seq=last_seq if wanted.up_to_seq is None else min(wanted.up_to_seq, last_seq),
+            created_at=now,
+            expires_at=ends,
+        )
+        await self.store.add_share(user_id, session_id, share)
+        return share, token
 
     async def fork(self, user_id: str, session_id: str, after_seq: int | None = None) -> Session:
         """Make a session of its own from another one's messages up to `after_seq`, numbered from 1."""
@@ -199,6 +218,11 @@ def _new_message(message: MessageInput, message_id: str, now: datetime) -> NewMe
 def _first_messages(user_id: str, messages: Sequence[NewMessage]) -> Appended:
     stored = [message.placed(seq, user_id) for seq, message in enumerate(messages, 1)]
     return Appended(messages=stored, message_count=len(stored), created=True)
+
+
+def token_hash(token: str) -> str:
+    """Return what is stored of a link's token; 256 random bits need no salt."""
+    return hashlib.sha256(token.encode()).hexdigest()
 
 
 class HealthCheck:

@@ -1,6 +1,7 @@
 """One request being answered: who asks, for what, and with which tools."""
 
 import re
+from collections.abc import Sequence
 from functools import cached_property
 from typing import TypeVar
 from urllib.parse import urlsplit
@@ -38,16 +39,24 @@ class Call:
     @cached_property
     def owner(self) -> str:
         """The user this request speaks for."""
-        headers, settings = self._request.headers, self.chat.settings
-        named = [headers.get("x-user-id"), *self.query.all("user_id"), self._body.get("user_id")]
+        return self.owner_among(self.named_owners)
+
+    @property
+    def named_owners(self) -> list[object]:
+        """Whom header, query and body name; None and the empty text name nobody."""
+        return [self._request.headers.get("x-user-id"), *self.query.all("user_id"), self._body.get("user_id")]
+
+    def owner_among(self, named: Sequence[object]) -> str:
+        """Return the user this request speaks for if it names these."""
+        settings = self.chat.settings
         if settings.user_identity == "easyauth":
-            return signed_in_owner(headers, named, enabled=settings.easyauth_enabled)
+            return signed_in_owner(self._request.headers, named, enabled=settings.easyauth_enabled)
         return trusted_owner(named)
 
     @cached_property
     def session_id(self) -> str:
         """The session the path names; one that no session can have does not exist."""
-        value: str = self._request.route_params.get("session_id", "")
+        value = self.route("session_id")
         if not SESSION_ID.fullmatch(value):
             raise SessionNotFoundError
         return value
@@ -57,15 +66,14 @@ class Call:
         """The path as it was sent."""
         return urlsplit(str(self._request.url)).path
 
-    @property
-    def file(self) -> str:
-        """The file the path names."""
-        return str(self._request.route_params.get("file", ""))
+    def route(self, name: str) -> str:
+        """Return a parameter of the path, as it was sent."""
+        return str(self._request.route_params.get(name, ""))
 
     @cached_property
     def message_id(self) -> str:
         """The message the path names; one that no message can have does not exist."""
-        value: str = self._request.route_params.get("message_id", "")
+        value = self.route("message_id")
         if not MESSAGE_ID.fullmatch(value):
             raise MessageNotFoundError
         return value

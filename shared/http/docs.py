@@ -28,7 +28,7 @@ async def page(call: Call) -> Answer:
 
 async def file(call: Call) -> Answer:
     """Return one of the page's files."""
-    return _sent(call, await asyncio.to_thread(load, call.file), {})
+    return _sent(call, await asyncio.to_thread(load, call.route("file")), {})
 
 
 def _sent(call: Call, found: PageFile, headers: dict[str, str]) -> Answer:

@@ -20,12 +20,12 @@ from shared.models import (
     MessagePage,
     MessageQuery,
     Role,
+    Seq,
     SessionTarget,
 )
 
 Order = Literal["asc", "desc"]
 ORDERS: tuple[Order, ...] = ("asc", "desc")
-Seq = Annotated[int, Field(ge=0, le=MAX_SEQ)]
 
 
 class _Place(BaseModel):
@@ -49,7 +49,7 @@ async def append(call: Call) -> Answer:
     appended = await call.chat.append(
         owner, session_id, _messages_in(call.required_body()), call.idempotency_key("append")
     )
-    return _appended(session_id, appended)
+    return appended_answer(session_id, appended)
 
 
 async def append_anywhere(call: Call) -> Answer:
@@ -60,7 +60,7 @@ async def append_anywhere(call: Call) -> Answer:
     session_id, appended = await call.chat.append_anywhere(
         owner, target, _messages_in(rest), call.idempotency_key("POST /messages")
     )
-    return _appended(session_id, appended)
+    return appended_answer(session_id, appended)
 
 
 def _messages_in(body: JsonObject) -> list[MessageInput]:
@@ -69,7 +69,8 @@ def _messages_in(body: JsonObject) -> list[MessageInput]:
     return [MessageInput.model_validate({name: value for name, value in body.items() if name != "messages"})]
 
 
-def _appended(session_id: str, appended: Appended) -> Answer:
+def appended_answer(session_id: str, appended: Appended) -> Answer:
+    """Answer an append with what is stored, and how much there is."""
     body = {
         "session_id": session_id,
         "messages": [message.model_dump(mode="json") for message in appended.messages],

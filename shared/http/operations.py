@@ -1,8 +1,13 @@
 """Handlers for all that an owner has, and for whoever operates Parley."""
 
+from datetime import timedelta
+
 from shared.http.boundary import Answer
 from shared.http.call import Call
+from shared.models import utc_now
 
+MAX_DAYS = 366
+USUAL_DAYS = 30
 ERASE_SECONDS = 60.0  # of work in one answer; the platform cuts answers at 230 seconds
 
 
@@ -11,6 +16,16 @@ async def erase(call: Call) -> Answer:
     erased = await call.chat.store.erase(call.owner, ERASE_SECONDS)
     deleted = {"sessions": erased.sessions, "messages": erased.messages}
     return Answer({"deleted": deleted, "done": erased.done})
+
+
+async def stats(call: Call) -> Answer:
+    """Return counts of everything the owner has."""
+    owner = call.owner
+    days = call.query.number("days", 1, MAX_DAYS) or USUAL_DAYS
+    today = utc_now().date()
+    dates = [(today - timedelta(days=ago)).isoformat() for ago in reversed(range(days))]
+    found = await call.chat.store.owner_stats(owner, dates)
+    return Answer(found.model_dump(mode="json"))
 
 
 async def health(call: Call) -> Answer:

@@ -40,6 +40,8 @@ KINDS: Mapping[type[Exception], Kind] = {
     identity.ForbiddenError: Kind(403, "forbidden", "Not the user who is signed in"),
     errors.SessionNotFoundError: Kind(404, "session_not_found", "No such session"),
     errors.MessageNotFoundError: Kind(404, "message_not_found", "No such message"),
+    errors.ShareNotFoundError: Kind(404, "share_not_found", "No such link"),
+    errors.TooManySharesError: Kind(422, "validation_failed", "The request breaks a rule"),
     UnknownFileError: Kind(404, "file_not_found", "No such file"),
     errors.SessionExistsError: Kind(409, "session_exists", "The session exists already"),
     errors.SessionArchivedError: Kind(409, "session_archived", "The session is archived"),

@@ -18,7 +18,9 @@ from shared.models import (
     SessionChanges,
     SessionInput,
     SessionTarget,
+    ShareInput,
     SnippetPart,
+    Timestamp,
 )
 
 OWNER = r"^[^/\\?#\x00-\x1f\x7f-\x9f]{0,128}$"  # as USER_ID; an empty one counts as absent
@@ -56,6 +58,50 @@ class AppendMessageAnywhere(MessageInput, SessionTarget, _Owned):
 
 class AppendMessagesAnywhere(MessageBatch, SessionTarget, _Owned):
     """Up to 20 messages, and the session they go to."""
+
+
+class ShareSession(ShareInput, _Owned):
+    """How long the link works, and how far it shows the session."""
+
+
+class SharedLink(BaseModel):
+    """A link to a session; its address is told only once."""
+
+    share_id: str
+    up_to_seq: int
+    created_at: Timestamp
+    expires_at: Timestamp | None
+
+
+class NewLink(SharedLink):
+    """A link that was just made."""
+
+    url: str
+
+
+class LinkList(BaseModel):
+    """The links of a session that work, oldest first."""
+
+    data: list[SharedLink]
+    has_more: bool
+    next_cursor: str | None
+
+
+class SharedMessage(BaseModel):
+    """A message as a link shows it."""
+
+    role: Role
+    content: str | list[JsonObject]
+    created_at: Timestamp
+
+
+class SharedSession(BaseModel):
+    """What a link shows, oldest message first."""
+
+    session_name: str | None
+    messages: list[SharedMessage]
+    has_more: bool
+    next_cursor: str | None
 
 
 class Fork(ForkInput, _Owned):

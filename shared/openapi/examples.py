@@ -47,6 +47,28 @@ _stats = SessionStats(
 SESSION: JsonObject = _session.model_dump(mode="json")
 MESSAGE: JsonObject = _message.model_dump(mode="json")
 SESSION_STATS: JsonObject = _stats.model_dump(mode="json")
+LINK: JsonObject = {
+    "share_id": "9f2c4d1b7a3e5f60",
+    "up_to_seq": 1,
+    "created_at": "2026-11-21T09:31:00.000000Z",
+    "expires_at": "2026-11-28T09:31:00.000000Z",
+}
+LINK_ADDRESS: JsonObject = {"url": "/api/shared/Zk3vQ0bX8mT5rY1nC7wE2aH9dL4sP6uJ0gF3iK5oV8x"}
+SHARED: JsonObject = {
+    "session_name": "Trip to Lisbon",
+    "messages": [{name: MESSAGE[name] for name in ("role", "content", "created_at")}],
+    "has_more": False,
+    "next_cursor": None,
+}
+OWNER_STATS: JsonObject = {
+    "sessions": {"active": 1, "archived": 0},
+    "by_channel": {"web": 1},
+    "messages": 1,
+    "by_role": {"user": 1, "assistant": 0, "system": 0, "developer": 0, "tool": 0},
+    "feedback": {"up": 0, "down": 0},
+    "stored_bytes": 123,
+    "per_day": [{"date": "2026-11-20", "messages": 0}, {"date": "2026-11-21", "messages": 1}],
+}
 HITS: JsonObject = {
     "data": [
         {

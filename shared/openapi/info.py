@@ -45,6 +45,7 @@ INFO: JsonObject = {
 TAGS: list[JsonObject] = [
     {"name": "Sessions", "description": "Chats, with a name, a channel, tags and a time to live."},
     {"name": "Messages", "description": "What was said, in order."},
+    {"name": "Shared", "description": "What somebody shows to everybody who has the link."},
     {"name": "Owner", "description": "Everything an owner has."},
     {
         "name": "Earlier routes",
@@ -91,6 +92,13 @@ PATH_PARAMETERS: dict[str, JsonObject] = {
     for name, description, pattern, example in (
         ("session_id", "The session's id.", SESSION_ID, "trip-2026"),
         ("message_id", "The message's id.", MESSAGE_ID, "msg-1"),
+        ("share_id", "The link's id.", re.compile(r"[0-9a-f]{16}"), "9f2c4d1b7a3e5f60"),
+        (
+            "token",
+            "The link's secret.",
+            re.compile(r"[A-Za-z0-9_-]{43}"),
+            "Zk3vQ0bX8mT5rY1nC7wE2aH9dL4sP6uJ0gF3iK5oV8x",
+        ),
         ("file", "The file's name.", re.compile(r"[a-z][a-z.-]{0,63}"), "page.js"),
     )
 }

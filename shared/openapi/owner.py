@@ -3,7 +3,8 @@
 from collections.abc import Mapping
 
 from shared.http.docs_page import UnknownFileError
-from shared.models import CHANNEL, ROLE_ALIASES, ROLES, SESSION_ID
+from shared.http.operations import MAX_DAYS, USUAL_DAYS
+from shared.models import CHANNEL, ROLE_ALIASES, ROLES, SESSION_ID, OwnerStats
 from shared.openapi import examples
 from shared.openapi.bodies import ErasedData, Health, HitList
 from shared.openapi.operation import Operation, Parameter, Reply
@@ -22,6 +23,18 @@ OPERATIONS: Mapping[str, Operation] = {
                 example={"deleted": {"sessions": 12, "messages": 340}, "done": True},
             )
         },
+    ),
+    "owner_stats": Operation(
+        tag="Owner",
+        description="Counts of everything the owner has, and of the messages of the last days, oldest day first.",
+        parameters=(
+            Parameter(
+                "days",
+                {"type": "integer", "minimum": 1, "maximum": MAX_DAYS, "default": USUAL_DAYS},
+                "How many days, today included, UTC.",
+            ),
+        ),
+        replies={200: Reply("The counts.", OwnerStats, example=examples.OWNER_STATS)},
     ),
     "search_messages": Operation(
         tag="Owner",

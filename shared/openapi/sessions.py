@@ -6,18 +6,25 @@ from shared.errors import (
     IdempotencyConflictError,
     PreconditionFailedError,
     SessionExistsError,
+    ShareNotFoundError,
+    TooManySharesError,
 )
 from shared.http.exports import FORMATS
+from shared.http.problems import BadRequestError
 from shared.models import CHANNEL, JsonObject, Session, SessionStats
 from shared.openapi import examples
 from shared.openapi.bodies import (
     ChangeSession,
     CreateSession,
     Fork,
+    LinkList,
+    NewLink,
     NoFields,
     OpenAIMessage,
     SessionList,
     SessionWithMessages,
+    SharedSession,
+    ShareSession,
 )
 from shared.openapi.operation import Operation, Parameter, Reply
 from shared.openapi.parameters import CURSOR, IDEMPOTENCY_KEY, IF_MATCH, IF_NONE_MATCH, limit
@@ -128,6 +135,41 @@ OPERATIONS: Mapping[str, Operation] = {
         body=Fork,
         examples={"Everything": {}, "The first ten messages": {"after_seq": 10}},
         replies={201: Reply("The new session.", Session, ("ETag", "Location"), examples.SESSION)},
+    ),
+    "share_session": Operation(
+        tag=TAG,
+        description=(
+            "A read-only link for people who have no account. It shows the messages up to `up_to_seq` that are there "
+            "now, as they are when somebody looks: a redaction shows at once, and the link ends with the session. "
+            "The address is a secret: it is told only here, only its hash is stored. A session has at most 50 links."
+        ),
+        body=ShareSession,
+        examples={"For a week": {"expires_in_seconds": 604_800}, "The first ten messages": {"up_to_seq": 10}},
+        replies={201: Reply("The link.", NewLink, example=examples.LINK | examples.LINK_ADDRESS)},
+        errors=(TooManySharesError,),
+    ),
+    "list_shares": Operation(
+        tag=TAG,
+        description="The links that work; their addresses are not known any more.",
+        replies={
+            200: Reply(
+                "All of them.", LinkList, example={"data": [examples.LINK], "has_more": False, "next_cursor": None}
+            )
+        },
+    ),
+    "revoke_share": Operation(
+        tag=TAG,
+        description="The link stops to work at once.",
+        replies={204: Reply("Revoked.")},
+        errors=(ShareNotFoundError,),
+    ),
+    "view_share": Operation(
+        tag="Shared",
+        description="What a link shows, to anybody who has it: role, content and time. It is not for search engines.",
+        parameters=(limit(200, 50), CURSOR),
+        replies={200: Reply("A page, oldest message first.", SharedSession, example=examples.SHARED)},
+        errors=(ShareNotFoundError, BadRequestError),
+        public=True,
     ),
     "session_stats": Operation(
         tag=TAG,

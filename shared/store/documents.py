@@ -1,5 +1,6 @@
 """How messages look at rest, the same in both stores, and the rules both stores reckon by."""
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 
@@ -17,6 +18,18 @@ def message_from(document: JsonObject, seq: int, user_id: str) -> Message:
 def documents_bytes(documents: Iterable[JsonObject]) -> int:
     """Size of message documents as stored JSON, the commas between them included."""
     return sum(stored_bytes(document) + 1 for document in documents)
+
+
+def counts_of(documents: Iterable[JsonObject]) -> JsonObject:
+    """Count what statistics tell of messages: their bytes as stored JSON, how many a day (UTC), thumbs up and down."""
+    known = list(documents)
+    ratings = Counter(document["feedback"]["rating"] for document in known if document.get("feedback"))
+    return {
+        "bytes": sum(map(stored_bytes, known)),
+        "days": dict(Counter(document["created_at"][:10] for document in known)),
+        "up": ratings["up"],
+        "down": ratings["down"],
+    }
 
 
 def conflicting_ids(sent: Sequence[NewMessage], stored: dict[str, NewMessage]) -> list[str]:

@@ -15,6 +15,7 @@ from shared.models import (
     MessageQuery,
     NewMessage,
     NewSession,
+    OwnerStats,
     SearchPage,
     SearchPlace,
     SearchQuery,
@@ -24,6 +25,7 @@ from shared.models import (
     SessionKey,
     SessionPage,
     SessionStats,
+    Share,
 )
 
 
@@ -150,6 +152,29 @@ class SessionStore(ABC):
     @abstractmethod
     async def stats(self, user_id: str, session_id: str) -> SessionStats:
         """Return the session's counts without reading its whole history."""
+
+    @abstractmethod
+    async def owner_stats(self, user_id: str, days: Sequence[str]) -> OwnerStats:
+        """Return counts of everything the owner has, and of the messages of each of those days (ISO dates, UTC)."""
+
+    @abstractmethod
+    async def add_share(self, user_id: str, session_id: str, share: Share) -> None:
+        """Keep a link to the session; it ends with the session, by delete, erase or expiry.
+
+        Raises TooManySharesError when MAX_SHARES are kept that have not expired.
+        """
+
+    @abstractmethod
+    async def list_shares(self, user_id: str, session_id: str) -> list[Share]:
+        """Return the session's links that work, oldest first."""
+
+    @abstractmethod
+    async def remove_share(self, user_id: str, session_id: str, share_id: str) -> None:
+        """Revoke a link at once; raises ShareNotFoundError when there is none by that id."""
+
+    @abstractmethod
+    async def find_share(self, token_hash: str) -> tuple[Session, Share]:
+        """Return the link that has this hash, whoever's it is, and its session; raises ShareNotFoundError."""
 
     @abstractmethod
     async def clear(self, user_id: str, session_id: str) -> None:

@@ -18,7 +18,8 @@ async def parts(api: Client, path: str) -> list[Answer]:
     path = path.partition("cursor=")[0]
     while cursor := answers[-1].headers.get("x-next-cursor"):
         assert answers[-1].status == 200, answers[-1]
-        answers.append(await api.get(f"{path}{'' if path.endswith('?') else '&' if '?' in path else '?'}cursor={cursor}"))
+        joint = "" if path.endswith("?") else "&" if "?" in path else "?"
+        answers.append(await api.get(f"{path}{joint}cursor={cursor}"))
     assert answers[-1].status == 200, answers[-1]
     return answers
 

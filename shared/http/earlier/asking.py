@@ -6,7 +6,6 @@ from shared.earlier_ids import session_id_for
 from shared.http.boundary import Answer, Handler
 from shared.http.call import Call
 from shared.http.problems import BadRequestError
-from shared.identity import signed_in_owner, trusted_owner
 
 USUAL_OWNER = "default"  # what the earlier systems took where nobody was named, and their clients sent for nobody
 
@@ -19,26 +18,17 @@ def speaking_as_before(handler: Handler) -> Handler:
 
     @wraps(handler)
     async def answer(call: Call) -> Answer:
-        call.owner = _owner(call)
+        named = [name for name in call.named_owners if name not in (None, "", USUAL_OWNER)]
+        usual = [USUAL_OWNER] if call.chat.settings.user_identity == "trusted" else []
+        call.owner = call.owner_among(named or usual)
         return await handler(call)
 
     return answer
 
 
-def _owner(call: Call) -> str:
-    headers, settings = call._request.headers, call.chat.settings  # noqa: SLF001 - a call shows headers by name only
-    in_body = call._body.get("user_id")  # noqa: SLF001 - a call shows its body without the owner
-    sent = [headers.get("x-user-id"), *call.query.all("user_id"), in_body]
-    named = [name for name in sent if name not in (None, "", USUAL_OWNER)]
-    if settings.user_identity == "easyauth":
-        return signed_in_owner(headers, named, enabled=settings.easyauth_enabled)
-    return trusted_owner(named or [USUAL_OWNER])
-
-
 def path_value(call: Call, name: str) -> str:
     """Return what the path says in this place; a slash in it, which hosts leave encoded, is a slash."""
-    value: str = call._request.route_params.get(name, "")  # noqa: SLF001 - a call has names for Parley's own ids only
-    return value.replace("%2F", "/").replace("%2f", "/")
+    return call.route(name).replace("%2F", "/").replace("%2f", "/")
 
 
 def session_id_in_path(call: Call) -> str:

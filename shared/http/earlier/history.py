@@ -67,4 +67,4 @@ async def send(call: Call) -> Answer:
     session_id, appended = await call.chat.append_anywhere(
         call.owner, target, [message], call.idempotency_key("POST /message")
     )
-    return messages._appended(session_id, appended)  # noqa: SLF001 - the answer is that of an append, whatever it is
+    return messages.appended_answer(session_id, appended)

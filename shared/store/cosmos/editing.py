@@ -15,7 +15,7 @@ from shared.store.cosmos.history import TRIES as READ_TRIES
 from shared.store.cosmos.items import Items, pause
 from shared.store.cosmos.log import TRIES, read_head, renew_if_due, rotate
 from shared.store.cosmos.pages import PAGES_OF_SESSION, read_page
-from shared.store.documents import documents_bytes
+from shared.store.documents import counts_of, documents_bytes
 
 Change = Callable[[Message], Message]
 
@@ -126,7 +126,11 @@ async def _edit_page(items: Items, head: Head, place: Place, document: JsonObjec
     """Change a message in a page and note it in the head, unless the page has stopped to count meanwhile."""
     page = place.page or {}
     if document != place.document:
-        operations = [{"op": "replace", "path": f"/messages/{place.index}", "value": document}]
+        messages = [*page["messages"][: place.index], document, *page["messages"][place.index + 1 :]]
+        operations: list[JsonObject] = [
+            {"op": "replace", "path": f"/messages/{place.index}", "value": document},
+            {"op": "set", "path": "/counts", "value": counts_of(messages)},
+        ]
         await items.patch_unseen(head.user_id, page["id"], operations, "c.type = 'page'", page["_etag"])
     counted = f"c.log.epoch = {literal(head.epoch)} AND c.log.generation > {page['generation'] + 1:d}"
     await items.patch_unseen(head.user_id, head.id, _noted(), f"{writable(int(time()))} AND {counted}")

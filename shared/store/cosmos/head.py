@@ -57,6 +57,7 @@ def head_document(session: NewSession, messages: Sequence[JsonObject]) -> JsonOb
         "renew_at": FAR_FUTURE,
         "pending": False,
         "building": None,
+        "shares": [],
         "log": log,
     }
 

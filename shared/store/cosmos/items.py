@@ -100,7 +100,7 @@ class Items:
         return await self._call(lambda container: _collect(container, sql, parameters, at_most, partition_key=user_id))
 
     async def query_everywhere(self, sql: str, parameters: Mapping[str, object], at_most: int) -> list[Any]:
-        """Return what the query finds in all partitions; for the upkeep alone, never for a request."""
+        """Return what the query finds in all partitions; for the upkeep, and for links, which name no owner."""
         return await self._call(lambda container: _collect(container, sql, parameters, at_most))
 
     async def _write(self, send: Callable[[ContainerProxy], Awaitable[Result]]) -> Result:

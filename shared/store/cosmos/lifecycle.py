@@ -134,6 +134,7 @@ async def _bury(items: Items, head: Head) -> Head:
         tags=[],
         ttl=KEEP,
         building=None,
+        shares=[],
         pending=True,
     )
     where = f"{NOT_DELETED} AND c.log.epoch = {literal(head.epoch)}"

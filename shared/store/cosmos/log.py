@@ -25,7 +25,7 @@ from shared.store.cosmos.head import (
     summary,
 )
 from shared.store.cosmos.items import Items, pause
-from shared.store.cosmos.pages import lengthen_pages, list_counted, read_page, seal_previous, shorten_pages
+from shared.store.cosmos.pages import lengthen_pages, list_counted, read_page, seal_previous, shorten_pages, sweep
 from shared.store.documents import conflicting_ids, documents_bytes
 
 logger = logging.getLogger(__name__)
@@ -104,7 +104,11 @@ async def _append_many(items: Items, user_id: str, session_id: str, batch: _Batc
         await seal_previous(items, head)
     operations = [*_rotation(head, batch.documents), *batch.counters()]
     where = f"{batch.guard()} AND {same_log(head)}"
-    return Head(await items.patch(user_id, session_id, operations, where))
+    try:
+        return Head(await items.patch(user_id, session_id, operations, where))
+    except (ItemRefusedError, ItemMissingError):
+        await _leave_no_page(items, head)
+        raise
 
 
 def _rotation(head: Head, documents: Sequence[JsonObject]) -> list[JsonObject]:
@@ -133,7 +137,19 @@ async def rotate(items: Items, head: Head) -> None:
         where = f"{writable(int(time()))} AND {same_log(head)}"
         await items.patch_unseen(head.user_id, head.id, _rotation(head, []), where)
     except (ItemRefusedError, ItemMissingError):
+        await _leave_no_page(items, head)
+
+
+async def _leave_no_page(items: Items, head: Head) -> None:
+    """Sweep if the history has ended or started over since `head` was read: its own sweep may have missed the page."""
+    if not head.generation:
         return
+    try:
+        now = Head(await items.read(head.user_id, head.id))
+    except ItemMissingError:
+        now = None
+    if now is None or now.is_deleted or now.epoch != head.epoch:
+        await sweep(items, head.user_id, head.id)
 
 
 async def _rotate_if_due(items: Items, head: Head, appended_bytes: int) -> None:

@@ -9,6 +9,7 @@ from shared.models import KEEP, JsonObject
 from shared.store.cosmos.errors import ItemExistsError, ItemMissingError, ItemRefusedError
 from shared.store.cosmos.head import Head, page_id, page_ttl
 from shared.store.cosmos.items import Items
+from shared.store.documents import counts_of
 
 AT_ONCE = 8  # page requests in flight for one caller
 PAGES_OF_SESSION = "c.type = 'page' AND c.session_id = @session_id"
@@ -45,6 +46,7 @@ def page_document(
         "generation": generation,
         "first_seq": first_seq,
         "messages": list(messages),
+        "counts": counts_of(messages),
         "ttl": page_ttl(head.ttl),
     }
 

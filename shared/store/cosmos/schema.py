@@ -21,6 +21,7 @@ INDEXED = (
     "epoch",
     "generation",
     "first_seq",
+    "shares/[]/token_hash",
 )
 
 INDEXING_POLICY: dict[str, Any] = {

@@ -20,6 +20,7 @@ from shared.models import (
     MessageQuery,
     NewMessage,
     NewSession,
+    OwnerStats,
     SearchPage,
     SearchPlace,
     SearchQuery,
@@ -29,10 +30,22 @@ from shared.models import (
     SessionKey,
     SessionPage,
     SessionStats,
+    Share,
     format_time,
 )
 from shared.settings import Settings
-from shared.store.cosmos import editing, history, importing, lifecycle, listing, log, searching, upkeep
+from shared.store.cosmos import (
+    counting,
+    editing,
+    history,
+    importing,
+    lifecycle,
+    listing,
+    log,
+    searching,
+    sharing,
+    upkeep,
+)
 from shared.store.cosmos.changes import Change, update
 from shared.store.cosmos.connection import Connection
 from shared.store.cosmos.errors import ItemMissingError
@@ -158,6 +171,26 @@ class CosmosStore(SessionStore):
                 "is_active": head.status == "active",
             }
         )
+
+    @override
+    async def owner_stats(self, user_id: str, days: Sequence[str]) -> OwnerStats:
+        return await counting.owner_stats(self._items, user_id, days)
+
+    @override
+    async def add_share(self, user_id: str, session_id: str, share: Share) -> None:
+        await sharing.add_share(self._items, user_id, session_id, share)
+
+    @override
+    async def list_shares(self, user_id: str, session_id: str) -> list[Share]:
+        return await sharing.list_shares(self._items, user_id, session_id)
+
+    @override
+    async def remove_share(self, user_id: str, session_id: str, share_id: str) -> None:
+        await sharing.remove_share(self._items, user_id, session_id, share_id)
+
+    @override
+    async def find_share(self, token_hash: str) -> tuple[Session, Share]:
+        return await sharing.find_share(self._items, token_hash)
 
     @override
     async def clear(self, user_id: str, session_id: str) -> None:

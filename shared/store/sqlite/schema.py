@@ -81,7 +81,21 @@ VERSION_2 = (
     END
     """,
 )
-MIGRATIONS: Sequence[Sequence[str]] = (VERSION_1, VERSION_2)
+VERSION_3 = (
+    """
+    CREATE TABLE shares (
+        token_hash TEXT PRIMARY KEY,
+        user_id TEXT NOT NULL,
+        session_id TEXT NOT NULL,
+        id TEXT NOT NULL,
+        up_to_seq INTEGER NOT NULL,
+        created_at TEXT NOT NULL,
+        expires_at TEXT
+    )
+    """,
+    "CREATE INDEX shares_by_session ON shares (user_id, session_id)",
+)
+MIGRATIONS: Sequence[Sequence[str]] = (VERSION_1, VERSION_2, VERSION_3)
 
 
 class NewerSchemaError(Exception):

@@ -187,9 +187,10 @@ def change(
 
 
 def remove(transaction: Transaction, user_id: str, session_id: str) -> None:
-    """Remove a session and every message of it, expired or not; nothing happens when there is none."""
+    """Remove a session with its messages and links, expired or not; nothing happens when there is none."""
     owned = {"user_id": user_id, "session_id": session_id}
     transaction.run("DELETE FROM messages WHERE user_id = :user_id AND session_id = :session_id", **owned)
+    transaction.run("DELETE FROM shares WHERE user_id = :user_id AND session_id = :session_id", **owned)
     transaction.run("DELETE FROM sessions WHERE user_id = :user_id AND id = :session_id", **owned)
 
 

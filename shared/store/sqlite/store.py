@@ -26,6 +26,7 @@ from shared.models import (
     MessageQuery,
     NewMessage,
     NewSession,
+    OwnerStats,
     SearchPage,
     SearchPlace,
     SearchQuery,
@@ -35,6 +36,7 @@ from shared.models import (
     SessionKey,
     SessionPage,
     SessionStats,
+    Share,
     format_time,
     utc_now,
 )
@@ -42,6 +44,8 @@ from shared.store.documents import conflicting_ids
 from shared.store.port import SessionStore
 from shared.store.sqlite import messages as message_table
 from shared.store.sqlite import sessions as session_table
+from shared.store.sqlite import shares as share_table
+from shared.store.sqlite.counting import owner_stats
 from shared.store.sqlite.database import Database, Transaction
 from shared.store.sqlite.search import search
 
@@ -184,6 +188,32 @@ class SqliteStore(SessionStore):
     @override
     async def stats(self, user_id: str, session_id: str) -> SessionStats:
         return await self._database.read(lambda transaction: _stats(transaction, user_id, session_id))
+
+    @override
+    async def owner_stats(self, user_id: str, days: Sequence[str]) -> OwnerStats:
+        return await self._database.read(lambda transaction: owner_stats(transaction, user_id, days))
+
+    @override
+    async def add_share(self, user_id: str, session_id: str, share: Share) -> None:
+        await self._write(
+            lambda transaction: share_table.insert(transaction, user_id, session_id, share, self._archive_ttl_seconds)
+        )
+
+    @override
+    async def list_shares(self, user_id: str, session_id: str) -> list[Share]:
+        return await self._database.read(lambda transaction: share_table.of_session(transaction, user_id, session_id))
+
+    @override
+    async def remove_share(self, user_id: str, session_id: str, share_id: str) -> None:
+        await self._write(
+            lambda transaction: share_table.remove(
+                transaction, user_id, session_id, share_id, self._archive_ttl_seconds
+            )
+        )
+
+    @override
+    async def find_share(self, token_hash: str) -> tuple[Session, Share]:
+        return await self._database.read(lambda transaction: share_table.find(transaction, token_hash))
 
     @override
     async def clear(self, user_id: str, session_id: str) -> None:
