@@ -3,7 +3,6 @@
 The timer runs it; `python -m shared.archival` is the same by hand, for the first big run.
 """
 
-import argparse
 import asyncio
 import json
 import logging
@@ -141,6 +140,8 @@ class _Run:
 
 def main(arguments: list[str] | None = None) -> int:
     """Run archival once with a progress bar; 1 when some sessions failed, 2 for broken settings."""
+    import argparse  # noqa: PLC0415 - the timer parses no command line
+
     parser = argparse.ArgumentParser(prog="python -m shared.archival", description=__doc__)
     parser.add_argument("--dry-run", action="store_true", help="only count what would be archived")
     dry_run: bool = parser.parse_args(arguments).dry_run

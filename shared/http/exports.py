@@ -5,14 +5,14 @@ from contextlib import suppress
 from time import monotonic
 from typing import Annotated
 
-from pydantic import BaseModel, Field
+from pydantic import Field
 
 from shared.errors import SessionNotFoundError
 from shared.http.boundary import Answer
 from shared.http.call import Call
 from shared.http.cursors import decode_cursor, encode_cursor
 from shared.http.renderings import Lines, Rendering, rendering_of
-from shared.models import MAX_SEQ, Message, MessageQuery, Session
+from shared.models import MAX_SEQ, Message, MessageQuery, Model, Session
 
 MAX_BYTES = 8_000_000  # of messages; with what is around them an answer has at most 8 MiB
 SECONDS = 20.0  # spent on one answer; after that it is sent as it is, with a cursor
@@ -21,7 +21,7 @@ SESSIONS_AT_ONCE = 100
 MESSAGES_AT_ONCE = 200
 
 
-class _Place(BaseModel):
+class _Place(Model):
     """Where an export goes on: behind that message of that session."""
 
     session_id: str = ""

@@ -2,7 +2,7 @@
 
 from typing import Annotated, Literal, NamedTuple
 
-from pydantic import BaseModel, Field
+from pydantic import Field
 
 from shared.http.boundary import Answer
 from shared.http.call import Call
@@ -19,6 +19,7 @@ from shared.models import (
     MessageInput,
     MessagePage,
     MessageQuery,
+    Model,
     Role,
     Seq,
     SessionTarget,
@@ -28,7 +29,7 @@ Order = Literal["asc", "desc"]
 ORDERS: tuple[Order, ...] = ("asc", "desc")
 
 
-class _Place(BaseModel):
+class _Place(Model):
     """Where a cursor leads on: behind `seq`, as far as `until`, in the order and with the role it began with."""
 
     order: Order

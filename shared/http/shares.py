@@ -2,13 +2,11 @@
 
 import re
 
-from pydantic import BaseModel
-
 from shared.errors import ShareNotFoundError
 from shared.http.boundary import Answer
 from shared.http.call import Call
 from shared.http.cursors import decode_cursor, encode_cursor
-from shared.models import MAX_SEQ, JsonObject, Message, MessageQuery, Seq, Share, ShareInput, format_time
+from shared.models import MAX_SEQ, JsonObject, Message, MessageQuery, Model, Seq, Share, ShareInput, format_time
 from shared.service import token_hash
 
 SHARE_ID = re.compile(r"[0-9a-f]{16}")
@@ -16,7 +14,7 @@ TOKEN = re.compile(r"[A-Za-z0-9_-]{43}")
 PRIVATE = {"X-Robots-Tag": "noindex, nofollow", "Referrer-Policy": "no-referrer"}  # of a page with a secret address
 
 
-class _Place(BaseModel):
+class _Place(Model):
     """Where a page of a shared session goes on: behind that message."""
 
     seq: Seq

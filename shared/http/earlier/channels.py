@@ -5,7 +5,7 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import NamedTuple
 
-from pydantic import BaseModel, ConfigDict, StrictStr
+from pydantic import ConfigDict, StrictStr
 
 from shared.earlier_ids import session_id_beside, session_id_for
 from shared.errors import SessionNotFoundError
@@ -13,7 +13,7 @@ from shared.http.boundary import Answer
 from shared.http.call import Call
 from shared.http.earlier.asking import path_value, speaking_as_before
 from shared.http.earlier.turns import take_turn
-from shared.models import Label, MessageInput, SessionTarget, utc_now
+from shared.models import Label, MessageInput, Model, SessionTarget, utc_now
 from shared.service import ChatService
 
 CHANNELS = ("scriptwriter", "scene-writer")
@@ -25,7 +25,7 @@ class ChannelNotFoundError(SessionNotFoundError):
     """There are chats of the channels scriptwriter and scene-writer here, and of no other."""
 
 
-class ChannelMessage(BaseModel):
+class ChannelMessage(Model):
     """What a user says, the id of the chat as the client knows it, and what channel of theirs it is about."""
 
     model_config = ConfigDict(extra="forbid")

@@ -1,6 +1,6 @@
 """`chat` and what went with it: questions, each with its reply, in sessions named by the client."""
 
-from pydantic import BaseModel, ConfigDict, StrictStr
+from pydantic import ConfigDict, StrictStr
 
 from shared.earlier_ids import session_id_for
 from shared.http.boundary import Answer
@@ -8,14 +8,14 @@ from shared.http.call import Call
 from shared.http.earlier.asking import session_id_in_path, session_id_in_query, speaking_as_before
 from shared.http.earlier.history import older
 from shared.http.earlier.turns import take_turn
-from shared.models import JsonObject, Message, MessageInput, MessagePage, MessageQuery, Nothing, SessionTarget
+from shared.models import JsonObject, Message, MessageInput, MessagePage, MessageQuery, Model, Nothing, SessionTarget
 from shared.store.port import SessionStore
 
 PAGE_MESSAGES = 200
 HISTORY_BYTES = 8 * 1024 * 1024  # of messages in one answer, or a page more
 
 
-class Question(BaseModel):
+class Question(Model):
     """What a user asks, and the id of the session it belongs to, in Parley or in the system it came from."""
 
     model_config = ConfigDict(extra="forbid")

@@ -1,0 +1,180 @@
+"""What clients send, validated: unknown fields are refused, null means absent."""
+
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import AfterValidator, ConfigDict, Field, StrictBool, StrictInt, StrictStr, model_validator
+
+from shared.models.messages import REDACTED, Message
+from shared.models.values import (
+    DEFAULT_CHANNEL,
+    KEEP,
+    MAX_ATTACHMENT_BYTES,
+    MAX_COMMENT_CHARACTERS,
+    MAX_MESSAGES_PER_REQUEST,
+    MAX_SEQ,
+    MAX_TTL_SECONDS,
+    AnyRole,
+    Attachments,
+    Channel,
+    Content,
+    Context,
+    JsonObject,
+    Label,
+    MessageId,
+    Metadata,
+    Model,
+    SessionId,
+    SessionName,
+    Tags,
+    Ttl,
+    stored_bytes,
+)
+
+
+class _Input(Model):
+    """What a client sends: unknown fields are refused, null means absent."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _null_is_absent(cls, data: Any) -> Any:  # noqa: ANN401 - pydantic hands over whatever was sent
+        if isinstance(data, dict):
+            return {name: value for name, value in data.items() if value is not None or name not in cls.model_fields}
+        return data
+
+
+class Nothing(_Input):
+    """A body without any field."""
+
+
+class MessageInput(_Input):
+    """A message to append, as a client sends it."""
+
+    id: MessageId | None = None
+    role: AnyRole | None = None
+    message_type: AnyRole | None = None
+    content: Content | None = None
+    name: Label | None = None
+    persona: Label | None = None
+    audio_files: Attachments = Field(default_factory=list)
+    transcription_confidence: Annotated[float, Field(strict=True, allow_inf_nan=False)] | None = None
+    function_calls: Attachments = Field(default_factory=list)
+    tool_call_id: Label | None = None
+    metadata: Metadata = Field(default_factory=dict)
+
+    @model_validator(mode="after")
+    def _agrees_with_itself(self) -> Self:
+        if self.role and self.message_type and self.role != self.message_type:
+            message = "role and message_type differ"
+            raise ValueError(message)
+        if not (self.role or self.message_type):
+            message = "role (or message_type) is required"
+            raise ValueError(message)
+        if self.content is None and not self.function_calls:
+            message = "content is required unless function_calls are given"
+            raise ValueError(message)
+        attached = [self.audio_files, self.function_calls]
+        if any(attached) and stored_bytes(attached) > MAX_ATTACHMENT_BYTES:
+            message = f"audio_files and function_calls must be at most {MAX_ATTACHMENT_BYTES} bytes together"
+            raise ValueError(message)
+        return self
+
+
+def _distinct_ids(messages: list[MessageInput]) -> list[MessageInput]:
+    ids = [message.id for message in messages if message.id]
+    if len(set(ids)) < len(ids):
+        message = "one id is used twice"
+        raise ValueError(message)
+    return messages
+
+
+class MessageBatch(_Input):
+    """Up to 20 messages to append together, all or none."""
+
+    messages: Annotated[
+        list[MessageInput],
+        Field(min_length=1, max_length=MAX_MESSAGES_PER_REQUEST),
+        AfterValidator(_distinct_ids),
+    ]
+
+
+class SessionInput(_Input):
+    """A session to create, as a client sends it."""
+
+    id: SessionId | None = None
+    session_name: SessionName | None = None
+    channel: Channel = DEFAULT_CHANNEL
+    context: Context = Field(default_factory=dict)
+    tags: Tags = Field(default_factory=list)
+    pinned: StrictBool = False
+    ttl_seconds: Ttl | None = None
+
+
+class ForkInput(_Input):
+    """How far to copy a session: up to that seq, or all of it."""
+
+    after_seq: Annotated[StrictInt, Field(ge=0, le=MAX_SEQ)] | None = None
+
+
+class ShareInput(_Input):
+    """How long a link works, and how far it shows the session."""
+
+    expires_in_seconds: Annotated[StrictInt, Field(ge=1, le=MAX_TTL_SECONDS)] | None = None
+    up_to_seq: Annotated[StrictInt, Field(ge=0, le=MAX_SEQ)] | None = None
+
+
+class SessionTarget(_Input):
+    """The session that a message goes to, made when the owner has none by that id."""
+
+    session_id: SessionId | None = None
+    channel: Channel = DEFAULT_CHANNEL
+    session_name: SessionName | None = None
+
+
+class SessionChanges(Model):
+    """What to change of a session: only the fields that were set count; a null `session_name` clears the name."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    session_name: SessionName | None = None
+    context: Context = Field(default_factory=dict)
+    tags: Tags = Field(default_factory=list)
+    pinned: StrictBool = False
+    ttl_seconds: Ttl = KEEP
+    is_active: StrictBool = True
+
+    @model_validator(mode="before")
+    @classmethod
+    def _null_is_absent(cls, data: Any) -> Any:  # noqa: ANN401 - pydantic hands over whatever was sent
+        if isinstance(data, dict):
+            clearable = cls.model_fields.keys() - {"session_name"}
+            return {name: value for name, value in data.items() if value is not None or name not in clearable}
+        return data
+
+    def given(self) -> JsonObject:
+        """Return the changes by field name."""
+        return {name: getattr(self, name) for name in sorted(self.model_fields_set)}
+
+
+class Feedback(_Input):
+    """What a user thinks of a message."""
+
+    rating: Literal["up", "down"]
+    comment: Annotated[StrictStr, Field(max_length=MAX_COMMENT_CHARACTERS)] | None = None
+
+
+class MessageChanges(_Input):
+    """What to change of a message: `metadata` is replaced whole, `feedback` too."""
+
+    metadata: Metadata | None = None
+    feedback: Feedback | None = None
+
+    def apply(self, message: "Message") -> "Message":
+        """Return the message with what was given; a redacted one stays marked."""
+        given: JsonObject = {}
+        if self.metadata is not None:
+            given["metadata"] = self.metadata | (REDACTED if message.is_redacted else {})
+        if self.feedback is not None:
+            given["feedback"] = self.feedback.model_dump(exclude_none=True)
+        return message.model_copy(update=given)

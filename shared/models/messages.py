@@ -1,0 +1,96 @@
+"""Messages: to be appended, as stored, and pages of them."""
+
+from typing import Literal
+
+from pydantic import Field, computed_field
+
+from shared.models.values import JsonObject, Model, Role, Timestamp
+
+
+class NewMessage(Model):
+    """A message about to be appended: everything but its place in a session."""
+
+    id: str
+    role: Role
+    content: str | list[JsonObject]
+    created_at: Timestamp
+    name: str | None = None
+    persona: str | None = None
+    audio_files: list[str | JsonObject] = Field(default_factory=list)
+    transcription_confidence: float | None = None
+    function_calls: list[str | JsonObject] = Field(default_factory=list)
+    tool_call_id: str | None = None
+    metadata: JsonObject = Field(default_factory=dict)
+
+    def document(self) -> JsonObject:
+        """Return the message as it is stored: what is empty is left out, its place in the session too."""
+        return self.model_dump(exclude_defaults=True, exclude={"seq", "user_id", "message_type"})
+
+    def placed(self, seq: int, user_id: str) -> "Message":
+        """Return this message at its place in a user's session."""
+        return Message.model_validate(self.__dict__ | {"seq": seq, "user_id": user_id})
+
+    def says_the_same(self, other: "NewMessage") -> bool:
+        """Tell whether a repeat under the same id is the same message to a reader."""
+        return all(getattr(self, name) == getattr(other, name) for name in FINGERPRINT)
+
+
+class ImportedMessage(NewMessage):
+    """A message as it was elsewhere."""
+
+    feedback: JsonObject | None = None
+
+
+REDACTED: JsonObject = {"redacted": True}  # the metadata of a message whose content was taken away
+FINGERPRINT = ("role", "content", "name", "function_calls", "tool_call_id")
+
+
+class Message(NewMessage):
+    """A stored message; `seq` counts from 1 in its session, without gaps."""
+
+    seq: int
+    user_id: str
+    feedback: JsonObject | None = None
+
+    @computed_field
+    def message_type(self) -> Role:
+        """Repeat the role under the name that the earlier API used."""
+        return self.role
+
+    @property
+    def is_redacted(self) -> bool:
+        """Tell whether what it said was taken away."""
+        return self.metadata.get("redacted") is True
+
+    def redacted(self) -> "Message":
+        """Return the message without anything that anybody said."""
+        emptied = {"content": "", "name": None, "persona": None, "feedback": None, "metadata": dict(REDACTED)}
+        return self.model_copy(update=emptied | {"audio_files": [], "function_calls": []})
+
+
+class Appended(Model):
+    """What an append left behind: its messages as stored, and whether this request stored them."""
+
+    messages: list[Message]
+    message_count: int
+    created: bool
+
+
+class MessageQuery(Model):
+    """Which messages to read: bounds are exclusive; `page_hint` comes back from the page before."""
+
+    limit: int
+    order: Literal["asc", "desc"] = "desc"
+    after: int | None = None
+    before: int | None = None
+    role: Role | None = None
+    page_hint: int | None = None
+
+
+class MessagePage(Model):
+    """Messages in the order asked for; `next_seq` bounds the next page (exclusive) while `has_more`."""
+
+    messages: list[Message]
+    has_more: bool = False
+    next_seq: int | None = None
+    page_hint: int | None = None

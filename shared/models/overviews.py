@@ -1,0 +1,121 @@
+"""What is told of many sessions or messages at once: counts, search, links."""
+
+from datetime import datetime
+from typing import Annotated
+
+from pydantic import Field, computed_field
+
+from shared.models.messages import Message
+from shared.models.sessions import SessionKey
+from shared.models.values import MAX_SEQ, Model, Role, Timestamp
+
+
+class SessionStats(Model):
+    """Counts of one session; the duration runs from the first to the last message, in seconds."""
+
+    message_count: int
+    by_role: dict[Role, int]
+    first_message_at: Timestamp | None
+    last_message_at: Timestamp | None
+    is_active: bool
+
+    @computed_field
+    def duration_seconds(self) -> float:
+        """Seconds from the first message to the last; 0 without messages."""
+        if self.first_message_at is None or self.last_message_at is None:
+            return 0.0
+        return max(0.0, (self.last_message_at - self.first_message_at).total_seconds())
+
+
+class SessionCounts(Model):
+    """How many sessions an owner has, by status."""
+
+    active: int = 0
+    archived: int = 0
+
+
+class FeedbackCounts(Model):
+    """How many messages have a thumb up or down."""
+
+    up: int = 0
+    down: int = 0
+
+
+class DayCount(Model):
+    """How many messages were stored on a day, UTC."""
+
+    date: str
+    messages: int
+
+
+class OwnerStats(Model):
+    """Counts of everything an owner has; `stored_bytes` is the size of the messages as stored JSON."""
+
+    sessions: SessionCounts
+    by_channel: dict[str, int]
+    messages: int
+    by_role: dict[Role, int]
+    feedback: FeedbackCounts
+    stored_bytes: int
+    per_day: list[DayCount]
+
+
+class Share(Model):
+    """A link to a session, as it is stored: of its token only the hash.
+
+    It shows messages up to `up_to_seq` that were there when it was made; a rewind frees numbers, and what
+    is written under them later is not shown.
+    """
+
+    id: str
+    token_hash: str
+    up_to_seq: int
+    created_at: Timestamp
+    expires_at: Timestamp | None = None
+
+    def is_over(self, now: datetime) -> bool:
+        """Tell whether it has expired."""
+        return self.expires_at is not None and self.expires_at <= now
+
+    def shows(self, message: Message) -> bool:
+        """Tell whether the message was there, as far as the link goes."""
+        return message.seq <= self.up_to_seq and message.created_at <= self.created_at
+
+
+class SearchQuery(Model):
+    """What to look for in an owner's messages, and how many hits at most; None means any."""
+
+    text: str
+    limit: int
+    channel: str | None = None
+    role: Role | None = None
+    session_id: str | None = None
+
+
+class SearchPlace(Model):
+    """A place in a search: behind that message of that session, or before the session's newest one."""
+
+    session: SessionKey
+    seq: Annotated[int, Field(ge=0, le=MAX_SEQ)] | None = None
+
+
+class Found(Model):
+    """A message that was found, and the session it is in."""
+
+    session_id: str
+    session_name: str | None
+    message: Message
+
+
+class SearchPage(Model):
+    """Hits, newest session first and in it newest message first; there may be none while `next_place` leads on."""
+
+    hits: list[Found]
+    next_place: SearchPlace | None = None
+
+
+class SnippetPart(Model):
+    """A piece of a text: what was sought, or what is around it."""
+
+    text: str
+    hit: bool
