@@ -2,6 +2,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
+NEIGHBOURS := benchmarks/.venv
 
 .DEFAULT_GOAL := help
 .PHONY: help run test check bench openapi test-worker archive provision test-cosmos clean
@@ -32,7 +33,12 @@ test-cosmos: $(READY) ## run the store's tests on the account or emulator that C
 test-worker: ## drive the functions with Microsoft's own runtime; needs a Python 3.13 (PYTHON313=…)
 	@PYTHON313="$(PYTHON313)" tests/worker/run $(ARGS)
 
-bench: $(READY) ## measure requests, bytes and request units; writes benchmarks/RESULTS.md
+$(NEIGHBOURS)/.ready: requirements.txt benchmarks/requirements.txt
+	@test -x $(NEIGHBOURS)/bin/python || $(PYTHON) -m venv $(NEIGHBOURS)
+	@$(NEIGHBOURS)/bin/python -m pip install --quiet --disable-pip-version-check -r benchmarks/requirements.txt
+	@touch $@
+
+bench: $(READY) $(NEIGHBOURS)/.ready ## measure Parley beside its neighbours; writes benchmarks/RESULTS.md and plots
 	@$(BIN)/python -m benchmarks $(ARGS)
 
 openapi: $(READY) ## write down the OpenAPI document after a change of routes or models
@@ -45,4 +51,4 @@ provision: $(READY) ## make database and container in the account that COSMOS_EN
 	@$(BIN)/python -m shared.store.cosmos.provision
 
 clean: ## remove what was installed and generated
-	rm -rf $(VENV) .venv-worker .mypy_cache .pytest_cache .ruff_cache .hypothesis tests/cosmos_server/node_modules
+	rm -rf $(VENV) .venv-worker $(NEIGHBOURS) .mypy_cache .pytest_cache .ruff_cache .hypothesis tests/cosmos_server/node_modules

@@ -1,6 +1,7 @@
 """Archival: 2,000 idle sessions among 5,000 on the Cosmos test server, 20,000 among 100,000 on SQLite."""
 
 import asyncio
+import shutil
 import tempfile
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
@@ -25,6 +26,8 @@ from tests.cosmos_server.launch import CosmosServer
 IDLE_DAYS = 40
 PLAN = Plan(idle_seconds=30 * 86_400)
 OWNERS = 50
+ON_COSMOS = (2_000, 5_000)  # idle, existing
+ON_SQLITE = (20_000, 100_000)
 YEAR_SECONDS = 31_536_000
 
 
@@ -47,12 +50,12 @@ class Archived:
         return self.run_per_second / self.bare_per_second
 
 
-async def on_cosmos(server: CosmosServer, idle: int = 2_000, existing: int = 5_000) -> list[Archived]:
+async def on_cosmos(server: CosmosServer, idle: int, existing: int) -> list[Archived]:
     """Archive the idle ones among none but themselves, and among all that exist."""
     return [await _compare_cosmos(server, idle, among) for among in (idle, existing)]
 
 
-async def on_sqlite(idle: int = 20_000, existing: int = 100_000) -> list[Archived]:
+async def on_sqlite(idle: int, existing: int) -> list[Archived]:
     """Archive the idle ones among none but themselves, and among all that exist."""
     return [await _compare_sqlite(idle, among) for among in (idle, existing)]
 
@@ -69,14 +72,23 @@ async def _compare_cosmos(server: CosmosServer, idle: int, existing: int) -> Arc
 
 async def _compare_sqlite(idle: int, existing: int) -> Archived:
     with tempfile.TemporaryDirectory() as folder:
-        bare_store, store = (SqliteStore(Path(folder) / name) for name in ("bare.db", "run.db"))
-        await _fill(bare_store, idle, existing)
-        bare = await _rate(await _listed(bare_store, idle), bare_store.archive_idle)
-        await _fill(store, idle, existing)
-        found = await _run(store, idle, existing, bare)
-        await bare_store.close()
+        bare_path, run_path = (Path(folder) / name for name in ("bare.db", "run.db"))
+        async with _sqlite(bare_path) as store:
+            await _fill(store, idle, existing)
+        shutil.copy(bare_path, run_path)
+        async with _sqlite(bare_path) as store:
+            bare = await _rate(await _listed(store, idle), store.archive_idle)
+        async with _sqlite(run_path) as store:
+            return await _run(store, idle, existing, bare)
+
+
+@asynccontextmanager
+async def _sqlite(path: Path) -> AsyncIterator[SqliteStore]:
+    store = SqliteStore(path)
+    try:
+        yield store
+    finally:
         await store.close()
-        return found
 
 
 async def _run(store: SessionStore, idle: int, existing: int, bare_per_second: float) -> Archived:

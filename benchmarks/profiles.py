@@ -30,9 +30,12 @@ class Profile:
 
     def message(self, number: int) -> MessageInput:
         """Return a message; user and assistant take turns."""
-        text = f"{number}: {SENTENCE * (self.characters // len(SENTENCE) + 1)}"[: self.characters]
         message_id = secrets.token_hex(LONGEST_ID // 2) if self.longest_ids else None
-        return MessageInput(id=message_id, role="user" if number % 2 else "assistant", content=text)
+        return MessageInput(id=message_id, role="user" if number % 2 else "assistant", content=self.text(number))
+
+    def text(self, number: int) -> str:
+        """Return a message's text; no two numbers have the same."""
+        return f"{number}: {SENTENCE * (self.characters // len(SENTENCE) + 1)}"[: self.characters]
 
     def _context(self) -> dict[str, str]:
         if not self.context_bytes:

@@ -7,7 +7,7 @@ Cell = str | int | float | None
 
 def table(columns: Sequence[str], rows: Sequence[Sequence[Cell]]) -> str:
     """Return a table, aligned to be read as it is too: the first column left, the others right."""
-    texts = [list(columns), *([_text(cell) for cell in row] for row in rows)]
+    texts = [list(columns), *([cell_text(cell) for cell in row] for row in rows)]
     widths = [max(len(row[place]) for row in texts) for place in range(len(columns))]
     lines = [_line(row, widths) for row in texts]
     rule = "|".join(["-" * (widths[0] + 2), *("-" * (width + 1) + ":" for width in widths[1:])])
@@ -20,7 +20,8 @@ def _line(cells: Sequence[str], widths: Sequence[int]) -> str:
     return f"| {' | '.join(padded)} |"
 
 
-def _text(cell: Cell) -> str:
+def cell_text(cell: Cell) -> str:
+    """Write a cell: two digits behind the point, thousands apart, nothing as a dash."""
     if cell is None:
         return "-"
     if isinstance(cell, float):

@@ -5,3 +5,7 @@ UNITS_PER_APPEND = 25.0
 APPEND_BYTES_GROWTH = 1.05  # request bytes of a late append over those of an early one
 ARCHIVAL_RATE = 0.90  # of a bare loop of the same writes
 HANDLER_OVERHEAD = 1.15  # whole handler over a bare SDK call
+NEIGHBOUR_BYTES = 300  # times fewer than LangChain's history sends for an append at NEIGHBOUR_LENGTH messages
+NEIGHBOUR_LENGTH = 1_000
+IMPORT = 1.10  # of the app over its third-party modules alone
+MEMORY = 1.10  # resident at the last look over the first

@@ -4,16 +4,22 @@ import asyncio
 import json
 import os
 import subprocess
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
+from xml.etree import ElementTree as ET
 
 import pytest
 import pytest_asyncio
 
-from benchmarks import units
-from benchmarks.__main__ import RESULTS, main
+from benchmarks import memory, units
+from benchmarks.__main__ import PLOTS, RESULTS, main
 from benchmarks.counting_proxy import CountingProxy, add_up, counting_proxy
+from benchmarks.peers import MessageDocuments, Parley, Peer, Place, SingleDocument, costs, race
+from benchmarks.report.targets import _at_least, _at_most
+from benchmarks.svg import Bars, Series, bar_chart, line_chart
 from benchmarks.table import table
-from tests.cosmos_server.launch import FOLDER, missing_reason
+from tests.conftest import server_or_skip
+from tests.cosmos_server.launch import FOLDER, CosmosServer, missing_reason
+from tests.unit.bench_peers import MOST, Forgetful, Limited, Refusing
 
 PLAIN_REQUEST = b"POST /plain HTTP/1.1\r\nhost: h\r\ncontent-length: 5\r\n\r\nhello"
 CHUNKED_REQUEST = (
@@ -33,6 +39,7 @@ MODEL = {
     "deleteCharge": units.delete_units,
     "queryCharge": units.query_units,
 }
+SVG = "{http://www.w3.org/2000/svg}"
 
 
 @pytest_asyncio.fixture
@@ -148,13 +155,112 @@ def test_a_table_is_readable_as_it_is() -> None:
     ]
 
 
+@pytest.fixture(scope="module")
+def server() -> Iterator[CosmosServer]:
+    with server_or_skip() as running:
+        yield running
+
+
+@pytest.mark.parametrize(("fits", "too_long"), [(0, 38), (37, 38), (0, 1_000), (10, 60)])
+async def test_the_length_at_which_a_neighbour_ends_is_found_exactly(fits: int, too_long: int) -> None:
+    assert await costs._end(Place("", "", ""), Limited, fits, too_long) == MOST
+
+
+async def test_what_was_acknowledged_and_is_not_there_is_lost(server: CosmosServer) -> None:
+    found = await race.run(server, Forgetful, 0, writers=4, each=6)
+
+    assert (found.sent, found.refused, found.lost) == (24, 0, 12)
+
+
+async def test_what_a_caller_was_told_is_refused_is_not_lost(server: CosmosServer) -> None:
+    found = await race.run(server, Refusing, 0, writers=4, each=6)
+
+    assert (found.sent, found.refused, found.lost, found.errors) == (24, 12, 0, ("PermissionError",))
+
+
+async def test_a_race_finds_what_a_session_overwritten_by_others_loses_and_that_parley_loses_nothing(
+    server: CosmosServer,
+) -> None:
+    overwritten = await race.run(server, SingleDocument, 10, writers=8, each=5)
+    parley = await race.run(server, Parley, 10, writers=8, each=5)
+
+    assert overwritten.lost > 0
+    assert (parley.refused, parley.lost) == (0, 0)
+
+
+@pytest.mark.parametrize("peer", [SingleDocument, MessageDocuments, Parley])
+async def test_a_peer_resumes_from_what_it_added(server: CosmosServer, peer: type[Peer]) -> None:
+    async with peer.opened(Place(server.endpoint, server.key, "added"), "s") as session:
+        await session.add(["1", "2", "3"])
+        await session.add(["4"])
+
+        assert await session.resume() == 4
+
+
+async def test_memory_is_looked_at_after_each_count_of_answers(server: CosmosServer) -> None:
+    if memory.missing_reason():
+        pytest.skip(memory.missing_reason())
+    growths = await memory.measure(server, (20, 40))
+
+    assert [growth.store for growth in growths] == ["sqlite", "cosmos"]
+    assert all(list(growth.resident) == [20, 40] and growth.ratio > 0.5 for growth in growths)
+    assert len(server.items("memory", "sessions")) == memory.SESSIONS
+
+
+@pytest.mark.parametrize(
+    ("row", "met"),
+    [
+        (_at_most("t", 1.15, 1.15), "yes"),
+        (_at_most("t", 1.15, 1.151), "no"),
+        (_at_least("t", 300, 300.0), "yes"),
+        (_at_least("t", 300, 299.9), "no"),
+    ],
+)
+def test_a_target_missed_by_a_little_is_missed(row: list[str], met: str) -> None:
+    assert row[-1] == met
+
+
+def drawn(text: str, shape: str) -> list[ET.Element]:
+    """Return the shapes of a kind in an SVG, in their order."""
+    return ET.fromstring(text).findall(f"{SVG}{shape}")  # noqa: S314 - our own
+
+
+def test_a_line_chart_spaces_decades_evenly_and_is_the_same_every_time() -> None:
+    series = [Series("a & b", [(10, 1), (100, 10), (1_000, 100)]), Series("c", [(10, 5)], "ends here")]
+    text = line_chart("A title", "x", "y", series)
+    dots = [tuple(map(float, dot.split(","))) for dot in drawn(text, "polyline")[0].attrib["points"].split()]
+    words = [element.text for element in drawn(text, "text")]
+
+    (x1, y1), (x2, y2), (x3, y3) = dots
+    assert x3 > x2 > x1
+    assert y3 < y2 < y1
+    assert (x3 - x2, y3 - y2) == pytest.approx((x2 - x1, y2 - y1))
+    assert {"A title", "a & b", "ends here", "100"} <= set(words)
+    assert line_chart("A title", "x", "y", series) == text
+
+
+def test_a_bar_is_as_long_as_its_share() -> None:
+    text = bar_chart("A title", ("lost", "refused"), [Bars("a", (50, 0)), Bars("b", (100, 25))], 100)
+    bars = [float(bar.attrib["width"]) for bar in drawn(text, "rect")[1:5]]
+
+    assert [width / bars[2] for width in bars] == pytest.approx([0.5, 0, 1, 0.25])
+
+
 @pytest.mark.usefixtures("_needs_node")
 def test_a_quick_run_prints_its_tables_and_leaves_the_results_alone(capsys: pytest.CaptureFixture[str]) -> None:
-    before = RESULTS.read_bytes() if RESULTS.exists() else None
+    files = [RESULTS, *PLOTS.glob("*.svg")]
+    before = [file.read_bytes() for file in files]
 
     code = main(["--quick"])
 
     printed = capsys.readouterr().out
     assert code == 0
-    assert all(f"## {title}" in printed for title in ("Targets", "Appends", "Resumes", "Handler"))
-    assert (RESULTS.read_bytes() if RESULTS.exists() else None) == before
+    titles = ("Targets", "Beside its neighbours", "Appends", "Resumes", "Handler", "Import", "Memory", "Archival")
+    assert all(f"## {title}" in printed for title in titles)
+    assert [file.read_bytes() for file in files] == before
+    loaded = {line.split(" | ")[0].strip("| "): line for line in printed.splitlines() if "at import" in line}
+    assert {name: line.count("never") for name, line in loaded.items()} == {
+        "SQLite": 3,  # azure.cosmos, aiohttp and azure.identity
+        "Cosmos DB, key": 2,  # azure.identity and sqlite3
+        "Cosmos DB, managed identity": 1,  # sqlite3
+    }

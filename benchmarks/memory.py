@@ -1,0 +1,121 @@
+"""How the memory of a serving process grows with the requests it has answered."""
+
+import asyncio
+import os
+import re
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import aiohttp
+
+from benchmarks.profiles import TYPICAL
+from tests.cosmos_server.launch import CosmosServer
+
+ROOT = Path(__file__).resolve().parent.parent
+COUNTS = (5_000, 20_000, 35_000, 50_000)  # requests answered when memory is looked at
+SESSIONS = 20  # so few that each is long before the first look: what is answered later is no larger
+AT_ONCE = 8
+STOP_SECONDS = 10
+KB = 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Growth:
+    """Resident memory in bytes after so many requests, half of them appends and half reads of the newest 50."""
+
+    store: str
+    resident: dict[int, int]
+
+    @property
+    def ratio(self) -> float:
+        """What the process holds at the last look over what it held at the first."""
+        looks = list(self.resident.values())
+        return looks[-1] / looks[0]
+
+
+def missing_reason() -> str | None:
+    """Tell why it cannot be measured here; None when it can."""
+    return None if Path("/proc/self/statm").exists() else "memory is left out: there is no /proc here"
+
+
+async def measure(server: CosmosServer, counts: Sequence[int] = COUNTS) -> list[Growth]:
+    """Serve and look, on SQLite and on Cosmos DB."""
+    with tempfile.TemporaryDirectory() as folder:
+        sqlite = {"STORE": "sqlite", "SQLITE_PATH": str(Path(folder) / "memory.db")}
+        cosmos = {
+            "STORE": "cosmos",
+            "COSMOS_ENDPOINT": server.endpoint,
+            "COSMOS_KEY": server.key,
+            "COSMOS_EMULATOR": "true",
+            "COSMOS_DATABASE": "memory",
+        }
+        return await asyncio.gather(
+            _measure(sqlite, counts), _measure(cosmos, counts)
+        )  # both at once: it saves minutes
+
+
+async def _measure(settings: Mapping[str, str], counts: Sequence[int]) -> Growth:
+    resident = {}
+    with _serving(settings) as (process, url):
+        async with aiohttp.ClientSession(url, headers={"x-user-id": "somebody"}) as client:
+            for number in range(SESSIONS):
+                await _answered(client.post("/api/chat/sessions", json={"id": f"s-{number}"}))
+            answered = 0
+            for count in counts:
+                await _ask(client, answered, count)
+                answered = count
+                resident[count] = _resident_bytes(process.pid)
+    return Growth(settings["STORE"], resident)
+
+
+async def _ask(client: aiohttp.ClientSession, start: int, end: int) -> None:
+    """Send requests `start` to `end`, a few at once."""
+    numbers = iter(range(start, end))
+
+    async def work() -> None:
+        for number in numbers:
+            turn, reads = divmod(number, 2)
+            path = f"/api/chat/sessions/s-{turn % SESSIONS}"
+            message = {"role": "user", "content": TYPICAL.text(number)}
+            await _answered(client.get(path) if reads else client.post(f"{path}/messages", json=message))
+
+    await asyncio.gather(*(work() for _ in range(AT_ONCE)))
+
+
+async def _answered(request: AbstractAsyncContextManager[aiohttp.ClientResponse]) -> None:
+    async with request as answer:
+        await answer.read()
+        answer.raise_for_status()
+
+
+@contextmanager
+def _serving(settings: Mapping[str, str]) -> Iterator[tuple[subprocess.Popen[str], str]]:
+    """Run the local host with these settings; yield its process and address."""
+    process = subprocess.Popen(
+        [sys.executable, "-m", "shared.local_host"],
+        cwd=ROOT,
+        env={"PATH": os.environ.get("PATH", ""), "PORT": "0", **settings},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,  # a line a request
+        text=True,
+    )
+    try:
+        line = process.stdout.readline() if process.stdout else ""
+        found = re.search(r"listens on (\S+)", line)
+        if not found:
+            raise RuntimeError(f"the local host did not start: {line!r}")
+        yield process, found[1]
+    finally:
+        process.terminate()
+        process.communicate(timeout=STOP_SECONDS)
+
+
+def _resident_bytes(process_id: int) -> int:
+    """Return what of a process is in memory, from proc(5)."""
+    pages = int(Path(f"/proc/{process_id}/statm").read_text("ascii").split()[1])
+    return pages * os.sysconf("SC_PAGE_SIZE")

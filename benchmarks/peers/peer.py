@@ -1,0 +1,70 @@
+"""What every peer does: add messages to one session, and read what a chat is resumed from."""
+
+from abc import ABC, abstractmethod
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import dataclass
+from importlib.util import find_spec
+from typing import ClassVar, Self
+
+from azure.cosmos import PartitionKey
+from azure.cosmos.aio import ContainerProxy, CosmosClient
+
+OWNER = "somebody"
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a peer keeps its sessions; `endpoint` may be a proxy's."""
+
+    endpoint: str
+    key: str
+    database: str
+
+    @asynccontextmanager
+    async def client(self) -> AsyncIterator[CosmosClient]:
+        """Open a client, with the database made where it is missing."""
+        async with CosmosClient(self.endpoint, self.key, enable_endpoint_discovery=False) as client:
+            await client.create_database_if_not_exists(self.database)
+            yield client
+
+    @asynccontextmanager
+    async def container(self, name: str, partition_key: str) -> AsyncIterator[ContainerProxy]:
+        """Open a container, made where it is missing."""
+        async with self.client() as client:
+            database = client.get_database_client(self.database)
+            yield await database.create_container_if_not_exists(name, partition_key=PartitionKey(partition_key))
+
+
+class Peer(ABC):
+    """One session of OWNER's through one client, as a process of its own would hold it."""
+
+    name: ClassVar[str]  # in the tables
+    container: ClassVar[str]
+    package: ClassVar[str] = ""  # what has to be installed for it
+    resumes_from: ClassVar[str] = "everything"
+
+    @classmethod
+    def missing_reason(cls) -> str | None:
+        """Tell why it cannot be measured here; None when it can."""
+        if cls.package and find_spec(cls.package) is None:
+            return f"{cls.name} is left out: it is not installed here, `make bench` installs it"
+        return None
+
+    @classmethod
+    @abstractmethod
+    def opened(cls, place: Place, session_id: str) -> AbstractAsyncContextManager[Self]:
+        """Open it on a session, new or not."""
+
+    @abstractmethod
+    async def add(self, texts: Sequence[str]) -> None:
+        """Store messages behind all others; user and assistant take turns."""
+
+    @abstractmethod
+    async def resume(self) -> int:
+        """Read what a chat is resumed from, and return how many messages that was."""
+
+
+def role(place: int) -> str:
+    """Return whose turn it is."""
+    return "assistant" if place % 2 else "user"

@@ -1,0 +1,135 @@
+"""What was to be reached, and whether it was: one row each, the missed ones too."""
+
+from collections.abc import Callable, Iterable, Sequence
+
+from benchmarks import targets
+from benchmarks.lengths import RESUMED, Milestone
+from benchmarks.peers import LangChain, Parley
+from benchmarks.results import Results
+from benchmarks.table import Cell, cell_text, table
+from shared.store.cosmos.head import HEAD_CAP_BYTES
+
+Row = list[Cell]
+COLUMNS = ("target", "wanted", "found", "met")
+
+
+def section(results: Results) -> str:
+    """Return the section about all targets."""
+    rows: list[Row] = []
+    for name, milestones in _by_profile(results.milestones):
+        rows += _appends_and_resumes(name, milestones)
+    rows += [*_beside(results), *_crowds(results), *_process(results), *_archival(results)]
+    missed = sum(row[-1] == "no" for row in rows)
+    return f"\nThe worst of all lengths measured; {missed} of {len(rows)} are missed.\n\n{table(COLUMNS, rows)}"
+
+
+def _at_most(target: str, limit: float, found: float) -> Row:
+    return [target, f"≤ {cell_text(limit)}", found, "yes" if found <= limit else "no"]
+
+
+def _at_least(target: str, limit: float, found: float) -> Row:
+    return [target, f"≥ {cell_text(limit)}", found, "yes" if found >= limit else "no"]
+
+
+def _appends_and_resumes(name: str, milestones: Sequence[Milestone]) -> list[Row]:
+    first, last = milestones[0], milestones[-1]
+    growth = f"request bytes at {last.length:,} over those at {first.length}"
+    found: list[tuple[str, float, Iterable[float]]] = [
+        ("requests per append, own Patch", 1.0, (one.here.own_mean("requests") for one in milestones)),
+        (
+            "requests per append, with rotation",
+            targets.REQUESTS_PER_APPEND,
+            (one.here.mean("requests") for one in milestones),
+        ),
+        ("units per append, own Patch", targets.UNITS_PER_APPEND, (one.here.own_mean("units") for one in milestones)),
+        ("units per append, with rotation", targets.UNITS_PER_APPEND, (one.here.mean("units") for one in milestones)),
+        (
+            f"{growth}, own Patch",
+            targets.APPEND_BYTES_GROWTH,
+            [last.here.own_mean("request_bytes") / first.here.own_mean("request_bytes")],
+        ),
+        (
+            f"{growth}, with rotation",
+            targets.APPEND_BYTES_GROWTH,
+            [last.here.mean("request_bytes") / first.here.mean("request_bytes")],
+        ),
+        *(
+            (f"requests to resume, newest {limit}", 1.0, [one.resumes[limit].mean("requests") for one in milestones])
+            for limit in RESUMED
+        ),
+    ]
+    return [_at_most(f"{name}: {target}", limit, max(values)) for target, limit, values in found]
+
+
+def _by_profile(milestones: Iterable[Milestone]) -> list[tuple[str, list[Milestone]]]:
+    found: dict[str, list[Milestone]] = {}
+    for milestone in milestones:
+        found.setdefault(milestone.profile.name, []).append(milestone)
+    return list(found.items())
+
+
+def _beside(results: Results) -> list[Row]:
+    """Compare what an append sends; bodies alone too, because the SDK's headers are the same for everybody."""
+    at = targets.NEIGHBOUR_LENGTH
+    theirs = [
+        cost
+        for neighbour in results.beside.neighbours
+        for cost in neighbour.costs
+        if neighbour.name == LangChain.name and cost.length == at
+    ]
+    ours = [milestone.here for milestone in results.typical() if milestone.length == at]
+    if not theirs or not ours:
+        return []
+    kinds: list[tuple[str, Callable[[str], float]]] = [
+        ("own Patch", ours[0].own_mean),
+        ("with rotation", ours[0].mean),
+    ]
+    return [
+        _at_least(
+            f"times fewer {what} per append at {at:,} than {LangChain.name}, {kind}",
+            targets.NEIGHBOUR_BYTES,
+            theirs[0].append.mean(field) / mean(field),
+        )
+        for what, field in (("request bytes", "request_bytes"), ("bytes of bodies", "request_body_bytes"))
+        for kind, mean in kinds
+    ]
+
+
+def _crowds(results: Results) -> list[Row]:
+    crowd = results.writers[-1]
+    largest = max(outcome.largest_head_bytes for outcome in results.writers)
+    races = [race for race in results.beside.races if race.name == Parley.name]
+    return [
+        _at_most(f"{races[0].writers} writers, each with its client: lost", 0, sum(race.lost for race in races)),
+        _at_most(f"{crowd.writers} writers, all sent {crowd.sends} times: lost", 0, crowd.lost),
+        _at_most(f"{crowd.writers} writers, all sent {crowd.sends} times: doubled", 0, crowd.doubled),
+        _at_most("bytes of the largest head beside them", HEAD_CAP_BYTES, largest),
+    ]
+
+
+def _process(results: Results) -> list[Row]:
+    handler = "handler over a bare SDK call, ratio of medians"
+    return [
+        _at_most(handler, targets.HANDLER_OVERHEAD, results.overhead.ratio),
+        *(
+            _at_most(f"import of the app over its third-party modules, {one.store}", targets.IMPORT, one.ratio)
+            for one in results.imports
+        ),
+        *(_at_most(_growth(one.resident, one.store), targets.MEMORY, one.ratio) for one in results.memory),
+    ]
+
+
+def _growth(resident: dict[int, int], store: str) -> str:
+    first, *_, last = resident
+    return f"memory after {last:,} requests over that after {first:,}, {store}"
+
+
+def _archival(results: Results) -> list[Row]:
+    return [
+        _at_least(
+            f"archival's rate over a bare loop, {one.idle:,} idle among {one.existing:,} on {one.store}",
+            targets.ARCHIVAL_RATE,
+            one.rate,
+        )
+        for one in results.archived
+    ]
