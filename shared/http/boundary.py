@@ -1,5 +1,6 @@
 """The boundary between the host and Parley: every request passes here, every error becomes a problem document."""
 
+import asyncio
 import hashlib
 import json
 import logging
@@ -11,6 +12,7 @@ from dataclasses import dataclass, field
 
 import azure.functions as func
 
+from shared.errors import StoreUnavailableError
 from shared.http.call import Call
 from shared.http.problems import INTERNAL, kind_of, problem, retry_after
 from shared.models import stored_json
@@ -20,6 +22,7 @@ from shared.usage import Usage, measured
 logger = logging.getLogger("parley.requests")
 
 REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,128}")
+REQUEST_SECONDS = 25.0  # of work for one answer; whatever is broken off then is safe to send again
 EXPOSED = "ETag, Location, Retry-After, x-request-id, x-request-charge, x-next-cursor"
 
 
@@ -43,7 +46,7 @@ async def respond(request: func.HttpRequest, chat: ChatService, handler: Handler
     call = Call(request, chat)
     with measured() as usage:
         try:
-            answer = await handler(call)
+            answer = await _in_time(handler(call))
         except Exception as error:  # noqa: BLE001 - the one place where everything ends as a problem document
             answer = _problem_answer(error, request_id)
     seconds = time.perf_counter() - started
@@ -51,6 +54,15 @@ async def respond(request: func.HttpRequest, chat: ChatService, handler: Handler
         about = {"request_id": request_id, "handler": f"{handler.__module__}.{handler.__name__}"}
         logger.info(json.dumps(about | _log_fields(call, answer, usage, seconds)))
     return _response(answer, request_id, usage)
+
+
+async def _in_time(answering: Awaitable[Answer]) -> Answer:
+    """Wait for an answer no longer than anybody may wait: many steps of a slow store add up."""
+    try:
+        async with asyncio.timeout(REQUEST_SECONDS):
+            return await answering
+    except TimeoutError as error:
+        raise StoreUnavailableError from error
 
 
 def _request_id(request: func.HttpRequest) -> str:

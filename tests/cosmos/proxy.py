@@ -14,6 +14,7 @@ from urllib.parse import unquote, urlsplit
 
 Act = Callable[["Exchange"], Awaitable[None]]
 Test = Callable[["Request"], bool]
+QUERY_PLAN = "x-ms-cosmos-is-query-plan-request"  # its body is JSON, as a new item's is
 REASONS = {408: "Request Timeout", 410: "Gone", 429: "Too Many Requests", 449: "Retry With", 503: "Service Unavailable"}
 
 
@@ -50,7 +51,8 @@ class Request:
         if len(parts) < 5 or parts[4] != "docs":
             return "other"
         if self.method == "POST":
-            return "query" if "query" in self.headers.get("content-type", "") else "create"
+            asks = "query" in self.headers.get("content-type", "") or QUERY_PLAN in self.headers
+            return "query" if asks else "create"
         return {"GET": "read", "PATCH": "patch", "PUT": "replace", "DELETE": "delete"}[self.method]
 
 

@@ -1,12 +1,16 @@
 """The one client of a process: made inside the running loop at first use, closed at the end."""
 
 import asyncio
-from typing import Any
+from time import monotonic
+from typing import TYPE_CHECKING, Any
 
 from azure.cosmos import PartitionKey
 from azure.cosmos.aio import ContainerProxy, CosmosClient, DatabaseProxy
 
 from shared.store.cosmos.schema import DEFAULT_TTL, INDEXING_POLICY, PARTITION_KEY
+
+if TYPE_CHECKING:
+    from shared.store.cosmos.silence import Silence
 
 CONNECT_SECONDS = 3
 READ_SECONDS = 5  # the SDK's 65 s, sent four times, would outlast the 230 s a function's answer may take
@@ -14,7 +18,10 @@ THROTTLE_SECONDS = 5  # waited for a throttled request, plus one wait at most, b
 
 
 class Connection:
-    """A lazily opened client and its container; a failed opening is tried again by the next caller."""
+    """A lazily opened client and its container.
+
+    A failed opening fails for all that have waited for it; it is tried again by the next caller.
+    """
 
     def __init__(self, endpoint: str, key: str | None, database: str, container: str, *, emulator: bool) -> None:
         """Remember where to connect; no key means the app's managed identity."""
@@ -22,6 +29,9 @@ class Connection:
         self._database, self._name = database, container
         self._emulator = emulator
         self._opening = asyncio.Lock()
+        self._failed_at = float("-inf")
+        self._failure: Exception | None = None
+        self._silence: Silence | None = None
         self._client: CosmosClient | None = None
         self._credential: Any = None
         self._container: ContainerProxy | None = None
@@ -29,9 +39,10 @@ class Connection:
     async def container(self) -> ContainerProxy:
         """Return the container, connected."""
         if self._container is None:
+            asked_at = monotonic()
             async with self._opening:
                 if self._container is None:
-                    self._container = await self._open()
+                    self._container = await self._open_unless_failed_since(asked_at)
         return self._container
 
     async def close(self) -> None:
@@ -57,6 +68,18 @@ class Connection:
             indexing_policy=INDEXING_POLICY,
         )
 
+    async def _open_unless_failed_since(self, asked_at: float) -> ContainerProxy:
+        """Open, or fail as somebody else just did: a hundred callers must not find out one after the other."""
+        if self._failure is not None and self._failed_at >= asked_at:
+            raise self._failure.with_traceback(None)
+        try:
+            container = await self._open()
+        except Exception as failure:
+            self._failure, self._failed_at = failure, monotonic()
+            raise
+        self._failure = None
+        return container
+
     async def _open(self) -> ContainerProxy:
         client = await self._open_client()
         if self._emulator:
@@ -74,12 +97,16 @@ class Connection:
         return self._client
 
     def _make_client(self) -> CosmosClient:
+        from shared.store.cosmos.silence import Silence, Transport  # noqa: PLC0415 - loads aiohttp, at the first use only
+
+        self._silence = self._silence or Silence()
         emulator: dict[str, Any] = {"enable_endpoint_discovery": False, "connection_verify": False}
         return CosmosClient(
             self._endpoint,
             self._key or self._managed_identity(),
             connection_timeout=CONNECT_SECONDS,
             read_timeout=READ_SECONDS,
+            transport=Transport(self._silence),
             retry_throttle_backoff_max=THROTTLE_SECONDS,
             enable_compact_utf8_item_writes=True,  # otherwise CJK doubles and emoji triple on the wire (measured)
             **(emulator if self._emulator else {}),

@@ -2,6 +2,7 @@
 
 import asyncio
 import random
+import re
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
@@ -14,6 +15,7 @@ from shared.store.cosmos.errors import (
     AnswerLostError,
     CollisionError,
     ItemError,
+    ItemMissingError,
     NotSentError,
     translated,
 )
@@ -21,12 +23,28 @@ from shared.usage import count_request
 
 CALL_SECONDS = 12.0  # of one item request with its retries; the SDK's own `timeout` is not enforced on sockets
 WRITE_TRIES = 3
+ITEM_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:~-]*")  # of sessions and of pages
 Result = TypeVar("Result")
 
 
 async def pause(attempt: int) -> None:
     """Wait a little, longer with each attempt and never as long as the neighbour (full jitter)."""
     await asyncio.sleep(random.uniform(0, min(0.02 * 2**attempt, 0.5)))  # noqa: S311 - jitter, not a secret
+
+
+def _named(item_id: str) -> str:
+    """Return an id that can name an item; the SDK writes ids into its URLs, where `..` and `/` lead elsewhere."""
+    if not ITEM_ID.fullmatch(item_id):
+        raise ItemMissingError
+    return item_id
+
+
+def _storable(document: JsonObject) -> JsonObject:
+    """Return a document whose id can be asked for again; raises ValueError for any other, before anything is sent."""
+    if not ITEM_ID.fullmatch(document["id"]):
+        message = "not an id that an item may have"
+        raise ValueError(message)
+    return document
 
 
 def _count(headers: Mapping[str, Any], _body: object = None) -> None:
@@ -48,13 +66,15 @@ class Items:
     async def read(self, user_id: str, item_id: str) -> JsonObject:
         """Return the item; raises ItemMissingError."""
         return await self._call(
-            lambda container: container.read_item(item_id, user_id, response_hook=_count, retry_total=1)
+            lambda container: container.read_item(_named(item_id), user_id, response_hook=_count, retry_total=1)
         )
 
     async def create(self, make: Callable[[], JsonObject]) -> JsonObject:
         """Store a new item, made anew for each try, and return it; raises ItemExistsError."""
         return await self._write(
-            lambda container: container.create_item(make(), response_hook=_count, retry_total=0, no_response=False)
+            lambda container: container.create_item(
+                _storable(make()), response_hook=_count, retry_total=0, no_response=False
+            )
         )
 
     async def seal(self, document: JsonObject) -> None:
@@ -89,7 +109,7 @@ class Items:
         """Remove the item, if it still has that etag; raises ItemMissingError, ItemRefusedError."""
         await self._write(
             lambda container: container.delete_item(
-                item_id, user_id, response_hook=_count, retry_total=0, **_if_match(etag)
+                _named(item_id), user_id, response_hook=_count, retry_total=0, **_if_match(etag)
             )
         )
 
@@ -154,7 +174,7 @@ async def _send_patch(  # noqa: PLR0913, PLR0917 - what a Patch consists of
     no_response: bool = False,
 ) -> JsonObject:
     return await container.patch_item(
-        item_id,
+        _named(item_id),
         user_id,
         list(operations),
         filter_predicate=f"FROM c WHERE {where}",

@@ -1,0 +1,131 @@
+"""Parley as it is served, on a Cosmos DB test server behind the proxy, with no time to lose."""
+
+import asyncio
+import importlib
+import json
+import os
+import tempfile
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from types import ModuleType
+from unittest.mock import patch
+from uuid import uuid4
+
+import aiohttp
+from aiohttp import web
+from aiohttp.typedefs import Handler
+
+from shared.errors import StoreError
+from shared.local_host import build_web_app, runner_for
+from shared.service import ChatService
+from shared.settings import PROJECT_ROOT, load_settings
+from shared.store.cosmos import CosmosStore, connection, items
+from tests.builders import an_owner
+from tests.cosmos.proxy import Proxy, running_proxy
+from tests.cosmos_server.launch import CosmosServer
+from tests.http.client import Client
+
+READ_SECONDS = 0.4  # in place of 5: what a request that is never answered costs a run
+
+
+@dataclass(frozen=True)
+class Stage:
+    """The API, and what lies behind it."""
+
+    api: Client
+    store: CosmosStore
+    proxy: Proxy
+    server: CosmosServer
+    container: str
+    under_way: "UnderWay"
+
+    @property
+    def documents(self) -> list[dict[str, object]]:
+        """Everything that is stored."""
+        return self.server.items("chaos", self.container)
+
+
+class UnderWay:
+    """Counts the requests that are being answered, also those whose clients have hung up."""
+
+    def __init__(self) -> None:
+        """Begin with none."""
+        self._number = 0
+
+    @web.middleware
+    async def count(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+        """Count a request while it is answered."""
+        self._number += 1
+        try:
+            return await handler(request)
+        finally:
+            self._number -= 1
+
+    async def settle(self) -> None:
+        """Return when there is none."""
+        while self._number:
+            await asyncio.sleep(0.01)
+
+
+@asynccontextmanager
+async def staged(server: CosmosServer) -> AsyncIterator[Stage]:
+    """Serve the API in a container of its own; connections are open and nothing is under way."""
+    container = f"c{uuid4().hex}"
+    async with running_proxy(server.endpoint) as proxy:
+        store = CosmosStore(proxy.endpoint, server.key, "chaos", container, emulator=True)
+        try:
+            await _open(store)
+            proxy.calm()
+            under_way = UnderWay()
+            async with _served(store, under_way) as api:
+                yield Stage(api, store, proxy, server, container, under_way)
+        finally:
+            await store.close()
+
+
+async def _open(store: CosmosStore) -> None:
+    """Connect; on a busy machine a store in a hurry may need more than one try."""
+    for _ in range(9):
+        with suppress(StoreError):
+            return await store.ping()
+        await asyncio.sleep(0.5)
+    return await store.ping()
+
+
+@contextmanager
+def quick_timeouts() -> Iterator[None]:
+    """Have stores that are opened inside lose patience early; how often they try again stays as it is."""
+    share = READ_SECONDS / connection.READ_SECONDS
+    with (
+        patch.object(connection, "READ_SECONDS", READ_SECONDS),
+        patch.object(connection, "THROTTLE_SECONDS", connection.THROTTLE_SECONDS * share),
+        patch.object(items, "CALL_SECONDS", items.CALL_SECONDS * share),
+    ):
+        yield
+
+
+@asynccontextmanager
+async def _served(store: CosmosStore, under_way: UnderWay) -> AsyncIterator[Client]:
+    function_app = _function_app()
+    settings = load_settings({}, Path(tempfile.gettempdir()) / "nothing-is-here")
+    host_json = json.loads((PROJECT_ROOT / "host.json").read_text("utf-8"))
+    with patch.object(function_app, "chat", ChatService(store, settings)):
+        web_app = build_web_app(function_app.app, host_json=host_json)
+        web_app.middlewares.insert(0, under_way.count)
+        runner = runner_for(web_app)
+        await runner.setup()
+        try:
+            await web.TCPSite(runner, "127.0.0.1", 0).start()
+            connector = aiohttp.TCPConnector(limit=0)
+            async with aiohttp.ClientSession(connector=connector) as http:
+                yield Client(http, f"http://127.0.0.1:{runner.addresses[0][1]}", an_owner())
+        finally:
+            await runner.cleanup()
+
+
+def _function_app() -> ModuleType:
+    """Import the project's functions; the store they name for themselves is never opened."""
+    with patch.dict(os.environ, {"STORE": "sqlite"}):
+        return importlib.import_module("function_app")

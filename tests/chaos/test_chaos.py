@@ -1,0 +1,52 @@
+"""Sixteen clients, an archival timer and 5 % faults at once: nothing is lost, doubled, out of order or kept waiting.
+
+`PARLEY_SEEDS=50` runs more of them, `PARLEY_FIRST_SEED=1234` begins there; `python -m tests.chaos` runs hundreds.
+"""
+
+import logging
+import os
+from collections.abc import Iterator
+from unittest.mock import patch
+
+import pytest
+
+from shared.store.cosmos import log
+from tests.chaos.requests import PATIENCE_SECONDS
+from tests.chaos.run import Plan, run
+from tests.chaos.weather import faults
+from tests.cosmos_server.launch import CosmosServer
+
+SEEDS = int(os.environ.get("PARLEY_SEEDS", "6"))
+FIRST = int(os.environ.get("PARLEY_FIRST_SEED", "0"))
+
+
+@pytest.fixture(autouse=True)
+def _quiet() -> Iterator[None]:
+    """Keep the log of what went wrong, which is much, out of the way of what matters."""
+    logging.disable(logging.CRITICAL)
+    yield
+    logging.disable(logging.NOTSET)
+
+
+@pytest.mark.parametrize("seed", range(FIRST, FIRST + SEEDS))
+async def test_whatever_the_network_does_every_promise_is_kept(server: CosmosServer, seed: int) -> None:
+    report = await run(server, Plan(seed))
+
+    assert report.violations == [], f"python -m tests.chaos --seeds 1 --start {seed}"
+    assert report.faults.total() > 0
+    assert report.pages > 0
+    assert report.longest_seconds < PATIENCE_SECONDS
+
+
+async def test_a_run_meets_faults_of_every_kind(server: CosmosServer) -> None:
+    report = await run(server, Plan(1, rate=0.3))
+
+    assert report.faults.keys() == faults(1).keys()
+    assert report.repeated > 0
+
+
+async def test_a_store_that_forgets_what_it_has_is_found_out(server: CosmosServer) -> None:
+    with patch.object(log, "appendable", lambda _ids, _size, _now: "c.status = 'active'"):
+        report = await run(server, Plan(1))
+
+    assert report.count("doubled", "doubled unacknowledged") > 0

@@ -1,0 +1,226 @@
+"""Every answer that the OpenAPI document names really comes, and is what the document says it is."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from typing import Any
+
+import aiohttp
+import pytest
+
+from shared.errors import StoreThrottledError, StoreUnavailableError
+from shared.openapi.routes import Route
+from shared.store.port import SessionStore
+from tests.builders import an_owner
+from tests.hostile.app import serving
+from tests.hostile.requests import (
+    MUTE,
+    ROUTES,
+    body_of,
+    path_of,
+    resolved,
+    responses,
+    validator,
+    with_query,
+    wrong_query,
+)
+from tests.hostile.state import ARCHIVED, IN_CHANNEL_ARCHIVED, MADE, MESSAGE, MINE, Scene, clean_up, set_up
+from tests.http.client import PROBLEM, Answer, Client, spoken
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+Provocation = Callable[[Client, Route], Awaitable[Answer]]
+TOO_LARGE = b" " * (2 * 1024 * 1024)
+KEY = {"idempotency-key": "key"}
+
+
+async def _as_it_should_be(api: Client, route: Route, headers: dict[str, str] | None = None) -> Answer:
+    return await api.send(route.method, path_of(route), body_of(route), headers)
+
+
+async def _no_owner(api: Client, route: Route) -> Answer:
+    return await _as_it_should_be(api.speaking_for(None), route)
+
+
+async def _bad_request(api: Client, route: Route) -> Answer:
+    if not route.about.public:
+        return await _as_it_should_be(api.speaking_for("a/b"), route)
+    in_query = next(parameter for parameter in route.about.parameters if parameter.location == "query")
+    return await api.send(route.method, with_query(path_of(route), next(iter(wrong_query(in_query)))))
+
+
+async def _no_session(api: Client, route: Route) -> Answer:
+    never = {"channel": "never"} if route.operation_id in MUTE | {"say_in_channel"} else {"session_id": "never.was"}
+    return await api.send(route.method, path_of(route, **never), body_of(route))
+
+
+async def _no_message(api: Client, route: Route) -> Answer:
+    return await api.send(route.method, path_of(route, message_id="never.was"), body_of(route))
+
+
+async def _no_file(api: Client, route: Route) -> Answer:
+    return await api.send(route.method, path_of(route, file="never.js"))
+
+
+async def _too_large(api: Client, route: Route) -> Answer:
+    return await api.send(route.method, path_of(route), TOO_LARGE)
+
+
+async def _no_json(api: Client, route: Route) -> Answer:
+    return await api.send(route.method, path_of(route), b"a=1", {"content-type": "text/plain"})
+
+
+async def _unknown_field(api: Client, route: Route) -> Answer:
+    return await api.send(route.method, path_of(route), {"colour": "blue"})
+
+
+async def _held_already(api: Client, route: Route) -> Answer:
+    return await _as_it_should_be(api, route, {"if-none-match": "*"})
+
+
+async def _lost_condition(api: Client, route: Route) -> Answer:
+    return await _as_it_should_be(api, route, {"if-match": '"other"'})
+
+
+async def _with_a_slash(api: Client, route: Route) -> Answer:
+    request = api.http.request(route.method, f"{api.url}{path_of(route)}/", allow_redirects=False)
+    async with request as response:
+        return Answer(response.status, response.headers, await response.read())
+
+
+async def _twice(api: Client, route: Route) -> Answer:
+    await _as_it_should_be(api, route, KEY)
+    return await _as_it_should_be(api, route, KEY)
+
+
+async def _with_a_used_key(api: Client, route: Route) -> Answer:
+    await api.send(route.method, path_of(route), _but_ids(body_of(route)), KEY)
+    return await api.send(route.method, path_of(route), spoken("other") if _appends(route) else {"tags": ["x"]}, KEY)
+
+
+async def _with_a_used_id(api: Client, route: Route) -> Answer:
+    body = {**_to(route, MINE), **spoken("other", id=MESSAGE)} if _appends(route) else {"id": MINE}
+    return await api.send(route.method, path_of(route), body)
+
+
+async def _to_an_archived_session(api: Client, route: Route) -> Answer:
+    said = next(({name: "new"} for name in ("query", "message") if name in body_of(route)), spoken("new"))
+    session_id = IN_CHANNEL_ARCHIVED if "{channel}" in route.path else ARCHIVED
+    return await api.send(route.method, path_of(route, session_id=session_id), {**_to(route, session_id), **said})
+
+
+async def _no_share(api: Client, route: Route) -> Answer:
+    return await api.send(route.method, path_of(route, share_id="never", token="never"))  # noqa: S106 - it is none
+
+
+def _appends(route: Route) -> bool:
+    return route.operation_id in {"append_messages", "append_anywhere", "send_message"}
+
+
+def _to(route: Route, session_id: str) -> dict[str, object]:
+    return {} if "{session_id}" in route.path else {"session_id": session_id}
+
+
+def _but_ids(body: Any) -> Any:
+    return {name: value for name, value in body.items() if name not in {"id", "session_id"}}
+
+
+# What brings an answer about, by its status and the problem's code; a route's own by its name as well.
+PROVOCATIONS: dict[tuple[int, str | None], Provocation] = {
+    (200, None): _as_it_should_be,
+    (201, None): _as_it_should_be,
+    (204, None): _as_it_should_be,
+    (304, None): _held_already,
+    (308, None): _with_a_slash,
+    (400, "bad_request"): _bad_request,
+    (401, "unauthenticated"): _no_owner,
+    (403, "forbidden"): _as_it_should_be,
+    (404, "session_not_found"): _no_session,
+    (404, "message_not_found"): _no_message,
+    (404, "file_not_found"): _no_file,
+    (404, "share_not_found"): _no_share,
+    (409, "session_exists"): _with_a_used_id,
+    (409, "message_conflict"): _with_a_used_id,
+    (409, "session_archived"): _to_an_archived_session,
+    (409, "idempotency_conflict"): _with_a_used_key,
+    (412, "precondition_failed"): _lost_condition,
+    (413, "payload_too_large"): _too_large,
+    (415, "unsupported_media_type"): _no_json,
+    (422, "validation_failed"): _unknown_field,
+    (429, "throttled"): _as_it_should_be,
+    (503, "store_unavailable"): _as_it_should_be,
+    (429, None): _as_it_should_be,  # to a HEAD, which has no body to name a code in
+    (503, None): _as_it_should_be,
+}
+OF_ONE_ROUTE: dict[tuple[str, int], Provocation] = {
+    ("create_session", 200): _twice,
+    ("append_messages", 200): _twice,
+    ("append_anywhere", 200): _twice,
+    ("send_message", 200): _twice,
+}
+SIGNED_IN = {"user_identity": "easyauth", "easyauth_enabled": True}
+STAGES: dict[int, dict[str, Any]] = {401: SIGNED_IN, 403: SIGNED_IN}
+FAILURES: dict[int, type[Exception]] = {429: StoreThrottledError, 503: StoreUnavailableError}
+
+
+def documented_answers() -> list[Any]:
+    """List every answer of every route: a status, and the code of the problem if it is one."""
+    found = []
+    for route in ROUTES:
+        for status, response in responses(route).items():
+            content = response.get("content", {}).get("application/problem+json")
+            codes = content["schema"]["properties"]["code"]["enum"] if content else [None]
+            names = [f"{route.operation_id}-{status}" + (f"-{code}" if code else "") for code in codes]
+            found += [pytest.param(route, status, code, id=name) for code, name in zip(codes, names, strict=True)]
+    return found
+
+
+@asynccontextmanager
+async def _stage(scene: Scene, status: int) -> AsyncIterator[Client]:
+    """Serve to a user with sessions, where this status can come about."""
+    with pytest.MonkeyPatch.context() as patch:
+        for verb in SessionStore.__abstractmethods__ - {"close"} if status in FAILURES else ():
+            patch.setattr(scene.store, verb, _failing(FAILURES[status]))
+        async with serving(scene.store, **STAGES.get(status, {})) as url, aiohttp.ClientSession() as http:
+            if status == 403:
+                http.headers["x-ms-client-principal-id"] = an_owner()
+            if status >= 400 and status != 409:
+                yield Client(http, url, scene.owner.user)
+                return
+            shared = dict(MADE)
+            own = await set_up(scene.store, Client(http, url, an_owner()), Client(http, url, an_owner()))
+            yield own.owner
+            await clean_up(own)
+            MADE.update(shared)
+
+
+def _failing(error: type[Exception]) -> Callable[..., Awaitable[None]]:
+    async def fail(*_: object, **__: object) -> None:
+        raise error
+
+    return fail
+
+
+@pytest.mark.parametrize(("route", "status", "code"), documented_answers())
+async def test_a_documented_answer_comes_and_is_as_documented(
+    scene: Scene, route: Route, status: int, code: str | None
+) -> None:
+    provoke = OF_ONE_ROUTE.get((route.operation_id, status)) or PROVOCATIONS[status, code]
+    async with _stage(scene, status) as api:
+        answer = await provoke(api, route)
+
+    assert answer.status == status, answer
+    assert code is None or answer.refusal == (status, code)
+    assert_as_documented(answer, responses(route)[status])
+
+
+def assert_as_documented(answer: Answer, response: dict[str, Any]) -> None:
+    """Hold body and headers of an answer against what the document says of it."""
+    contents = response.get("content", {})
+    assert bool(answer.body) == bool(contents), answer
+    if contents:
+        media_type = answer.headers["content-type"].partition(";")[0]
+        schema = contents[media_type]["schema"]
+        value = answer.json if media_type in {"application/json", PROBLEM} else answer.body.decode()
+        assert [error.message for error in validator(schema).iter_errors(value)] == []
+    optional = {"x-next-cursor"}
+    for name, header in response["headers"].items():
+        assert name in optional or validator(resolved(header)["schema"]).is_valid(answer.headers[name]), name

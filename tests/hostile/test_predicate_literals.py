@@ -1,0 +1,23 @@
+"""What may be written into a predicate, which takes no parameters."""
+
+import pytest
+
+from shared.store.cosmos.guards import literal
+from tests.hostile.verbs import PAYLOADS
+
+
+@pytest.mark.parametrize("text", [text for text in PAYLOADS if text not in {"{victim}", ".", ".."}])
+def test_nothing_but_an_id_is_written_into_a_predicate(text: str) -> None:
+    with pytest.raises(ValueError, match="not an id"):
+        literal(text)
+
+
+@pytest.mark.parametrize("text", ["{victim}", "x" * 129, "a\n", "\na", "é", "\uff11", "a b", "a~b"])
+def test_nothing_that_only_looks_like_an_id_is_either(text: str) -> None:
+    with pytest.raises(ValueError, match="not an id"):
+        literal(text)
+
+
+@pytest.mark.parametrize("text", ["a", "A-1_2.3:4", "x" * 128])
+def test_an_id_is_written_as_it_is(text: str) -> None:
+    assert literal(text) == f'"{text}"'
