@@ -3,9 +3,10 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 NEIGHBOURS := benchmarks/.venv
+SEEDS ?= 200
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check bench openapi test-worker archive provision test-cosmos clean
+.PHONY: help run test check bench soak openapi test-worker archive migrate provision test-cosmos clean
 
 help: ## say what can be made
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
@@ -43,6 +44,13 @@ bench: $(READY) $(NEIGHBOURS)/.ready ## measure Parley beside its neighbours; wr
 
 openapi: $(READY) ## write down the OpenAPI document after a change of routes or models
 	@$(BIN)/python -m shared.openapi
+
+soak: $(READY) ## many seeded runs of faults and kills, minutes of them; SEEDS=200
+	@$(BIN)/python -m tests.chaos --seeds $(SEEDS)
+	@$(BIN)/python -m tests.chaos_sqlite --seeds $(SEEDS)
+
+migrate: $(READY) ## move an earlier system in: ARGS="SOURCE INPUT"
+	@$(BIN)/python -m shared.migrate $(ARGS)
 
 archive: $(READY) ## archive idle sessions now; ARGS="--dry-run" only counts them
 	@$(BIN)/python -m shared.archival $(ARGS)

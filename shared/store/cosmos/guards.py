@@ -45,6 +45,11 @@ def appendable(ids: Iterable[str], size: int, now: int) -> str:
     return " AND ".join(("c.status = 'active'", writable(now), has_room(size), *unheld))
 
 
+def known(received: int) -> str:
+    """Hold while a message of a request received then, in milliseconds, cannot have been stored and forgotten since."""
+    return f"c.log.sealed.known_from <= {received:d}"
+
+
 def unsealed(hashes: Iterable[str]) -> str:
     """Hold while none of the ids is among the newest sealed ones."""
     return " AND ".join(f"NOT ARRAY_CONTAINS(c.log.recent_ids, {literal(short)})" for short in hashes)

@@ -6,6 +6,7 @@ from base64 import urlsafe_b64encode
 from collections import Counter
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from time import time
 
 from shared.models import KEEP, MAX_TTL_SECONDS, JsonObject, Message, NewSession, Session, format_time, stored_bytes
 from shared.store.documents import applied_ttl, documents_bytes, expiry, message_from
@@ -14,12 +15,18 @@ SCHEMA = 1
 FAR_FUTURE = 253_402_300_799  # the last second of the year 9999: never due for renewal
 HEAD_CAP_BYTES = 1_600_000  # of messages in both generations; an item ends at 2 MB
 RECENT_IDS = 100  # promised to be recognised by both stores
+MARK_EVERY = 25  # sealed messages: how finely `sealed.marks` tell when messages were stored
 PREVIOUS_CAP_BYTES = 32 * 1024  # a larger previous generation is sealed at the next append
 
 # Rotation thresholds, chosen with `make bench`; docs/decisions/0002 has the numbers.
 MEAN_HEAD_BYTES = 13 * 1024
 LEAST_GENERATION_BYTES = 3 * 1024
 OTHER_FIELDS_BYTES = 2_000  # of a head besides messages and what its owner gave it, with all recent ids
+
+
+def milliseconds() -> int:
+    """Return the present moment as `sealed` notes it."""
+    return int(time() * 1000)
 
 
 def fresh_log() -> JsonObject:
@@ -33,7 +40,7 @@ def fresh_log() -> JsonObject:
         "previous_bytes": 0,
         "recent_ids": [],
         "edits": 0,
-        "sealed": {},
+        "sealed": {"known_from": milliseconds()},
     }
 
 
@@ -91,8 +98,8 @@ def renewal_due(start: int, ttl: int) -> int:
     return FAR_FUTURE if ttl == KEEP else start + max(ttl // 2, 2)
 
 
-def summary(sealed: JsonObject, documents: Sequence[JsonObject]) -> JsonObject:
-    """Return what `sealed` tells of all pages, after these documents have joined them."""
+def summary(sealed: JsonObject, documents: Sequence[JsonObject], last_seq: int) -> JsonObject:
+    """Return what `sealed` tells of all pages, after these documents have joined them, the last of them `last_seq`."""
     if not documents:
         return sealed
     roles = Counter(sealed.get("roles", {})) + Counter(document["role"] for document in documents)
@@ -100,7 +107,24 @@ def summary(sealed: JsonObject, documents: Sequence[JsonObject]) -> JsonObject:
         "roles": dict(roles),
         "first_at": sealed.get("first_at") or documents[0]["created_at"],
         "last_at": documents[-1]["created_at"],
+        **_known(sealed, last_seq),
     }
+
+
+def _known(sealed: JsonObject, last_seq: int) -> JsonObject:
+    """Return since when every message is known by its id, after those up to `last_seq` have been sealed.
+
+    `marks` are seqs with a moment, in milliseconds, at which all up to there had been stored. What is no longer in
+    recent_ids had been stored by the first mark behind it; an append that was received before then, and may have
+    been stored and forgotten since, has to be looked for in pages.
+    """
+    forgotten = last_seq - RECENT_IDS
+    marks: list[list[int]] = sealed.get("marks", [])
+    if not marks or last_seq - marks[-1][0] >= MARK_EVERY:
+        marks = [*marks, [last_seq, milliseconds()]]
+    marks = [mark for mark in marks if mark[0] >= forgotten] or [[last_seq, milliseconds()]]
+    known_from: int = sealed.get("known_from", 0)
+    return {"marks": marks, "known_from": max(known_from, marks[0][1]) if forgotten > 0 else known_from}
 
 
 class Head:
@@ -124,6 +148,7 @@ class Head:
         self.previous_bytes: int = log["previous_bytes"]
         self.recent_ids: list[str] = log["recent_ids"]
         self.sealed: JsonObject = log["sealed"]
+        self.known_from: int = self.sealed.get("known_from", FAR_FUTURE * 1000)
         self.edits: int = log["edits"]
         self.building: JsonObject | None = document.get("building")
 

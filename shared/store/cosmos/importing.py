@@ -104,7 +104,7 @@ async def _write_pages(items: Items, head: Head, documents: Sequence[JsonObject]
         "bytes": documents_bytes(messages),
         "previous_bytes": documents_bytes(previous),
         "recent_ids": [short_hash(head.id, document["id"]) for document in sealed[-RECENT_IDS:]],
-        "sealed": summary({}, sealed),
+        "sealed": summary(log["sealed"], sealed, head.first_seq + len(sealed) - 1),
     }
 
 

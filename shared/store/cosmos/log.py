@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from time import time
 
 from shared.errors import (
@@ -11,15 +12,16 @@ from shared.errors import (
     StoreError,
     StoreUnavailableError,
 )
-from shared.models import Appended, JsonObject, Message, NewMessage
+from shared.models import Appended, JsonObject, Message, NewMessage, format_time
 from shared.store.cosmos.errors import ItemError, ItemMissingError, ItemRefusedError
-from shared.store.cosmos.guards import appendable, same_log, unsealed, writable
+from shared.store.cosmos.guards import appendable, known, same_log, unsealed, writable
 from shared.store.cosmos.head import (
     FAR_FUTURE,
     HEAD_CAP_BYTES,
     PREVIOUS_CAP_BYTES,
     RECENT_IDS,
     Head,
+    milliseconds,
     renewal_due,
     short_hash,
     summary,
@@ -31,6 +33,7 @@ from shared.store.documents import conflicting_ids, documents_bytes
 logger = logging.getLogger(__name__)
 
 TRIES = 8
+REPEAT_SECONDS = 60  # how long before a try of a request another one of it may have come
 MESSAGES_PER_PATCH = 6  # with four operations for the counters that makes ten, the most a Patch may have
 
 
@@ -55,7 +58,7 @@ async def append(items: Items, user_id: str, session_id: str, messages: Sequence
         except ItemMissingError as error:
             raise SessionNotFoundError from error
         except ItemRefusedError:
-            stored = await _explain(items, await read_head(items, user_id, session_id), messages, batch.size)
+            stored = await _explain(items, await read_head(items, user_id, session_id), messages, batch)
             if stored is not None:
                 return stored
             await pause(attempt)
@@ -74,11 +77,28 @@ class _Batch:
         self.documents = [message.document() for message in messages]
         self.size = documents_bytes(self.documents)
         self._ids = [message.id for message in messages]
+        self.received = milliseconds()
+        self.searched: Head | None = None
         self._unsealed = unsealed(short_hash(session_id, message_id) for message_id in self._ids)
 
     def guard(self) -> str:
-        """Hold while the batch may be appended and none of it is there."""
-        return f"{appendable(self._ids, self.size, int(time()))} AND {self._unsealed}"
+        """Hold while the batch may be appended and none of it is there.
+
+        That none of it is in pages follows from the time of the request, or from a search of the pages that count.
+        """
+        judged = same_log(self.searched) if self.searched else known(self.received)
+        return f"{appendable(self._ids, self.size, int(time()))} AND {self._unsealed} AND {judged}"
+
+    def is_newer_than(self, documents: Sequence[JsonObject]) -> bool:
+        """Tell whether these were stored too long ago to hold a message that came with this request or a repeat."""
+        oldest = format_time(datetime.fromtimestamp(self.received / 1000 - REPEAT_SECONDS, UTC))
+        return all(document["created_at"] < oldest for document in documents)
+
+    def sealed_in(self, head: Head) -> set[str]:
+        """Return which of its ids pages may hold: those the head says so of, or all where it cannot know."""
+        if head.known_from > self.received:
+            return set(self._ids)
+        return {message_id for message_id in self._ids if short_hash(head.id, message_id) in head.recent_ids}
 
     def counters(self) -> list[JsonObject]:
         """Return the operations that every append ends with."""
@@ -125,7 +145,7 @@ def _rotation(head: Head, documents: Sequence[JsonObject]) -> list[JsonObject]:
     return [
         *turn,
         {"op": "set", "path": "/log/recent_ids", "value": head.recent_ids_after_sealing()},
-        {"op": "set", "path": "/log/sealed", "value": summary(head.sealed, head.previous)},
+        {"op": "set", "path": "/log/sealed", "value": summary(head.sealed, head.previous, head.messages_first_seq - 1)},
     ]
 
 
@@ -207,12 +227,13 @@ async def renew_if_due(items: Items, head: Head, etag: str | None = None) -> Hea
         return None
 
 
-async def _explain(items: Items, head: Head, messages: Sequence[NewMessage], size: int) -> Appended | None:
+async def _explain(items: Items, head: Head, messages: Sequence[NewMessage], batch: _Batch) -> Appended | None:
     """Say why an append was refused: return it if it is stored already, raise, or make room for the next try."""
     try:
-        stored = await _find_stored(items, head, {message.id for message in messages})
+        stored = await _find_stored(items, head, batch)
     except ItemMissingError:  # the head has moved on
         return None
+    batch.searched = head if head.known_from > batch.received else None
     if stored:
         conflicts = conflicting_ids(messages, dict(stored))
         if not conflicts:
@@ -221,7 +242,7 @@ async def _explain(items: Items, head: Head, messages: Sequence[NewMessage], siz
             raise MessageConflictError(conflicts)
     if head.status == "archived":
         raise SessionArchivedError
-    if not await renew_if_due(items, head) and head.bytes + head.previous_bytes + size >= HEAD_CAP_BYTES:
+    if not await renew_if_due(items, head) and head.bytes + head.previous_bytes + batch.size >= HEAD_CAP_BYTES:
         await rotate(items, head)
     return None
 
@@ -235,17 +256,23 @@ def _as_stored(head: Head, messages: Sequence[NewMessage], stored: dict[str, Mes
     )
 
 
-async def _find_stored(items: Items, head: Head, ids: set[str]) -> dict[str, Message]:
-    """Return the messages by these ids that the head, or the newest pages, hold."""
+async def _find_stored(items: Items, head: Head, batch: _Batch) -> dict[str, Message]:
+    """Return the messages of the batch that the head, or the newest pages, hold.
+
+    Pages are searched as far back as recent_ids reach, or if these cannot tell, as the request itself does.
+    """
+    ids = {document["id"] for document in batch.documents}
     found = {document["id"]: head.message(seq, document) for seq, document in head.held() if document["id"] in ids}
-    sealed = {message_id for message_id in ids - found.keys() if short_hash(head.id, message_id) in head.recent_ids}
+    sealed = batch.sealed_in(head)
     looked_at = 0
     for generation in reversed(range(head.counted_pages)):
-        if not sealed - found.keys() or looked_at >= RECENT_IDS:
+        if not sealed - found.keys():
             break
         page = await read_page(items, head, generation)
-        looked_at += len(page["messages"])
         for seq, document in enumerate(page["messages"], page["first_seq"]):
             if document["id"] in sealed:
                 found.setdefault(document["id"], head.message(seq, document))
+        looked_at += len(page["messages"])
+        if looked_at >= RECENT_IDS and batch.is_newer_than(page["messages"]):
+            break
     return found

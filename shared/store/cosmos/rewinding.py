@@ -14,6 +14,7 @@ from shared.store.cosmos.head import (
     RECENT_IDS,
     Head,
     fresh_log,
+    milliseconds,
     quiet,
     renewal_due,
     short_hash,
@@ -76,6 +77,7 @@ async def _cut_messages(items: Items, head: Head, seq: int) -> None:
         {"op": "set", "path": "/log/messages", "value": kept},
         {"op": "set", "path": "/log/bytes", "value": documents_bytes(kept)},
         {"op": "incr", "path": "/log/edits", "value": 1},
+        {"op": "set", "path": "/log/sealed/known_from", "value": milliseconds()},
         *set_fields(**_counters(head, seq, last_message_at)),
     ]
     await items.patch(head.user_id, head.id, operations, f"{_unedited(head)} AND {same_log(head)}")
@@ -116,7 +118,7 @@ async def _copy(items: Items, head: Head, seq: int, epoch: str) -> JsonObject:
             await items.seal(page_document(head, epoch, number, first_seq, copied))
         first_seq += len(copied)
         recent = [*recent, *(short_hash(head.id, document["id"]) for document in copied)][-RECENT_IDS:]
-        sealed = summary(sealed, copied)
+        sealed = summary(sealed, copied, first_seq - 1)
     return {
         "generation": generation,
         "messages": documents,
@@ -124,7 +126,7 @@ async def _copy(items: Items, head: Head, seq: int, epoch: str) -> JsonObject:
         "bytes": documents_bytes(documents),
         "previous_bytes": documents_bytes(previous),
         "recent_ids": recent,
-        "sealed": sealed,
+        "sealed": sealed | {"known_from": milliseconds()},  # what was removed must not come back late
     }
 
 

@@ -1,0 +1,153 @@
+"""Containers of earlier systems in Cosmos DB: read whole, document by document, and emptied of what was moved."""
+
+from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import Any
+from urllib.parse import unquote, urlsplit
+
+from azure.core import MatchConditions
+from azure.core.exceptions import AzureError
+from azure.cosmos import exceptions
+from azure.cosmos.aio import ContainerProxy, CosmosClient
+from azure.cosmos.partition_key import NonePartitionKeyValue, NullPartitionKeyValue
+
+from shared.migrate.record import Broken, MigrationError, Record, UsageError
+from shared.migrate.source import Options
+from shared.settings import Settings
+
+PAGE_DOCUMENTS = 500
+HERE = "cosmos:"
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A container, and how to get there; without a key as the signed-in identity."""
+
+    endpoint: str
+    database: str
+    container: str
+    key: str | None
+    emulator: bool
+
+
+def cosmos_origin(place: str, options: Options) -> "CosmosOrigin":
+    """Return the container that INPUT names.
+
+    `https://ACCOUNT.documents.azure.com/DATABASE/CONTAINER`, or `cosmos:DATABASE/CONTAINER` in the account of the
+    settings. Raises UsageError for the very container that is imported into.
+    """
+    settings = options.settings
+    if place.startswith(HERE):
+        if not settings.cosmos_endpoint:
+            raise UsageError(f"{HERE}DATABASE/CONTAINER is in the account of COSMOS_ENDPOINT, which is not set")
+        endpoint, path = settings.cosmos_endpoint, place.removeprefix(HERE)
+    else:
+        parts = urlsplit(place)
+        endpoint, path = f"{parts.scheme}://{parts.netloc}", parts.path
+    return CosmosOrigin(_place(endpoint, path, options))
+
+
+def _place(endpoint: str, path: str, options: Options) -> Place:
+    settings = options.settings
+    names = [unquote(name) for name in path.strip("/").split("/")]
+    if len(names) != 2 or not all(names):  # noqa: PLR2004 - a database and a container
+        raise UsageError("a container is named https://ACCOUNT.documents.azure.com/DATABASE/CONTAINER")
+    own = _is_own_account(endpoint, settings)
+    if settings.store == "cosmos" and own and names == [settings.cosmos_database, settings.cosmos_container]:
+        raise UsageError("that container is the one to import into")
+    file = options.source_key_file
+    key = file.read_text().strip() if file else (settings.cosmos_key if own else None)
+    emulator = endpoint.startswith("http://") or (own and settings.cosmos_emulator)
+    return Place(endpoint, names[0], names[1], key, emulator=emulator)
+
+
+def _is_own_account(endpoint: str, settings: Settings) -> bool:
+    return endpoint.rstrip("/").lower() == (settings.cosmos_endpoint or "").rstrip("/").lower()
+
+
+class CosmosOrigin:
+    """One container; a record's line is its place among those that come."""
+
+    def __init__(self, place: Place) -> None:
+        """Remember where it is; nothing is sent before the first record is asked for."""
+        self._place = place
+        self._client: CosmosClient | None = None
+        self._credential: Any = None
+        self._paths: list[str] = []
+
+    async def records(self) -> AsyncIterator[Record | Broken]:
+        """Return every document."""
+        with _translated():
+            container = await self._container()
+            self._paths = (await container.read())["partitionKey"]["paths"]
+            documents = container.query_items("SELECT * FROM c", max_item_count=PAGE_DOCUMENTS)
+            place = 0
+            async for document in documents:
+                place += 1
+                yield Record(place, document)
+
+    async def remove(self, record: Record) -> bool:
+        """Remove a document unless it has changed since it was read; tell whether it is gone."""
+        document = record.value
+        with _translated():
+            container = await self._container()
+            try:
+                await container.delete_item(
+                    document["id"],
+                    partition_key=self._partition_of(document),
+                    etag=document["_etag"],
+                    match_condition=MatchConditions.IfNotModified,
+                )
+            except exceptions.CosmosResourceNotFoundError:
+                return True
+            except exceptions.CosmosAccessConditionFailedError:
+                return False
+        return True
+
+    async def close(self) -> None:
+        """Close the connection."""
+        if self._client is not None:
+            await self._client.close()
+        if self._credential is not None:
+            await self._credential.close()
+
+    async def _container(self) -> ContainerProxy:
+        if self._client is None:
+            emulator: dict[str, Any] = (
+                {"enable_endpoint_discovery": False, "connection_verify": False} if self._place.emulator else {}
+            )
+            self._client = CosmosClient(self._place.endpoint, self._place.key or self._identity(), **emulator)
+            await self._client.__aenter__()
+        return self._client.get_database_client(self._place.database).get_container_client(self._place.container)
+
+    def _identity(self) -> Any:  # noqa: ANN401 - a type that is imported only when it is used
+        from azure.identity.aio import DefaultAzureCredential  # noqa: PLC0415 - not everybody's way in
+
+        self._credential = DefaultAzureCredential()
+        return self._credential
+
+    def _partition_of(self, document: dict[str, Any]) -> Any:  # noqa: ANN401 - whatever the system has partitioned by
+        values = [_value_at(document, path) for path in self._paths]
+        return values if len(values) > 1 else values[0]
+
+
+def _value_at(document: Any, path: str) -> Any:  # noqa: ANN401 - a value somewhere in a document
+    for name in path.strip("/").split("/"):
+        if not isinstance(document, dict) or name not in document:
+            return NonePartitionKeyValue
+        document = document[name]
+    return NullPartitionKeyValue if document is None else document
+
+
+@contextmanager
+def _translated() -> Iterator[None]:
+    try:
+        yield
+    except exceptions.CosmosHttpResponseError as error:
+        if error.status_code == HTTPStatus.NOT_FOUND:
+            raise MigrationError("the source has no such database or container") from error
+        raise MigrationError(f"the source refuses: status {error.status_code}") from error
+    except (AzureError, TimeoutError, OSError) as error:
+        raise MigrationError("the source does not answer") from error

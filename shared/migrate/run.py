@@ -1,0 +1,245 @@
+"""The use case: read everything, then store it conversation by conversation, and count what becomes of it.
+
+Reading comes first, so that records that belong together meet, a backup is whole before anything changes,
+and the progress has an end. Repeating an import is harmless, so a killed one goes on when it is repeated.
+"""
+
+import asyncio
+import json
+import os
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import ExitStack, closing
+from dataclasses import dataclass
+from pathlib import Path
+from time import monotonic
+from typing import TextIO
+
+from shared.errors import SessionExistsError, StoreError
+from shared.migrate.prepare import Fate, Prepared, nothing_of, prepare
+from shared.migrate.progress import Progress
+from shared.migrate.record import Broken, MigrationError, Record, RecordError, UsageError
+from shared.migrate.report import Outcome, Rejects, Report
+from shared.migrate.sessions import Rules, owner_of, session_id_of
+from shared.migrate.source import Origin, RemovableOrigin, Source
+from shared.migrate.spool import Spool
+from shared.migrate.target import Target
+from shared.models import ImportedSession
+from shared.store.port import SessionStore
+
+Removal = Callable[[Record], Awaitable[bool]]
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What to do with the records, how many conversations at once, and how long to wait for a store that fails."""
+
+    dry_run: bool = False
+    delete_old: bool = False
+    backup: Path | None = None
+    rejects: Path | None = None
+    concurrency: int = 8
+    patience_seconds: float = 60
+
+
+class StoppedError(MigrationError):
+    """The import stopped before its end; what was stored is whole, and repeating the command goes on."""
+
+    def __init__(self, reason: str, report: Report) -> None:
+        """Keep what was counted so far."""
+        super().__init__(reason)
+        self.report = report
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """One import: from where, by which rules, to which store, and who watches.
+
+    Without a store, which only a dry run may do, everything is new.
+    """
+
+    source: Source
+    origin: Origin
+    store: SessionStore | None
+    rules: Rules
+    plan: Plan
+    progress: Progress
+
+
+async def run(job: Job) -> Report:
+    """Import everything and say what became of it; a dry run says it and changes nothing.
+
+    Raises UsageError before anything is read, and StoppedError when the store or the source stays away.
+    """
+    started = monotonic()
+    report = Report(job.source.name, dry_run=job.plan.dry_run)
+    try:
+        with closing(Spool()) as spool, closing(Rejects(job.plan.rejects, report)) as rejects:
+            storing = _Storing(job, report, rejects)
+            await _Reading(job, report, rejects).go(spool)
+            await storing.go(spool)
+        report.completed = True
+    except UsageError:
+        raise
+    except (StoreError, MigrationError, OSError) as error:
+        reason = "the store does not answer" if isinstance(error, StoreError) else str(error)
+        raise StoppedError(reason, report) from error
+    finally:
+        report.seconds = round(monotonic() - started, 3)
+    return report
+
+
+def _removal(job: Job) -> Removal | None:
+    if not job.plan.delete_old:
+        return None
+    if isinstance(job.origin, RemovableOrigin):
+        return job.origin.remove
+    raise UsageError("--delete-old is for sources that are databases, not for files")
+
+
+class _Reading:
+    """The first part: every record goes to the spool, and to the backup."""
+
+    def __init__(self, job: Job, report: Report, rejects: Rejects) -> None:
+        self._job, self._report, self._rejects = job, report, rejects
+
+    async def go(self, spool: Spool) -> None:
+        path = None if self._job.plan.dry_run else self._job.plan.backup
+        with ExitStack() as files:
+            backup = files.enter_context(_new_file(path)) if path else None
+            self._job.progress.begin("reading", None)
+            async for item in self._job.origin.records():
+                self._report.records.read += 1
+                self._job.progress.advance()
+                if backup and isinstance(item, Record):
+                    backup.write(json.dumps(item.value) + "\n")
+                self._keep(item, spool)
+            if backup:
+                backup.flush()
+                os.fsync(backup.fileno())
+
+    def _keep(self, item: Record | Broken, spool: Spool) -> None:
+        try:
+            spool.add(*self._place_of(item))
+        except RecordError as error:
+            self._report.records.set_aside += 1
+            self._rejects.add(item, error)
+
+    def _place_of(self, item: Record | Broken) -> tuple[list[str], Record]:
+        if isinstance(item, Broken):
+            raise RecordError(item.reason, item.detail)
+        owner, session_id = self._job.source.key(item)
+        if session_id is None or session_id == "":
+            raise RecordError("no session id")
+        return [owner_of(owner, self._job.rules.user_id), session_id_of(session_id)], item
+
+
+def _new_file(path: Path) -> TextIO:
+    try:
+        return path.open("x", encoding="utf-8")
+    except FileExistsError as error:  # of a backup before, perhaps the only one of what is removed by now
+        raise UsageError(f"{path} exists already; name another file for this backup") from error
+
+
+class _Storing:
+    """The second part: conversation after conversation becomes a session, a few at a time."""
+
+    def __init__(self, job: Job, report: Report, rejects: Rejects) -> None:
+        self._job, self._report, self._rejects = job, report, rejects
+        self._target = Target(job.store, dry_run=job.plan.dry_run, patience_seconds=job.plan.patience_seconds)
+        self._gate = asyncio.Semaphore(job.plan.concurrency)
+        self._remove = _removal(job)
+        self._failure: StoreError | MigrationError | OSError | None = None
+
+    async def go(self, spool: Spool) -> None:
+        self._job.progress.begin("importing", spool.finish())
+        async with asyncio.TaskGroup() as group:
+            for records in spool:
+                await self._gate.acquire()
+                if self._failure:  # those under way come to their end, nothing new is begun
+                    self._gate.release()
+                    break
+                group.create_task(self._one(records))
+        if self._failure:
+            raise self._failure
+
+    async def _one(self, records: Sequence[Record]) -> None:
+        try:
+            prepared = self._prepare(records)
+            outcome = await self._import(prepared, prepared.session) if prepared.session else None
+            self._count(prepared, outcome)
+            if self._remove and prepared.session and outcome in {"stored", "already_there"}:
+                await self._remove_old(prepared, prepared.session, self._remove, was_new=outcome == "stored")
+        except (StoreError, MigrationError, OSError) as failure:
+            self._failure = failure
+        finally:
+            self._gate.release()
+            self._job.progress.advance()
+
+    def _prepare(self, records: Sequence[Record]) -> Prepared:
+        source = self._job.source
+        try:
+            conversation = source.conversation(source.key(records[0]), records)
+        except RecordError as error:
+            return nothing_of(records, error, messages=0)
+        return prepare(source.name, conversation, self._job.rules)
+
+    async def _import(self, prepared: Prepared, session: ImportedSession) -> Outcome:
+        """Store a session or find it stored; where its id is another session's, set it aside."""
+        try:
+            return "stored" if await self._put(prepared, session) else "already_there"
+        except SessionExistsError:
+            taken = prepared.session or session
+        if prepared.messages and await self._target.holds(taken.user_id, taken.id, prepared.messages):
+            return "already_there"  # an import before this one knew more of it, or part of the source is gone by now
+        prepared.refuse(RecordError("the owner has another session by that id"))
+        return "set_aside"
+
+    async def _put(self, prepared: Prepared, session: ImportedSession) -> bool:
+        other_id = prepared.alternative_id
+        if other_id is None:
+            return await self._target.put(session, prepared.messages)
+        renamed = session.model_copy(
+            update={"id": other_id, "context": {"original_id": session.id} | session.context},
+        )
+        elsewhere = await self._target.find(session.user_id, other_id)
+        if elsewhere is None or elsewhere.fingerprint != session.fingerprint:
+            there = await self._target.find(session.user_id, session.id)
+            if there is None or there.channel == session.channel:
+                return await self._target.put(session, prepared.messages)
+        prepared.session = renamed
+        return await self._target.put(renamed, prepared.messages)
+
+    def _count(self, prepared: Prepared, outcome: Outcome | None) -> None:
+        report = self._report
+        report.notes.update(prepared.notes)
+        if outcome is None:
+            outcome = "expired" if prepared.expired.records else "set_aside"
+        report.sessions.count("read", 1)
+        report.sessions.count(outcome, 1)
+        report.messages.count("read", prepared.messages_read)
+        fates: list[tuple[Outcome, Fate]] = [
+            (outcome, prepared.kept),
+            ("set_aside", prepared.aside),
+            ("expired", prepared.expired),
+            ("repeated", prepared.repeated),
+        ]
+        for name, fate in fates:
+            report.records.count(name, len(fate.records))
+            report.messages.count(name, fate.messages)
+        for record in prepared.aside.records:
+            self._rejects.add(record, prepared.reasons[record.number])
+
+    async def _remove_old(
+        self, prepared: Prepared, session: ImportedSession, remove: Removal, *, was_new: bool
+    ) -> None:
+        """Remove from the source what the store gives back exactly as it was read, and count what stays there."""
+        records = [*prepared.kept.records, *prepared.repeated.records]
+        read_back = self._target.is_as_imported if was_new else self._target.holds_session
+        removed = 0
+        if self._job.plan.dry_run:
+            removed = len(records)
+        elif await read_back(session, prepared.messages):
+            for record in records:
+                removed += await remove(record)
+        self._report.old_records.removed += removed
+        self._report.old_records.kept += len(records) - removed

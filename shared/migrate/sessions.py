@@ -1,0 +1,178 @@
+"""The rules by which a conversation's own fields become a session's."""
+
+import hashlib
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from shared.migrate.record import Conversation, RecordError, derived_id
+from shared.migrate.storable import require_storable
+from shared.migrate.times import EPOCH, parse_time
+from shared.models import (
+    CHANNEL,
+    DEFAULT_CHANNEL,
+    KEEP,
+    MAX_CONTEXT_BYTES,
+    MAX_TTL_SECONDS,
+    SESSION_ID,
+    USER_ID,
+    ImportedMessage,
+    ImportedSession,
+    JsonObject,
+    stored_bytes,
+)
+
+MAX_NAME_CHARACTERS = 200
+MAX_TAGS, MAX_TAG_CHARACTERS = 16, 64
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """What holds for every conversation of one import."""
+
+    now: datetime
+    ttl_of: Callable[[str], int]
+    user_id: str = "default"
+    channel: str | None = None
+
+
+def owner_of(value: object, default: str) -> str:
+    """Return the owner's id: one that Parley cannot have becomes its hash, as in a signed-in user's."""
+    if value is None or value == "":
+        return default
+    text = str(_text(value))
+    if USER_ID.fullmatch(text):
+        return text
+    return f"h-{hashlib.sha256(text.encode('utf-8', 'surrogatepass')).hexdigest()}"
+
+
+def session_id_of(value: object) -> str:
+    """Return the session's id, derived from one that breaks the grammar."""
+    text = _text(value)
+    return text if isinstance(text, str) and SESSION_ID.fullmatch(text) else derived_id(value)
+
+
+def _text(value: object) -> object:
+    return str(value) if isinstance(value, int) else value
+
+
+def session_from(
+    conversation: Conversation, messages: list[ImportedMessage], rules: Rules, notes: Counter[str]
+) -> ImportedSession:
+    """Return the session with everything but its fingerprint; raises RecordError if it cannot be kept."""
+    context = dict(conversation.context)
+    channel = _channel_of(conversation, rules, context)
+    owner, session_id = _ids_of(conversation, rules, context, notes)
+    fields: JsonObject = {
+        "id": session_id,
+        "user_id": owner,
+        "session_name": _name_of(conversation.name, context),
+        "channel": channel,
+        "tags": _tags_of(conversation.tags, context),
+        "pinned": conversation.pinned is True,
+        "ttl_seconds": _ttl_of(conversation.ttl_seconds, rules.ttl_of(channel), context),
+        **_times_of(conversation, messages, context, notes),
+        "last_seq": len(messages) if conversation.last_seq is None else conversation.last_seq,
+    }
+    require_storable([context, *(value for value in fields.values() if not isinstance(value, datetime))])
+    _fit(context, messages, notes)
+    return ImportedSession.model_validate(fields | {"context": context})
+
+
+def _ids_of(conversation: Conversation, rules: Rules, context: JsonObject, notes: Counter[str]) -> tuple[str, str]:
+    key = conversation.key
+    owner, session_id = owner_of(key.owner, rules.user_id), session_id_of(key.session_id)
+    if owner != (_text(key.owner) or rules.user_id):
+        notes["user ids replaced"] += 1
+        context.setdefault("original_user_id", key.owner)
+    if session_id != _text(key.session_id):
+        notes["session ids replaced"] += 1
+        context.setdefault("original_id", key.session_id)
+    return owner, session_id
+
+
+def _channel_of(conversation: Conversation, rules: Rules, context: JsonObject) -> str:
+    channel = conversation.channel
+    if channel is None:
+        return rules.channel or DEFAULT_CHANNEL
+    if isinstance(channel, str) and CHANNEL.fullmatch(channel):
+        return channel
+    context.setdefault("original_channel", channel)
+    return rules.channel or DEFAULT_CHANNEL
+
+
+def _name_of(value: object, context: JsonObject) -> str | None:
+    if value is None or (isinstance(value, str) and len(value) <= MAX_NAME_CHARACTERS):
+        return value
+    context.setdefault("original_session_name", value)
+    return value[:MAX_NAME_CHARACTERS] if isinstance(value, str) else None
+
+
+def _tags_of(value: object, context: JsonObject) -> list[str]:
+    if value is None:
+        return []
+    given = value if isinstance(value, list) else [value]
+    tags = [tag for tag in given if isinstance(tag, str) and 1 <= len(tag) <= MAX_TAG_CHARACTERS][:MAX_TAGS]
+    if tags != value:
+        context.setdefault("original_tags", value)
+    return tags
+
+
+def _ttl_of(value: object, default: int, context: JsonObject) -> int:
+    if value is None:
+        return default
+    if isinstance(value, int) and not isinstance(value, bool) and (value == KEEP or 1 <= value <= MAX_TTL_SECONDS):
+        return value
+    context.setdefault("original_ttl", value)
+    return default
+
+
+def _times_of(
+    conversation: Conversation, messages: list[ImportedMessage], context: JsonObject, notes: Counter[str]
+) -> JsonObject:
+    """Return what the session tells of its times; what it does not say follows from its messages."""
+
+    def given(name: str) -> datetime | None:
+        value = getattr(conversation, name)
+        read = parse_time(value)
+        if read is None and value is not None:
+            notes["times missing or unreadable"] += 1
+            context.setdefault(f"original_{name}", value)
+        notes["times without a zone, taken as UTC"] += bool(read and read[1])
+        return read[0] if read else None
+
+    said = [message.created_at for message in messages]
+    created_at, updated_at = given("created_at"), given("updated_at")
+    began = created_at or min(said, default=updated_at or EPOCH)
+    last_activity_at = given("last_activity_at") or max([began, *said])
+    changed = max(updated_at or last_activity_at, last_activity_at)
+    archived_at = (given("archived_at") or changed) if conversation.archived else None
+    return {
+        "status": "archived" if conversation.archived else "active",
+        "created_at": began,
+        "updated_at": changed,
+        "last_activity_at": last_activity_at,
+        "archived_at": archived_at,
+        "expires_at": given("expires_at") or _end_of(conversation, said),
+    }
+
+
+def _end_of(conversation: Conversation, said: list[datetime]) -> datetime | None:
+    if conversation.lifetime_seconds is None or not said:
+        return None
+    return max(said) + timedelta(seconds=conversation.lifetime_seconds)
+
+
+def _fit(context: JsonObject, messages: list[ImportedMessage], notes: Counter[str]) -> None:
+    """Move the largest values of a context that is too large for a list of sessions to the first message."""
+    moved: JsonObject = {}
+    while stored_bytes(context | {"moved_to_first_message": list(moved)}) > MAX_CONTEXT_BYTES:
+        if not messages or not context:
+            raise RecordError(f"a context over {MAX_CONTEXT_BYTES} bytes as JSON and no message to keep it")
+        largest = max(context, key=lambda name: stored_bytes(context[name]))
+        moved[largest] = context.pop(largest)
+    if moved:
+        notes["contexts that went on in the first message"] += 1
+        context["moved_to_first_message"] = list(moved)
+        messages[0].metadata["session_context"] = moved

@@ -1,0 +1,147 @@
+"""The command line: what it prints, writes and answers, and how it ends."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from shared.store.sqlite import SqliteStore
+from tests.builders import listed
+
+from .systems import SYSTEMS
+
+ROOT = Path(__file__).parents[2]
+GOOD = json.dumps({"id": "c1", "customer_id": "ann", "messages": [{"role": "user", "content": "hi"}]})
+
+
+def command(folder: Path, *arguments: str, text: str = "", **settings: str) -> subprocess.CompletedProcess[str]:
+    """Run the importer in a folder of its own, with its store there."""
+    environment = {"PATH": os.environ["PATH"], "SQLITE_PATH": str(folder / "parley.db"), "PYTHONPATH": str(ROOT)}
+    return subprocess.run(
+        [sys.executable, "-m", "shared.migrate", *arguments],
+        input=text,
+        cwd=folder,
+        env=environment | settings,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+    )
+
+
+async def sessions_of(folder: Path, owner: str) -> list[str]:
+    store = SqliteStore(folder / "parley.db")
+    found = [session.id for session in await listed(store, owner, status=None)]
+    await store.close()
+    return found
+
+
+async def test_standard_input_is_a_file_too(tmp_path: Path) -> None:
+    ended = command(tmp_path, "conversations", "-", text=GOOD)
+
+    assert ended.returncode == 0
+    assert "1 stored" in ended.stdout
+    assert await sessions_of(tmp_path, "ann") == ["c1"]
+
+
+def test_what_is_set_aside_ends_it_with_1_and_is_in_a_file(tmp_path: Path) -> None:
+    ended = command(tmp_path, "conversations", "-", text=f"{GOOD}\nbroken\n{{}}\n")
+
+    rejects = [json.loads(line) for line in (tmp_path / "conversations-rejects.ndjson").read_text().splitlines()]
+    assert ended.returncode == 1
+    assert [(reject["line"], reject.get("text"), reject.get("record")) for reject in rejects] == [
+        (2, "broken", None),
+        (3, None, {}),
+    ]
+    assert "2 set aside" in ended.stdout
+
+
+def test_the_report_is_json(tmp_path: Path) -> None:
+    command(tmp_path, "conversations", "-", "--report", "report.json", text=f"{GOOD}\nbroken\n")
+
+    report = json.loads((tmp_path / "report.json").read_text())
+    assert report["records"] == {
+        "read": 2,
+        "stored": 1,
+        "already_there": 0,
+        "set_aside": 1,
+        "expired": 0,
+        "repeated": 0,
+    }
+    assert (report["completed"], report["reasons"]) == (True, {"not valid JSON": 1})
+
+
+def test_a_dry_run_leaves_no_file_behind(tmp_path: Path) -> None:
+    ended = command(tmp_path, "conversations", "-", "--dry-run", "--backup", "backup", text=f"{GOOD}\nbroken\n")
+
+    assert ended.returncode == 1
+    assert "nothing was stored" in ended.stdout
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        [],
+        ["nothing", "-"],
+        ["conversations", "missing.json"],
+        ["conversations", "."],
+        ["conversations", "-", "--user-id", "a/b"],
+        ["conversations", "-", "--channel", "Not A Channel"],
+        ["conversations", "-", "--report", "no/such/folder.json"],
+        ["conversations", "-", "--delete-old"],
+        ["conversations", "https://account/database"],
+        ["ttl-chat", "-"],
+    ],
+)
+def test_a_wrong_command_ends_with_2_and_says_why(tmp_path: Path, arguments: list[str]) -> None:
+    ended = command(tmp_path, *arguments, text=GOOD)
+
+    assert ended.returncode == 2
+    assert ended.stderr
+    assert "Traceback" not in ended.stderr
+
+
+def test_unusable_settings_end_with_2(tmp_path: Path) -> None:
+    ended = command(tmp_path, "conversations", "-", text=GOOD, STORE="nowhere")
+
+    assert (ended.returncode, "STORE must be" in ended.stderr) == (2, True)
+
+
+def test_a_store_that_cannot_be_used_ends_with_3_and_can_be_repeated(tmp_path: Path) -> None:
+    (tmp_path / "parley.db").write_text("this is no database " * 100)
+
+    ended = command(tmp_path, "conversations", "-", "--patience", "0", text=GOOD)
+
+    assert ended.returncode == 3
+    assert "repeat the command" in ended.stderr
+    assert "Traceback" not in ended.stderr
+
+
+async def test_owners_and_channels_of_what_has_none_are_named(tmp_path: Path) -> None:
+    text = SYSTEMS["old conversation-logs"]("nobody", 10).text
+
+    ended = command(tmp_path, "conversation-logs", "-", "--user-id", "bea", "--channel", "voice", text=text)
+
+    store = SqliteStore(tmp_path / "parley.db")
+    assert ended.returncode == 1
+    assert {session.channel for session in await listed(store, "bea")} == {"voice"}
+    await store.close()
+
+
+async def test_the_time_to_live_is_that_of_the_settings(tmp_path: Path) -> None:
+    command(tmp_path, "conversations", "-", "--channel", "web", text=GOOD, CHANNEL_TTL_SECONDS='{"web": 99}')
+
+    store = SqliteStore(tmp_path / "parley.db")
+    assert [session.ttl_seconds for session in await listed(store, "ann")] == [99]
+    await store.close()
+
+
+def test_help_names_every_source(tmp_path: Path) -> None:
+    told: Any = command(tmp_path, "--help").stdout
+
+    assert all(name in told for name in ("conversation-logs", "chat-messages", "ttl-chat", "conversations", "parley"))
