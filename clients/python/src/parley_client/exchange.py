@@ -1,0 +1,145 @@
+"""How a request is sent, repeated and understood: a generator that both clients drive, each with its own I/O."""
+
+import json
+import random
+import time
+from collections.abc import Generator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from itertools import count
+from typing import Any, Final
+
+import httpx
+
+from parley_client.calls import Call
+from parley_client.errors import ParleyError, UnavailableError
+
+BUSY: Final = frozenset({429, 502, 503, 504})  # from Parley, or from what stands before it
+FIRST_PAUSE_SECONDS: Final = 0.25
+LOST: Final = (httpx.TransportError, httpx.DecodingError)
+
+
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """How long a client tries: at most so many times, and so many seconds for one request with its pauses.
+
+    A server's Retry-After is honoured; one that asks for more than the longest pause, or than is left, ends the trying.
+    """
+
+    tries: int = 5
+    seconds: float = 30.0
+    longest_pause_seconds: float = 10.0
+
+    def pause(self, tried: int, asked_seconds: float | None) -> float | None:
+        """Return how long to wait before the next try, None when there is none."""
+        if tried >= self.tries:
+            return None
+        grown: float = FIRST_PAUSE_SECONDS * 2 ** (tried - 1)
+        own = min(grown, self.longest_pause_seconds) * random.uniform(0.5, 1)  # noqa: S311 - spreads clients
+        wanted = max(asked_seconds or 0.0, own)
+        return wanted if wanted <= self.longest_pause_seconds else None
+
+
+@dataclass(frozen=True, slots=True)
+class Send:
+    """A step: send the request, wait this long for each part of the answer; an answer or what went wrong comes back."""
+
+    timeout_seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Wait:
+    """A step: let this time pass."""
+
+    seconds: float
+
+
+Step = Send | Wait
+Outcome = httpx.Response | Exception | None
+Exchange = Generator[Step, Outcome, httpx.Response]
+
+
+def exchange(call: Call, patience: Patience) -> Exchange:
+    """Yield what to do until there is an answer; ParleyError for a refusal, UnavailableError when it gives up."""
+    deadline = time.monotonic() + patience.seconds
+    for tried in count(1):
+        outcome = yield Send(max(deadline - time.monotonic(), 0.05))
+        if isinstance(outcome, httpx.Response) and outcome.status_code not in BUSY:
+            return _accepted(call, outcome, repeated=tried > 1)
+        error = _unavailable(outcome)
+        pause = patience.pause(tried, error.retry_after_seconds)
+        if pause is None or time.monotonic() + pause >= deadline:
+            raise error from (outcome if isinstance(outcome, Exception) else None)
+        yield Wait(pause)
+    raise AssertionError  # count() does not end
+
+
+def _accepted(call: Call, response: httpx.Response, *, repeated: bool) -> httpx.Response:
+    gone = response.status_code == httpx.codes.NOT_FOUND and _problem(response).get("code") is not None
+    if response.is_success or (call.gone_is_done and repeated and gone):
+        return response
+    raise _refusal(response)
+
+
+def json_of(response: httpx.Response, *required: str) -> dict[str, Any]:
+    """Return the object of an answer; ParleyError when it is none with these fields, and so is not Parley's."""
+    found = _object(response)
+    if found is None or not found.keys() >= set(required):
+        raise ParleyError("The answer cannot be read: is this Parley's address?", status=response.status_code)
+    return found
+
+
+def lines_of(response: httpx.Response) -> list[Any]:
+    """Return the values of an answer that holds one in each line."""
+    return [json.loads(line) for line in response.content.split(b"\n") if line]
+
+
+def _object(response: httpx.Response) -> dict[str, Any] | None:
+    try:
+        found = json.loads(response.content)
+    except ValueError:
+        return None
+    return found if isinstance(found, dict) else None
+
+
+def _problem(response: httpx.Response) -> dict[str, Any]:
+    return _object(response) or {}
+
+
+def _facts(response: httpx.Response) -> dict[str, Any]:
+    problem = _problem(response)
+    return {
+        "status": response.status_code,
+        "code": problem.get("code"),
+        "request_id": problem.get("request_id") or response.headers.get("x-request-id"),
+        "problem": problem,
+    }
+
+
+def _refusal(response: httpx.Response) -> ParleyError:
+    said = _problem(response).get("detail")
+    return ParleyError(said or f"answered with status {response.status_code}", **_facts(response))
+
+
+def _unavailable(outcome: Outcome) -> UnavailableError:
+    if not isinstance(outcome, httpx.Response):
+        return UnavailableError(f"no answer: {outcome!r}")
+    said = _problem(outcome).get("detail")
+    error = UnavailableError(said or f"answered with status {outcome.status_code}", **_facts(outcome))
+    error.retry_after_seconds = retry_after(outcome.headers.get("retry-after"), datetime.now(UTC))
+    return error
+
+
+def retry_after(value: str | None, now: datetime) -> float | None:
+    """Return the seconds that a Retry-After header asks for, as a number or as a date; None for anything else."""
+    if value is None:
+        return None
+    if value.strip().isascii() and value.strip().isdigit():
+        return float(value)
+    try:
+        moment = parsedate_to_datetime(value)
+    except ValueError:
+        return None
+    aware = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+    return max((aware - now).total_seconds(), 0.0)

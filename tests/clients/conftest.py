@@ -1,0 +1,69 @@
+"""Parley as a process of its own, on each store, with a network before it that can be made to fail."""
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from parley_client import ConversationManager, Parley, Patience
+
+from tests.builders import an_owner
+from tests.clients.server import serving
+from tests.clients.weather import Weather, weather_before
+
+if TYPE_CHECKING:
+    from tests.conftest import CosmosPlace
+
+IMPATIENT = Patience(tries=3, seconds=5.0, longest_pause_seconds=2.5)
+
+
+@pytest.fixture(scope="module", params=["sqlite", "cosmos"])
+def url(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Run Parley on each store in turn."""
+    settings = {"SQLITE_PATH": str(tmp_path_factory.mktemp("data") / "parley.db")}
+    if request.param == "cosmos":
+        place: CosmosPlace = request.getfixturevalue("cosmos_place")
+        settings = {
+            "STORE": "cosmos",
+            "COSMOS_ENDPOINT": place.endpoint,
+            "COSMOS_KEY": place.key or "",
+            "COSMOS_EMULATOR": str(place.emulator).lower(),
+            "COSMOS_DATABASE": place.database,
+            "COSMOS_CONTAINER": place.container,
+        }
+    with serving(**settings) as where:
+        yield where
+
+
+@pytest.fixture
+def weather(url: str) -> Iterator[Weather]:
+    """Stand between the client and Parley."""
+    with weather_before(url) as between:
+        yield between
+
+
+@pytest.fixture
+def customer() -> str:
+    """Name a customer who has nothing yet."""
+    return an_owner()
+
+
+@pytest.fixture
+def parley(url: str, customer: str) -> Iterator[Parley]:
+    """Look at what is stored, past every weather."""
+    with Parley(url, customer) as client:
+        yield client
+
+
+@pytest.fixture
+def manager(weather: Weather) -> Iterator[ConversationManager]:
+    """Return a manager that speaks through the weather."""
+    with Parley(weather.url, patience=IMPATIENT) as client:
+        made = ConversationManager(client)
+        yield made
+        weather.calm()
+        made.close(0.0)
+
+
+def contents(messages: Any) -> list[Any]:
+    """Return what messages or entries say, in their order."""
+    return [message["content"] for message in messages]

@@ -1,0 +1,71 @@
+"""A network between a client and Parley that misbehaves on request, for clients that block their thread."""
+
+import asyncio
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from tests.cosmos.proxy import Act, Proxy, Request, Rule
+
+
+class Weather:
+    """A proxy before Parley, in a loop and a thread of its own."""
+
+    def __init__(self, proxy: Proxy, loop: asyncio.AbstractEventLoop) -> None:
+        self._proxy = proxy
+        self._loop = loop
+
+    @property
+    def url(self) -> str:
+        """Where the client is to go; the same after an outage."""
+        return self._proxy.endpoint
+
+    def on(self, method: str, ending: str, act: Act, *, times: int | None = 1) -> Rule:
+        """Do this to requests by that method, to paths that end so."""
+
+        def matches(request: Request) -> bool:
+            return request.method == method and request.target.partition("?")[0].endswith(ending)
+
+        return self._proxy.on(matches, act, times=times)
+
+    def on_all(self, act: Act, *, times: int | None = None) -> Rule:
+        """Do this to every request."""
+        return self._proxy.on(lambda _: True, act, times=times)
+
+    def calm(self) -> None:
+        """Let everything pass from now on."""
+        self._proxy.calm()
+
+    def down(self) -> None:
+        """Let nobody in any more, and break what is under way."""
+        asyncio.run_coroutine_threadsafe(self._proxy.stop(), self._loop).result()
+
+    def up(self) -> None:
+        """Listen again, where it did before."""
+        asyncio.run_coroutine_threadsafe(self._proxy.start(), self._loop).result()
+
+
+@contextmanager
+def weather_before(url: str) -> Iterator[Weather]:
+    """Stand before a server until the block ends."""
+    loop = asyncio.new_event_loop()
+    thread = threading.Thread(target=loop.run_forever)
+    thread.start()
+    weather = Weather(Proxy(url), loop)
+    weather.up()
+    try:
+        yield weather
+    finally:
+        weather.down()
+        asyncio.run_coroutine_threadsafe(_settle(), loop).result()
+        loop.call_soon_threadsafe(loop.stop)
+        thread.join()
+        loop.close()
+
+
+async def _settle() -> None:
+    """Wait until every exchange has ended."""
+    others = asyncio.all_tasks() - {asyncio.current_task()}
+    for task in others:
+        task.cancel()
+    await asyncio.gather(*others, return_exceptions=True)
