@@ -66,6 +66,8 @@ class PostgresOrigin:
         connection.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ  # both tables as of one moment
         connection.read_only = True
         connection.adapters.register_loader("text", _AnyText)
+        if connection.info.parameter_status("server_encoding") == "SQL_ASCII":
+            connection.execute("SET client_encoding TO SQL_ASCII")  # any other would be checked, and fail for all rows
         return connection
 
     def _messages(self) -> Query:

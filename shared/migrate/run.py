@@ -93,7 +93,7 @@ def _removal(job: Job) -> Removal | None:
         return None
     if isinstance(job.origin, RemovableOrigin):
         return job.origin.remove
-    raise UsageError("--delete-old is for sources that are databases, not for files")
+    raise UsageError("--delete-old is for Cosmos DB containers")
 
 
 class _Reading:

@@ -57,11 +57,11 @@ class MessageInput(_Input):
     content: Content | None = None
     name: Label | None = None
     persona: Label | None = None
-    audio_files: Attachments = Field(default_factory=list)
+    audio_files: Attachments = Field(default=[])
     transcription_confidence: Annotated[float, Field(strict=True, allow_inf_nan=False)] | None = None
-    function_calls: Attachments = Field(default_factory=list)
+    function_calls: Attachments = Field(default=[])
     tool_call_id: Label | None = None
-    metadata: Metadata = Field(default_factory=dict)
+    metadata: Metadata = Field(default={})
 
     @model_validator(mode="after")
     def _agrees_with_itself(self) -> Self:
@@ -105,8 +105,8 @@ class SessionInput(_Input):
     id: SessionId | None = None
     session_name: SessionName | None = None
     channel: Channel = DEFAULT_CHANNEL
-    context: Context = Field(default_factory=dict)
-    tags: Tags = Field(default_factory=list)
+    context: Context = Field(default={})
+    tags: Tags = Field(default=[])
     pinned: StrictBool = False
     ttl_seconds: Ttl | None = None
 
@@ -138,8 +138,8 @@ class SessionChanges(Model):
     model_config = ConfigDict(extra="forbid")
 
     session_name: SessionName | None = None
-    context: Context = Field(default_factory=dict)
-    tags: Tags = Field(default_factory=list)
+    context: Context = Field(default={})
+    tags: Tags = Field(default=[])
     pinned: StrictBool = False
     ttl_seconds: Ttl = KEEP
     is_active: StrictBool = True

@@ -16,11 +16,11 @@ class NewMessage(Model):
     created_at: Timestamp
     name: str | None = None
     persona: str | None = None
-    audio_files: list[str | JsonObject] = Field(default_factory=list)
+    audio_files: list[str | JsonObject] = Field(default=[])
     transcription_confidence: float | None = None
-    function_calls: list[str | JsonObject] = Field(default_factory=list)
+    function_calls: list[str | JsonObject] = Field(default=[])
     tool_call_id: str | None = None
-    metadata: JsonObject = Field(default_factory=dict)
+    metadata: JsonObject = Field(default={})
 
     def document(self) -> JsonObject:
         """Return the message as it is stored: what is empty is left out, its place in the session too."""

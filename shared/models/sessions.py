@@ -18,8 +18,8 @@ class NewSession(Model):
     user_id: str
     session_name: str | None = None
     channel: str = DEFAULT_CHANNEL
-    context: JsonObject = Field(default_factory=dict)
-    tags: list[str] = Field(default_factory=list)
+    context: JsonObject = Field(default={})
+    tags: list[str] = Field(default=[])
     pinned: bool = False
     ttl_seconds: int
     created_at: Timestamp
@@ -84,7 +84,7 @@ class SessionFilter(Model):
 
     status: Status | None = "active"
     channel: str | None = None
-    tags: list[str] = Field(default_factory=list)
+    tags: list[str] = Field(default=[])
     pinned: bool | None = None
     name: str | None = None
 

@@ -41,7 +41,7 @@ REQUESTS: dict[str, tuple[str, str, object]] = {
     "count": ("GET", f"{SESSIONS}/s2/stats", NO_BODY),
     "delete": ("DELETE", f"{SESSIONS}/s3", NO_BODY),
     "clear": ("DELETE", f"{SESSIONS}/s4/messages", NO_BODY),
-    "rewind": ("DELETE", f"{SESSIONS}/s5/messages?after=45", NO_BODY),
+    "rewind": ("DELETE", f"{SESSIONS}/s5/messages?after=5", NO_BODY),
     "live shorter": ("PATCH", f"{SESSIONS}/s6", {"ttl_seconds": 77}),
     "live longer": ("PATCH", f"{SESSIONS}/s7", {"ttl_seconds": -1}),
     "archive": ("POST", f"{SESSIONS}/s8/archive", {}),
@@ -80,8 +80,8 @@ async def stage(server: CosmosServer) -> AsyncIterator[Stage]:
 
 async def grow(api: Client, session_id: str) -> None:
     assert (await api.post(SESSIONS, {"id": session_id})).status == 201
-    for _ in range(5):
-        batch = {"messages": [spoken(LONG) for _ in range(10)]}
+    for _ in range(2):
+        batch = {"messages": [spoken(LONG) for _ in range(20)]}
         assert (await api.post(f"{SESSIONS}/{session_id}/messages", batch)).status == 201
 
 

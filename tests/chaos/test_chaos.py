@@ -16,7 +16,7 @@ from tests.chaos.run import Plan, run
 from tests.chaos.weather import faults
 from tests.cosmos_server.launch import CosmosServer
 
-SEEDS = int(os.environ.get("PARLEY_SEEDS", "6"))
+SEEDS = int(os.environ.get("PARLEY_SEEDS", "3"))
 FIRST = int(os.environ.get("PARLEY_FIRST_SEED", "0"))
 
 

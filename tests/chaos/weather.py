@@ -84,7 +84,7 @@ class Weather:
     A stubborn fault strikes a request's repetitions too, so that all tries of a write fail; a squall strikes most
     requests of everybody for a while.
     A request that reaches the server only after its sender has given it up is a fault of its own, `LANDS_LATE`:
-    no store can tell it from a new one once it has forgotten the first. `may_land_late` says which requests may.
+    a document that is created so late may have been deleted since. `may_land_late` says which requests may.
     """
 
     def __init__(self, seed: int, rate: float, *, timeout_seconds: float, may_land_late: Test = lambda _: True) -> None:

@@ -7,7 +7,7 @@ from tests.hostile.app import Tally, serving
 from tests.hostile.fuzz import fuzz
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
-EXAMPLES = 4  # of each operation and of each phase that makes them up
+EXAMPLES = 1  # of each operation and of each phase that makes them up
 LEAST_REQUESTS = 500  # fewer mean that something went wrong before the API was asked
 
 

@@ -28,8 +28,9 @@ class Schema:
         return f"""
         CREATE TABLE chat_sessions (id serial PRIMARY KEY, session_id varchar UNIQUE NOT NULL,
           created_at {self.time}, updated_at {self.time}, is_active boolean DEFAULT true);
-        CREATE TABLE chat_messages (id serial PRIMARY KEY,
-          session_id {key_type} REFERENCES chat_sessions ({self.named_by}), message_id varchar UNIQUE, role varchar, content text, "timestamp" {self.time},
+        CREATE TABLE chat_messages (id serial PRIMARY KEY, message_id varchar UNIQUE,
+          session_id {key_type} REFERENCES chat_sessions ({self.named_by}),
+          role varchar, content text, "timestamp" {self.time},
           audio_files {self.json}, function_calls {self.json}, metadata {self.json});
         """
 
@@ -52,7 +53,7 @@ class Database:
 
     def fill(self, rows: Sequence[dict]) -> None:
         """Insert rows of both tables, in their order; each takes the columns that its dict has."""
-        with psycopg.connect(self.url()) as connection:
+        with psycopg.connect(self.url()) as connection, connection.pipeline():
             for row in rows:
                 table = MESSAGES if "message_id" in row else SESSIONS
                 values = [json.dumps(value) if isinstance(value, dict | list) else value for value in row.values()]

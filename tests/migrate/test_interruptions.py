@@ -79,17 +79,17 @@ class Folder:
     ["old conversation-logs", "conversations", "parley", "postgres", "langchain", "aoai-sample", "search-demo"],
 )
 def test_a_killed_import_that_is_repeated_leaves_what_a_clean_one_leaves(tmp_path: Path, system: str) -> None:
-    export = SYSTEMS[system]("owner", SESSIONS, 3000)
+    export = SYSTEMS[system]("owner", SESSIONS, 500)
     clean, killed = Folder(tmp_path / "clean", export), Folder(tmp_path / "killed", export)
     clean.finish()
     total = clean.stored()
     chance = random.Random(system)  # noqa: S311 - the same every time
 
-    points = [killed.kill_at(share * total // 6, chance.uniform(0, 0.02)) for share in range(6)]
+    points = [killed.kill_at(share * total // 4, chance.uniform(0, 0.02)) for share in range(4)]
     killed.finish()
 
     assert [killed.rows(table) for table in KEPT] == [clean.rows(table) for table in KEPT]
-    assert len({point for point in points if 0 < point < total}) >= 3  # it was killed in its midst indeed
+    assert len({point for point in points if 0 < point < total}) >= 2  # it was killed in its midst indeed
 
 
 class Unreliable:

@@ -334,12 +334,12 @@ class OfDatabase(Folder):
 
 
 def test_a_killed_import_that_is_repeated_leaves_what_a_clean_one_leaves(database: Database, tmp_path: Path) -> None:
-    database.fill(consultations("me", 200, 3000)[1])
+    database.fill(consultations("me", 200, 1000)[1])
     clean, killed = OfDatabase(tmp_path / "clean", database), OfDatabase(tmp_path / "killed", database)
     clean.finish()
     total, chance = clean.stored(), random.Random(2)  # noqa: S311 - the same every time
 
-    points = [killed.kill_at(share * total // 4, chance.uniform(0, 0.02)) for share in range(4)]
+    points = [killed.kill_at(share * total // 3, chance.uniform(0, 0.02)) for share in range(3)]
     killed.finish()
 
     assert [killed.rows(table) for table in ("sessions", "messages")] == [
