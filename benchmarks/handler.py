@@ -18,8 +18,8 @@ from shared.models import JsonObject, NewMessage, utc_now
 from shared.service import ChatService
 from shared.store.cosmos import CosmosStore
 from shared.store.cosmos.connection import Connection
-from shared.store.cosmos.guards import appendable, unsealed
-from shared.store.cosmos.head import short_hash
+from shared.store.cosmos.guards import appendable, known, unsealed
+from shared.store.cosmos.head import milliseconds, short_hash
 from shared.store.documents import documents_bytes
 from tests.cosmos_server.launch import CosmosServer
 
@@ -134,7 +134,8 @@ def _patch(session_id: str, message_id: str) -> tuple[list[JsonObject], str]:
         {"op": "set", "path": "/last_activity_at", "value": document["created_at"]},
     ]
     room = appendable([message_id], size, int(time.time()))
-    return operations, f"FROM c WHERE {room} AND {unsealed([short_hash(session_id, message_id)])}"
+    unstored = f"{unsealed([short_hash(session_id, message_id)])} AND {known(milliseconds())}"
+    return operations, f"FROM c WHERE {room} AND {unstored}"
 
 
 async def _require_same_request(server: CosmosServer) -> None:

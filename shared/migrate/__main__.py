@@ -123,7 +123,7 @@ def _tell(report: Report, given: argparse.Namespace) -> None:
         )
         print(f"  {name:10}{told}")
     for title, counted in (("set aside", report.reasons), ("note", report.notes)):
-        for what, count in counted.most_common():
+        for what, count in (+counted).most_common():
             print(f"  {title}: {count} x {what}")
     if report.old_records.removed or report.old_records.kept:
         print(f"  old records: {report.old_records.removed} removed, {report.old_records.kept} kept")
