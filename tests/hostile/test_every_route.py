@@ -25,7 +25,7 @@ from tests.hostile.requests import (
     wrong_types,
 )
 from tests.hostile.state import ARCHIVED, EMPTY, IN_CHANNEL, IN_CHANNEL_ARCHIVED, MINE, Scene
-from tests.http.client import NO_BODY, Answer
+from tests.http.client import NO_BODY, Answer, refused_before_any_store_is_asked
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 BAD_REQUEST = (400, "bad_request")
@@ -66,6 +66,7 @@ every_route_in_a_session = pytest.mark.parametrize("route", IN_SESSIONS, ids=nam
 
 
 @every_route_with_an_owner
+@refused_before_any_store_is_asked
 async def test_without_an_owner_nothing_happens(scene: Scene, route: Route) -> None:
     before = await scene.everything()
     path, body = path_of(route), body_of(route)
@@ -86,6 +87,7 @@ async def test_without_an_owner_nothing_happens(scene: Scene, route: Route) -> N
 
 
 @every_owned_route
+@refused_before_any_store_is_asked
 async def test_without_one_proper_owner_nothing_happens(scene: Scene, route: Route) -> None:
     before = await scene.everything()
     path, body = path_of(route), body_of(route)
@@ -108,6 +110,7 @@ async def test_without_one_proper_owner_nothing_happens(scene: Scene, route: Rou
 
 
 @every_route_with_a_body
+@refused_before_any_store_is_asked
 async def test_a_body_names_the_same_owner_or_none(scene: Scene, route: Route) -> None:
     before = await scene.everything()
     names: list[object] = [scene.attacker.user, f"{scene.owner.user} ", "a/b", 5, True, [], {}, [scene.owner.user]]
@@ -166,6 +169,7 @@ async def test_what_cannot_be_an_id_names_nothing(scene: Scene, route: Route) ->
 
 
 @every_route_with_a_body
+@refused_before_any_store_is_asked
 async def test_a_body_that_is_no_json_object_changes_nothing(scene: Scene, route: Route) -> None:
     before = await scene.everything()
     bodies = [*NO_JSON, *([b"", b" \n"] if route.about.body_required else [])]
@@ -176,6 +180,7 @@ async def test_a_body_that_is_no_json_object_changes_nothing(scene: Scene, route
 
 
 @every_route_with_a_body
+@refused_before_any_store_is_asked
 async def test_a_field_of_a_wrong_type_changes_nothing(scene: Scene, route: Route) -> None:
     before = await scene.everything()
     wrong = [Broken(field, path_of(route), body) for field, body in wrong_types(route)]
@@ -188,6 +193,7 @@ async def test_a_field_of_a_wrong_type_changes_nothing(scene: Scene, route: Rout
 
 
 @every_route_with_a_body
+@refused_before_any_store_is_asked
 async def test_a_field_that_nobody_knows_changes_nothing(scene: Scene, route: Route) -> None:
     before = await scene.everything()
     names = (
@@ -213,6 +219,7 @@ async def test_a_field_that_nobody_knows_changes_nothing(scene: Scene, route: Ro
 
 @every_route_with_a_body
 @pytest.mark.parametrize("filling", [b" ", b"x", b"[", b'{"a":', b"\xff"])
+@refused_before_any_store_is_asked
 async def test_a_body_that_is_too_large_changes_nothing(scene: Scene, route: Route, filling: bytes) -> None:
     before = await scene.everything()
     large = filling * (2 * MAX_BODY_BYTES // len(filling))
@@ -224,6 +231,7 @@ async def test_a_body_that_is_too_large_changes_nothing(scene: Scene, route: Rou
 
 
 @every_route_with_a_body
+@refused_before_any_store_is_asked
 async def test_a_body_of_another_content_type_changes_nothing(scene: Scene, route: Route) -> None:
     before = await scene.everything()
     path, body = path_of(route), next(iter(route.about.examples.values())) or {"user_id": scene.owner.user}
@@ -254,6 +262,7 @@ def _but_for_time(answer: Answer) -> object:
 
 
 @pytest.mark.parametrize("route", WITH_QUERY, ids=name_of)
+@refused_before_any_store_is_asked
 async def test_a_query_value_that_breaks_a_rule_changes_nothing(scene: Scene, route: Route) -> None:
     before = await scene.everything()
     parameters = [parameter for parameter in route.about.parameters if parameter.location == "query"]
@@ -299,6 +308,7 @@ async def test_a_query_parameter_without_a_value_is_none(scene: Scene, route: Ro
 
 
 @pytest.mark.parametrize("route", WITH_KEY, ids=name_of)
+@refused_before_any_store_is_asked
 async def test_a_key_that_is_no_visible_text_changes_nothing(scene: Scene, route: Route) -> None:
     before = await scene.everything()
     keys = ["x" * 129, "a b", "ä", "😀", "a\xa0b", "k" * 500]
@@ -314,6 +324,7 @@ async def test_a_key_that_is_no_visible_text_changes_nothing(scene: Scene, route
 
 
 @every_route
+@refused_before_any_store_is_asked
 async def test_every_method_that_a_route_does_not_name_is_the_hosts_bare_404(scene: Scene, route: Route) -> None:
     before = await scene.everything()
     known = {other.method for other in ROUTES if other.path == route.path}

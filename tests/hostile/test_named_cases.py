@@ -8,7 +8,7 @@ import pytest
 from tests.builders import an_owner
 from tests.hostile.requests import assert_says_nothing_internal
 from tests.hostile.state import MINE, SESSIONS, Scene
-from tests.http.client import NO_BODY, a_session, a_talk, numbered, spoken
+from tests.http.client import NO_BODY, a_session, a_talk, numbered, refused_before_any_store_is_asked, spoken
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 MESSAGES = f"{SESSIONS}/{MINE}/messages"
@@ -180,6 +180,7 @@ CASES = BODIES | QUERIES | IDS
 
 
 @pytest.mark.parametrize("name", CASES)
+@refused_before_any_store_is_asked
 async def test_it_is_refused_and_nothing_is_stored(scene: Scene, name: str) -> None:
     case = CASES[name]
     before = await scene.everything()
