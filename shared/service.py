@@ -91,10 +91,19 @@ class ChatService:
         target: SessionTarget,
         messages: Sequence[MessageInput],
         key: IdempotencyKey | None = None,
+        *,
+        ttl_seconds: int | None = None,
     ) -> tuple[str, Appended]:
-        """Append messages to the session named, or to a new one when it is unnamed or not there yet."""
-        session_id = target.session_id or (key.id_of(0) if key else None)
-        wanted = SessionInput(id=session_id, channel=target.channel, session_name=target.session_name)
+        """Append messages to the session named, or to a new one when it is unnamed or not there yet.
+
+        A new one lives for `ttl_seconds`, or for its channel's default.
+        """
+        wanted = SessionInput(
+            id=target.session_id or (key.id_of(0) if key else None),
+            channel=target.channel,
+            session_name=target.session_name,
+            ttl_seconds=ttl_seconds,
+        )
         now = utc_now()
         session = self._new_session(user_id, wanted, now)
         new_messages = self._new_messages(messages, now, session.id, key)
@@ -138,13 +147,12 @@ class ChatService:
 
     async def _messages_up_to(self, session: Session, seq: int) -> list[ImportedMessage]:
         messages: list[ImportedMessage] = []
-        query = MessageQuery(limit=MESSAGES_AT_ONCE, order="asc", before=seq + 1)
-        while True:
+        query: MessageQuery | None = MessageQuery(limit=MESSAGES_AT_ONCE, order="asc", before=seq + 1)
+        while query:
             page = await self.store.read_messages(session.user_id, session.id, query)
             messages += [ImportedMessage.model_validate(message.model_dump()) for message in page.messages]
-            if page.next_seq is None:
-                return messages
-            query = query.model_copy(update={"after": page.next_seq, "page_hint": page.page_hint})
+            query = query.behind(page)
+        return messages
 
     async def _append(
         self, user_id: str, session_id: str, messages: Sequence[NewMessage], key: IdempotencyKey | None

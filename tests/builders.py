@@ -62,13 +62,12 @@ async def all_messages(store: SessionStore, session: Session, **query: Any) -> l
 
 async def message_pages(store: SessionStore, session: Session, query: MessageQuery) -> AsyncIterator[list[Message]]:
     """Follow the pages of a session's messages as a client does."""
-    while True:
-        page = await store.read_messages(session.user_id, session.id, query)
+    following: MessageQuery | None = query
+    while following:
+        page = await store.read_messages(session.user_id, session.id, following)
         yield page.messages
-        if not page.has_more:
-            return
-        bound = "after" if query.order == "asc" else "before"
-        query = query.model_copy(update={bound: page.next_seq, "page_hint": page.page_hint})
+        assert page.has_more == (page.next_seq is not None)
+        following = following.behind(page)
 
 
 async def listed(store: SessionStore, user_id: str, limit: int = 100, **wanted: Any) -> list[Session]:

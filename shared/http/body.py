@@ -1,16 +1,21 @@
 """Request bodies: JSON objects that every store can hold unchanged, and nothing else."""
 
 import json
-from typing import Any, NoReturn
+from collections.abc import Mapping
+from typing import NoReturn
 
 from shared.errors import PayloadTooLargeError
 from shared.http.problems import BadRequestError, RuleError, UnsupportedMediaTypeError
 from shared.models import JsonObject
+from shared.storable import MAX_DEPTH, Bound, UnstorableError, require_storable
 
 MAX_BODY_BYTES = 1024 * 1024
-MAX_DEPTH = 32
-MAX_INTEGER = 2**53  # a JSON number is a double in Cosmos DB; beyond this whole numbers change
-INTEGER_RULE = "Whole numbers must lie within ±2^53."
+RULES: Mapping[Bound, str] = {
+    Bound.TEXT: "Text must not hold lone surrogates.",
+    Bound.INTEGER: "Whole numbers must lie within ±2^53.",
+    Bound.DOUBLE: "Numbers must fit a double.",
+    Bound.DEPTH: f"The body is nested more than {MAX_DEPTH} levels deep.",
+}
 
 
 def parse_body(body: bytes, content_type: str | None) -> JsonObject:
@@ -25,7 +30,10 @@ def parse_body(body: bytes, content_type: str | None) -> JsonObject:
     if not isinstance(value, dict):
         message = "The body must be a JSON object."
         raise BadRequestError(message)
-    _check(value, 1)
+    try:
+        require_storable(value)
+    except UnstorableError as error:
+        raise RuleError(RULES[error.bound]) from error
     return value
 
 
@@ -44,40 +52,9 @@ def _decode(body: bytes) -> object:
         message = "The body is not valid JSON in UTF-8."
         raise BadRequestError(message) from error
     except ValueError as error:  # Python reads no whole number of more than 4,300 digits
-        raise RuleError(INTEGER_RULE) from error
+        raise RuleError(RULES[Bound.INTEGER]) from error
 
 
 def _no_constant(name: str) -> NoReturn:
     message = f"{name} is not JSON."
     raise BadRequestError(message)
-
-
-def _check(value: Any, depth: int) -> None:  # noqa: ANN401 - JSON of any shape
-    """Refuse what a store could not give back as it was sent."""
-    if isinstance(value, str):
-        _check_text(value)
-    elif isinstance(value, int):
-        _require(-MAX_INTEGER <= value <= MAX_INTEGER, INTEGER_RULE)
-    elif isinstance(value, float):
-        _require(abs(value) != float("inf"), "Numbers must fit a double.")
-    elif isinstance(value, dict | list):
-        _require(depth <= MAX_DEPTH, f"The body is nested more than {MAX_DEPTH} levels deep.")
-        for item in value:
-            _check(item, depth + 1)
-            if isinstance(value, dict):
-                _check(value[item], depth + 1)
-
-
-def _check_text(text: str) -> None:
-    if text.isascii():
-        return
-    try:
-        text.encode()
-    except UnicodeEncodeError as error:
-        message = "Text must not hold lone surrogates."
-        raise RuleError(message) from error
-
-
-def _require(holds: bool, message: str) -> None:  # noqa: FBT001 - an assertion with words
-    if not holds:
-        raise RuleError(message)

@@ -112,17 +112,16 @@ async def _part(
 
 async def _messages(call: Call, session: Session, after: int) -> AsyncIterator[Message]:
     """Yield a session's messages behind `after`; nothing more when it is gone meanwhile."""
-    query = MessageQuery(limit=MESSAGES_AT_ONCE, order="asc", after=after)
-    while session.message_count:
+    whole = MessageQuery(limit=MESSAGES_AT_ONCE, order="asc", after=after)
+    query = whole if session.message_count else None
+    while query:
         try:
             page = await call.chat.store.read_messages(session.user_id, session.id, query)
         except SessionNotFoundError:
             return
         for message in page.messages:
             yield message
-        if page.next_seq is None:
-            return
-        query = query.model_copy(update={"after": page.next_seq, "page_hint": page.page_hint})
+        query = query.behind(page)
 
 
 def _attached(body: str, name: str, media_type: str, cursor: str | None) -> Answer:

@@ -6,7 +6,6 @@ from typing import Any, NamedTuple
 from pydantic import ValidationError
 
 from shared import errors, identity
-from shared.http.docs_page import UnknownFileError
 from shared.models import JsonObject
 
 
@@ -16,6 +15,10 @@ class BadRequestError(errors.ParleyError):
 
 class UnsupportedMediaTypeError(errors.ParleyError):
     """The body must be JSON, with a content type that says so."""
+
+
+class UnknownFileError(errors.ParleyError):
+    """The documentation page has no file by that name."""
 
 
 class RuleError(errors.ParleyError):

@@ -63,7 +63,7 @@ def prepare(source: str, conversation: Conversation, rules: Rules) -> Prepared:
     prepared = Prepared(
         alternative_id=conversation.alternative_id,
         messages_read=len(conversation.turns),
-        reasons=dict(conversation.refused),
+        reasons=dict(conversation.told.refused),
     )
     try:
         said = _messages(conversation, prepared)
@@ -72,7 +72,7 @@ def prepare(source: str, conversation: Conversation, rules: Rules) -> Prepared:
         fingerprint = _fingerprint(source, conversation, said)
         _drop_expired(conversation, said, rules.now)
         prepared.messages = [each.message for each in said if each.message and each.fate == "kept"]
-        if prepared.messages or (conversation.own and not _has_ended(conversation, rules.now)):
+        if prepared.messages or (conversation.told.own and not _has_ended(conversation, rules.now)):
             session = session_from(conversation, prepared.messages, rules, prepared.notes)
             _require_first_fits(prepared.messages)
             prepared.session = session.model_copy(update={"fingerprint": fingerprint})
@@ -100,7 +100,7 @@ def _messages(conversation: Conversation, prepared: Prepared) -> list[_Said]:
 
 
 def _require_own(conversation: Conversation, prepared: Prepared) -> None:
-    own = conversation.records if conversation.whole else conversation.own
+    own = conversation.records if conversation.whole else conversation.told.own
     if any(record.number in prepared.reasons for record in own):
         raise RecordError(WITH_OTHERS)
 
@@ -152,7 +152,9 @@ def _sort_records(conversation: Conversation, said: Iterable[_Said], prepared: P
     for each in said:
         fates[each.turn.record.number].add(each.fate)
         getattr(prepared, each.fate).messages += 1
-    own = {record.number for record in conversation.own} - {record.number for record in conversation.duplicates}
+    own = {record.number for record in conversation.told.own} - {
+        record.number for record in conversation.told.duplicates
+    }
     for record in conversation.records:
         fates[record.number] |= {"aside"} if record.number in prepared.reasons else set()
         fate = next((name for name in ("aside", "kept", "expired") if name in fates[record.number]), "repeated")

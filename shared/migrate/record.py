@@ -78,13 +78,25 @@ class Turn:
     metadata: JsonObject = field(default_factory=dict)
 
 
+@dataclass(slots=True)
+class Told:
+    """What the records that are no messages come to.
+
+    `own` tell of the conversation itself, `duplicates` say again what another record has said, and `refused` are
+    set aside for these reasons, by their numbers.
+    """
+
+    own: Sequence[Record] = ()
+    duplicates: Sequence[Record] = ()
+    refused: dict[int, RecordError] = field(default_factory=dict)
+
+
 @dataclass(slots=True, kw_only=True)
 class Conversation:
     """One conversation as its source knew it; None means that the source does not say.
 
-    - `own`: the records that tell of the conversation itself; when one of them cannot be imported, nothing of
-      the conversation is. With `whole` that is so for each of its records.
-    - `duplicates` say again what another record has said; `refused` are set aside for these reasons.
+    - `told`: when one of its own records cannot be imported, nothing of the conversation is. With `whole` that is
+      so for each of its records.
     - `exact`: its turns keep their order and their ids; else they are sorted by time and get distinct ids.
     - `lifetime_seconds`: every message ends that long after it was made.
     - `alternative_id` is taken where the owner has a session of another channel by its id.
@@ -93,9 +105,7 @@ class Conversation:
     key: Key
     records: Sequence[Record]
     turns: list[Turn]
-    own: Sequence[Record] = ()
-    duplicates: Sequence[Record] = ()
-    refused: dict[int, RecordError] = field(default_factory=dict)
+    told: Told = field(default_factory=Told)
     whole: bool = False
     exact: bool = False
     last_seq: int | None = None
@@ -162,12 +172,13 @@ def objects_in(value: object, what: str) -> list[JsonObject]:
     raise RecordError(f"{what} is not a list of objects")
 
 
-def first_of(records: Sequence[Record]) -> tuple[Record, list[Record], dict[int, RecordError]]:
-    """Return the first of several documents of one session, those that repeat it, and why the others are refused."""
+def first_of(records: Sequence[Record]) -> tuple[Record, Told]:
+    """Return the first of several documents of one session; the others repeat it or are refused."""
     first, *others = records
     repeated = [record for record in others if record.value == first.value]
     refusal = RecordError("a second document of the same session that says something else")
-    return first, repeated, {record.number: refusal for record in others if record.value != first.value}
+    refused = {record.number: refusal for record in others if record.value != first.value}
+    return first, Told([first], repeated, refused)
 
 
 def digest(value: object) -> str:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from shared.earlier_ids import session_id_for
 from shared.migrate.record import Conversation, RecordError, derived_id
 from shared.migrate.storable import require_storable
 from shared.migrate.times import EPOCH, parse_time
@@ -15,7 +16,6 @@ from shared.models import (
     KEEP,
     MAX_CONTEXT_BYTES,
     MAX_TTL_SECONDS,
-    SESSION_ID,
     USER_ID,
     ImportedMessage,
     ImportedSession,
@@ -50,7 +50,7 @@ def owner_of(value: object, default: str) -> str:
 def session_id_of(value: object) -> str:
     """Return the session's id, derived from one that breaks the grammar."""
     text = _text(value)
-    return text if isinstance(text, str) and SESSION_ID.fullmatch(text) else derived_id(value)
+    return session_id_for(text) if isinstance(text, str) else derived_id(value)
 
 
 def _text(value: object) -> object:

@@ -70,8 +70,9 @@ class Target:
         return same_length and await self.holds(session.user_id, session.id, messages)
 
     async def _messages(self, user_id: str, session_id: str) -> AsyncIterator[Message]:
-        store, query = self._store, MessageQuery(limit=PAGE, order="asc")
-        while store is not None:
+        store = self._store
+        query: MessageQuery | None = MessageQuery(limit=PAGE, order="asc")
+        while store is not None and query:
             asked = query
             try:
                 page = await self._patiently(lambda: store.read_messages(user_id, session_id, asked))  # noqa: B023
@@ -79,9 +80,7 @@ class Target:
                 return
             for message in page.messages:
                 yield message
-            if not page.has_more:
-                return
-            query = query.model_copy(update={"after": page.next_seq, "page_hint": page.page_hint})
+            query = query.behind(page)
 
     async def _patiently(self, ask: Callable[[], Awaitable[Result]]) -> Result:
         waited = 0.0

@@ -86,6 +86,13 @@ class MessageQuery(Model):
     role: Role | None = None
     page_hint: int | None = None
 
+    def behind(self, page: "MessagePage") -> "MessageQuery | None":
+        """Return what to ask for after a page that this query has brought; None when it was the last."""
+        if page.next_seq is None:
+            return None
+        bound = "after" if self.order == "asc" else "before"
+        return self.model_copy(update={bound: page.next_seq, "page_hint": page.page_hint})
+
 
 class MessagePage(Model):
     """Messages in the order asked for; `next_seq` bounds the next page (exclusive) while `has_more`."""

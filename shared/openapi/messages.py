@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from shared.errors import IdempotencyConflictError, MessageConflictError, SessionArchivedError
-from shared.models import ROLE_ALIASES, ROLES, JsonObject, Message
+from shared.models import MAX_SEQ, ROLE_ALIASES, ROLES, JsonObject, Message
 from shared.openapi import examples
 from shared.openapi.bodies import (
     AppendedMessages,
@@ -19,7 +19,7 @@ from shared.openapi.operation import Operation, Parameter, Reply
 from shared.openapi.parameters import CURSOR, IDEMPOTENCY_KEY, limit
 
 TAG = "Messages"
-SEQ: JsonObject = {"type": "integer", "minimum": 0, "maximum": 2**53 - 1}
+SEQ: JsonObject = {"type": "integer", "minimum": 0, "maximum": MAX_SEQ}
 ORDER: JsonObject = {"type": "string", "enum": ["asc", "desc"], "default": "desc"}
 LAST: JsonObject = {"type": "integer", "minimum": 1, "maximum": 200}
 APPENDED = {

@@ -2,8 +2,8 @@
 
 from collections.abc import Mapping
 
-from shared.http.docs_page import UnknownFileError
 from shared.http.operations import MAX_DAYS, USUAL_DAYS
+from shared.http.problems import UnknownFileError
 from shared.models import CHANNEL, ROLE_ALIASES, ROLES, SESSION_ID, OwnerStats
 from shared.openapi import examples
 from shared.openapi.bodies import ErasedData, Health, HitList

@@ -10,7 +10,8 @@ from urllib.parse import urljoin
 import pytest
 import pytest_asyncio
 
-from shared.http.docs_page import FILES, UnknownFileError, load
+from shared.http.docs_page import FILES, load
+from shared.http.problems import UnknownFileError
 from shared.store.sqlite import SqliteStore
 from tests.http.client import Client
 from tests.http.conftest import Serve

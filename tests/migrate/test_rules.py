@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from shared.migrate.prepare import Prepared, prepare
-from shared.migrate.record import Conversation, Key, Record, Turn
+from shared.migrate.record import Conversation, Key, Record, Told, Turn
 from shared.migrate.sessions import Rules
 from shared.models import MAX_CONTEXT_BYTES, ImportedMessage, ImportedSession, stored_bytes
 
@@ -23,7 +23,7 @@ def prepared(*turns: dict[str, Any], rules: Rules = RULES, **fields: Any) -> Pre
         Turn(record=record, **{"role": "user", "time": NOON, **turn})
         for record, turn in zip(records, turns, strict=True)
     ]
-    given = {"key": Key("owner", "session"), "own": [own], "records": [own, *records], "turns": said}
+    given = {"key": Key("owner", "session"), "told": Told([own]), "records": [own, *records], "turns": said}
     return prepare("test", Conversation(**(given | fields)), rules)
 
 

@@ -7,15 +7,11 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import NamedTuple
 
-from shared.errors import ParleyError
+from shared.http.problems import UnknownFileError
 
 PACKAGE = "offapi"
 PAGE = "index.html"
 DOCUMENT = "openapi.json"  # written by `make openapi`
-
-
-class UnknownFileError(ParleyError):
-    """The documentation page has no file by that name."""
 
 
 class PageFile(NamedTuple):

@@ -1,7 +1,6 @@
 """`unified/…-chat`: the scriptwriter's and the scene writer's chats, which are forgotten after a day."""
 
 from contextlib import suppress
-from dataclasses import replace
 from datetime import timedelta
 from typing import NamedTuple
 
@@ -14,10 +13,9 @@ from shared.http.call import Call
 from shared.http.earlier.asking import path_value, speaking_as_before
 from shared.http.earlier.turns import take_turn
 from shared.models import Label, MessageInput, Model, SessionTarget, utc_now
-from shared.service import ChatService
 
 CHANNELS = ("scriptwriter", "scene-writer")
-KEPT = timedelta(hours=24)
+KEPT_SECONDS = 86_400  # whatever the settings say
 MOST_MESSAGES, USUAL_MESSAGES = 200, 10
 
 
@@ -51,7 +49,7 @@ async def say(call: Call) -> Answer:
     metadata = {} if said.channel_id is None else {"channel_id": said.channel_id}
     message = MessageInput(role="user", content=said.message, metadata=metadata)
     target = SessionTarget(session_id=session_id, channel=channel)
-    turn = await take_turn(_forgetting(call.chat), call.owner, target, message)
+    turn = await take_turn(call.chat, call.owner, target, message, ttl_seconds=KEPT_SECONDS)
     return Answer({"success": True, "result": turn.reply, "session_id": turn.session_id})
 
 
@@ -64,7 +62,7 @@ async def read(call: Call) -> Answer:
     if not place.is_there:
         raise SessionNotFoundError
     _session, page = await call.chat.store.read(call.owner, place.session_id, limit)
-    since = utc_now() - KEPT
+    since = utc_now() - timedelta(seconds=KEPT_SECONDS)
     shown = [
         message.model_dump(mode="json", include={"role", "content", "created_at"})
         for message in reversed(page.messages)
@@ -114,10 +112,3 @@ async def _channel_of(call: Call, session_id: str) -> str | None:
     with suppress(SessionNotFoundError):
         return (await call.chat.store.get(call.owner, session_id)).channel
     return None
-
-
-def _forgetting(chat: ChatService) -> ChatService:
-    """Return the same chat, but new sessions of these channels live for a day whatever the settings say."""
-    day = round(KEPT.total_seconds())
-    lives = {**chat.settings.channel_ttl_seconds, **dict.fromkeys(CHANNELS, day)}
-    return ChatService(chat.store, replace(chat.settings, channel_ttl_seconds=lives))

@@ -71,9 +71,10 @@ async def _everything(store: SessionStore, user_id: str, session_id: str) -> tup
         page = await store.read_messages(user_id, session_id, query)
         found += page.messages
         size += sum(len(message.model_dump_json()) for message in page.messages)
-        if not page.has_more or size > HISTORY_BYTES:
+        following = query.behind(page)
+        if following is None or size > HISTORY_BYTES:
             return found, page
-        query = MessageQuery(limit=PAGE_MESSAGES, before=page.next_seq, page_hint=page.page_hint)
+        query = following
 
 
 def _entry(message: Message) -> JsonObject:

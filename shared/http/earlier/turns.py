@@ -14,10 +14,12 @@ class Turn(NamedTuple):
     reply: str | None
 
 
-async def take_turn(chat: ChatService, user_id: str, target: SessionTarget, said: MessageInput) -> Turn:
+async def take_turn(
+    chat: ChatService, user_id: str, target: SessionTarget, said: MessageInput, *, ttl_seconds: int | None = None
+) -> Turn:
     """Store what the user said; nothing answers it yet, so the reply is None.
 
     A responder's place is here: behind the append, before the count.
     """
-    session_id, appended = await chat.append_anywhere(user_id, target, [said])
+    session_id, appended = await chat.append_anywhere(user_id, target, [said], ttl_seconds=ttl_seconds)
     return Turn(session_id, appended.message_count, reply=None)

@@ -44,14 +44,12 @@ class AoaiSample(CosmosSource):
         conversations = [record for record in records if not _is_message(record.value)]
         if not conversations:
             return Conversation(key=key, records=records, turns=turns)
-        own, duplicates, refused = first_of(conversations)
+        own, told = first_of(conversations)
         fields = Fields(own.value).without("id", "type", "userId", *COSMOS_FIELDS)
         return Conversation(
             key=key,
             records=records,
-            own=[own],
-            duplicates=duplicates,
-            refused=refused,
+            told=told,
             turns=turns,
             name=fields.take("title") or None,
             created_at=fields.take("createdAt"),

@@ -37,7 +37,7 @@ def _is_session(document: JsonObject) -> bool:
 
 
 def _session(key: Key, records: Sequence[Record], sessions: Sequence[Record]) -> Conversation:
-    own, duplicates, refused = first_of(sessions)
+    own, told = first_of(sessions)
     fields = Fields(own.value).without("id", "user_id", *COSMOS_FIELDS)
     documents = objects_in(fields.take("messages"), "messages")
     if own.value.get("message_count") == len(documents):
@@ -45,9 +45,7 @@ def _session(key: Key, records: Sequence[Record], sessions: Sequence[Record]) ->
     return Conversation(
         key=key,
         records=records,
-        own=[own],
-        duplicates=duplicates,
-        refused=refused,
+        told=told,
         turns=[_turn(key, own, document) for document in documents],
         name=fields.take("session_name"),
         archived=fields.take("is_active") is False,

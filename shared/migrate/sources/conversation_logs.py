@@ -30,24 +30,20 @@ class ConversationLogs(Source):
             return Conversation(key=key, records=records, turns=single)
         conversation = _session(key, records, sessions)
         conversation.turns += _new_ones(conversation.turns, single)
-        told = {turn.record.number for turn in conversation.turns}
-        conversation.duplicates = [
-            *conversation.duplicates,
-            *(turn.record for turn in single if turn.record.number not in told),
-        ]
+        said = {turn.record.number for turn in conversation.turns}
+        again = [turn.record for turn in single if turn.record.number not in said]
+        conversation.told.duplicates = [*conversation.told.duplicates, *again]
         return conversation
 
 
 def _session(key: Key, records: Sequence[Record], sessions: Sequence[Record]) -> Conversation:
-    own, duplicates, refused = first_of(sessions)
+    own, told = first_of(sessions)
     fields = Fields(own.value).without("session_id")
     made = object_id_time(own.value.get("_id"))
     return Conversation(
         key=key,
         records=records,
-        own=[own],
-        duplicates=duplicates,
-        refused=refused,
+        told=told,
         turns=[_turn(own, document) for document in objects_in(fields.take("messages"), "messages")],
         created_at=fields.take("created_at") or made,
         updated_at=fields.take("updated_at"),

@@ -70,7 +70,7 @@ def _row_number(record: Record) -> float:
 
 
 def _session(key: Key, records: Sequence[Record], sessions: Sequence[Record], turns: list[Turn]) -> Conversation:
-    own, duplicates, refused = first_of(sessions)
+    own, told = first_of(sessions)
     fields = Fields(own.value).without("id", "session_id")
     is_active = own.value.get("is_active")
     if is_active in (*INACTIVE, *ACTIVE):
@@ -78,9 +78,7 @@ def _session(key: Key, records: Sequence[Record], sessions: Sequence[Record], tu
     return Conversation(
         key=key,
         records=records,
-        own=[own],
-        duplicates=duplicates,
-        refused=refused,
+        told=told,
         turns=turns,
         archived=is_active in INACTIVE,
         created_at=fields.take("created_at"),

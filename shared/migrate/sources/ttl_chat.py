@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from typing_extensions import override
 
+from shared.earlier_ids import session_id_beside
 from shared.migrate.record import Conversation, Fields, Key, Record, Turn, UsageError
 from shared.migrate.sessions import session_id_of
 from shared.migrate.source import Options, Source, require_message
@@ -41,7 +42,7 @@ class TtlChat(Source):
             channel=self._channel,
             ttl_seconds=DAY_SECONDS,
             lifetime_seconds=DAY_SECONDS,
-            alternative_id=session_id_of(f"{session_id_of(key.session_id)}.{self._channel}"),
+            alternative_id=session_id_beside(session_id_of(key.session_id), self._channel),
         )
 
 

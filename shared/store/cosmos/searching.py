@@ -36,8 +36,8 @@ class _Search:
         """Look through a session from its newest message, or from `before`, down; return where the call has to end."""
         key = SessionKey(last_activity_at=head.document["last_activity_at"], id=head.id)
         self._sessions -= 1
-        query = MessageQuery(limit=MESSAGES_AT_ONCE, before=before)
-        while True:
+        query: MessageQuery | None = MessageQuery(limit=MESSAGES_AT_ONCE, before=before)
+        while query:
             head, page = await read_history(self._items, head, query)
             for message in page.messages:
                 self._messages -= 1
@@ -46,9 +46,8 @@ class _Search:
                     self.hits.append(Found(session_id=head.id, session_name=name, message=message))
                 if self._is_done:
                     return SearchPlace(session=key, seq=message.seq)
-            if page.next_seq is None:
-                return SearchPlace(session=key, seq=0) if self._sessions <= 0 else None
-            query = query.model_copy(update={"before": page.next_seq, "page_hint": page.page_hint})
+            query = query.behind(page)
+        return SearchPlace(session=key, seq=0) if self._sessions <= 0 else None
 
     @property
     def _is_done(self) -> bool:
