@@ -60,6 +60,7 @@ def _milliseconds(results: Results) -> str:
     told = [
         f"{statistics.median(overhead.handler_ms):.2f} ms through the handler",
         f"{statistics.median(overhead.bare_ms):.2f} ms for the bare call",
+        f"{statistics.median(overhead.connected_ms):.2f} ms for it on Parley's connection",
     ]
     for one in results.imports:
         app, others = (statistics.median(times) * 1000 for times in (one.app, one.third_party))

@@ -1,15 +1,19 @@
-"""What the whole HTTP handler adds to one bare SDK call that does the same at the store."""
+"""What the whole HTTP handler adds to one bare SDK call that does the same at the store.
+
+The bare call is made with the SDK as it comes, and again on a connection as Parley opens it.
+"""
 
 import json
 import secrets
 import statistics
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from http import HTTPStatus
 
 import azure.functions as func
-from azure.cosmos.aio import ContainerProxy
+from azure.cosmos.aio import ContainerProxy, CosmosClient
 
 from benchmarks.counting_proxy import counting_proxy
 from benchmarks.profiles import TYPICAL
@@ -33,15 +37,21 @@ Side = Callable[[str, str, str], Send]  # from owner, session id and message id:
 
 @dataclass(frozen=True, slots=True)
 class Overhead:
-    """Latencies in milliseconds, of appends through the handler and of bare Patches."""
+    """Latencies in milliseconds, of appends through the handler and of bare Patches on both kinds of connection."""
 
     handler_ms: list[float]
     bare_ms: list[float]
+    connected_ms: list[float]
 
     @property
     def ratio(self) -> float:
-        """The handler's median over the bare call's."""
+        """The handler's median over that of the bare call with the SDK as it comes."""
         return statistics.median(self.handler_ms) / statistics.median(self.bare_ms)
+
+    @property
+    def connected_ratio(self) -> float:
+        """The handler's median over that of the bare call on a connection like its own."""
+        return statistics.median(self.handler_ms) / statistics.median(self.connected_ms)
 
 
 async def measure(server: CosmosServer, blocks: int = BLOCKS) -> Overhead:
@@ -51,17 +61,25 @@ async def measure(server: CosmosServer, blocks: int = BLOCKS) -> Overhead:
     connection = Connection(server.endpoint, server.key, DATABASE, CONTAINER, emulator=True)
     chat = ChatService(store, default_settings())
     try:
-        through_handler, bare = _handler(chat), _bare(await connection.container())
-        taken: dict[Side, list[float]] = {through_handler: [], bare: []}
-        for number in range(WARMING + blocks):
-            turns = (through_handler, bare) if number % 2 else (bare, through_handler)
-            for side in turns:
-                block = await _block(chat, side)
-                taken[side] += block if number >= WARMING else []
-        return Overhead(taken[through_handler], taken[bare])
+        async with _as_it_comes(server) as plain:
+            sides = _handler(chat), _bare(plain), _bare(await connection.container())
+            taken: dict[Side, list[float]] = {side: [] for side in sides}
+            for number in range(WARMING + blocks):
+                first = number % len(sides)
+                for side in (*sides[first:], *sides[:first]):
+                    block = await _block(chat, side)
+                    taken[side] += block if number >= WARMING else []
+        return Overhead(*taken.values())
     finally:
         await store.close()
         await connection.close()
+
+
+@asynccontextmanager
+async def _as_it_comes(server: CosmosServer) -> AsyncIterator[ContainerProxy]:
+    """Open the container as one would without Parley, with the SDK's own settings."""
+    async with CosmosClient(server.endpoint, server.key, enable_endpoint_discovery=False) as client:
+        yield client.get_database_client(DATABASE).get_container_client(CONTAINER)
 
 
 async def _block(chat: ChatService, side: Side) -> list[float]:

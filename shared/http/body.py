@@ -44,7 +44,7 @@ def _is_json(content_type: str) -> bool:
 
 def _decode(body: bytes) -> object:
     try:
-        return json.loads(body.decode("utf-8"), parse_constant=_no_constant)
+        return _DECODER.decode(body.decode("utf-8"))
     except RecursionError as error:
         message = "The body is nested too deeply."
         raise BadRequestError(message) from error
@@ -58,3 +58,6 @@ def _decode(body: bytes) -> object:
 def _no_constant(name: str) -> NoReturn:
     message = f"{name} is not JSON."
     raise BadRequestError(message)
+
+
+_DECODER = json.JSONDecoder(parse_constant=_no_constant)  # json.loads would make one for each body

@@ -11,11 +11,11 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
 import azure.functions as func
+from pydantic_core import to_json
 
 from shared.errors import StoreUnavailableError
 from shared.http.call import Call
 from shared.http.problems import INTERNAL, kind_of, problem, retry_after
-from shared.models import stored_json
 from shared.service import ChatService
 from shared.usage import Usage, measured
 
@@ -28,7 +28,7 @@ EXPOSED = "ETag, Location, Retry-After, x-request-id, x-request-charge, x-next-c
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What a handler answers: a JSON value, bytes as they are to be sent, or None for no body; a status and headers."""
+    """What a handler answers: JSON or models, bytes as they are, or None for no body; a status and headers."""
 
     body: object = None
     status: int = 200
@@ -90,7 +90,7 @@ def _response(answer: Answer, request_id: str, usage: Usage) -> func.HttpRespons
         "Access-Control-Expose-Headers": EXPOSED,
         **answer.headers,
     }
-    body = answer.body if answer.body is None or isinstance(answer.body, bytes) else stored_json(answer.body)
+    body = answer.body if answer.body is None or isinstance(answer.body, bytes) else to_json(answer.body)
     return func.HttpResponse(body, status_code=answer.status, headers=headers, mimetype=answer.media_type)
 
 

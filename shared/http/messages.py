@@ -74,7 +74,7 @@ def appended_answer(session_id: str, appended: Appended) -> Answer:
     """Answer an append with what is stored, and how much there is."""
     body = {
         "session_id": session_id,
-        "messages": [message.model_dump(mode="json") for message in appended.messages],
+        "messages": appended.messages,
         "message_count": appended.message_count,
     }
     return Answer(body, 201 if appended.created else 200)
@@ -92,14 +92,12 @@ async def list_all(call: Call) -> Answer:
         spoken = [for_model(message) for message in found if not message.is_redacted]
         return Answer(spoken, 200, {"x-next-cursor": cursor} if cursor else {})
     found = page.messages[::-1] if reading.oldest_first else page.messages
-    data = [message.model_dump(mode="json") for message in found]
-    return Answer({"data": data, "has_more": page.has_more, "next_cursor": cursor})
+    return Answer({"data": found, "has_more": page.has_more, "next_cursor": cursor})
 
 
 async def read(call: Call) -> Answer:
     """Return one message."""
-    found = await call.chat.store.get_message(call.owner, call.session_id, call.message_id)
-    return Answer(found.model_dump(mode="json"))
+    return Answer(await call.chat.store.get_message(call.owner, call.session_id, call.message_id))
 
 
 async def change(call: Call) -> Answer:
@@ -110,7 +108,7 @@ async def change(call: Call) -> Answer:
         changed = await call.chat.store.edit_message(owner, session_id, message_id, changes.apply)
     else:
         changed = await call.chat.store.get_message(owner, session_id, message_id)
-    return Answer(changed.model_dump(mode="json"))
+    return Answer(changed)
 
 
 async def redact(call: Call) -> Answer:

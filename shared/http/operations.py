@@ -24,8 +24,7 @@ async def stats(call: Call) -> Answer:
     days = call.query.number("days", 1, MAX_DAYS) or USUAL_DAYS
     today = utc_now().date()
     dates = [(today - timedelta(days=ago)).isoformat() for ago in reversed(range(days))]
-    found = await call.chat.store.owner_stats(owner, dates)
-    return Answer(found.model_dump(mode="json"))
+    return Answer(await call.chat.store.owner_stats(owner, dates))
 
 
 async def health(call: Call) -> Answer:

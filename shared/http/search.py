@@ -39,4 +39,4 @@ def _query(call: Call) -> SearchQuery:
 
 def _hit(found: Found, text: str) -> JsonObject:
     parts = snippet(text, spoken(found.message.content))
-    return found.model_dump(mode="json") | {"snippet": [part.model_dump() for part in parts]}
+    return {**dict(found), "snippet": parts}

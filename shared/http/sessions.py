@@ -9,7 +9,6 @@ from shared.http.messages import messages_cursor
 from shared.models import (
     CHANNEL,
     ForkInput,
-    JsonObject,
     Nothing,
     Session,
     SessionChanges,
@@ -23,7 +22,7 @@ STATUSES: tuple[Status, ...] = ("active", "archived")
 
 
 def _answer(session: Session, status: int = 200, **headers: str) -> Answer:
-    return Answer(session.model_dump(mode="json"), status, {"ETag": session.etag, **headers})
+    return Answer(session, status, {"ETag": session.etag, **headers})
 
 
 async def create(call: Call) -> Answer:
@@ -42,7 +41,7 @@ async def list_all(call: Call) -> Answer:
     page = await call.chat.store.list_sessions(call.owner, wanted, limit, after)
     return Answer(
         {
-            "data": [session.model_dump(mode="json") for session in page.sessions],
+            "data": page.sessions,
             "has_more": page.has_more,
             "next_cursor": encode_cursor(page.next_key, *binding) if page.next_key else None,
         }
@@ -67,10 +66,11 @@ async def read(call: Call) -> Answer:
     session, page = await call.chat.store.read(owner, session_id, limit)
     if names(call.header("if-none-match"), session.etag):
         return Answer(None, 304, {"ETag": session.etag})
-    body: JsonObject = session.model_dump(mode="json")
-    body["messages"] = [message.model_dump(mode="json") for message in reversed(page.messages)]
-    body["has_more"] = page.has_more
-    body["next_cursor"] = messages_cursor(call, page, order="desc")
+    body = session.model_dump(mode="json") | {
+        "messages": page.messages[::-1],
+        "has_more": page.has_more,
+        "next_cursor": messages_cursor(call, page, order="desc"),
+    }
     return Answer(body, 200, {"ETag": session.etag})
 
 
@@ -119,5 +119,4 @@ async def fork(call: Call) -> Answer:
 
 async def stats(call: Call) -> Answer:
     """Return a session's counts."""
-    found = await call.chat.store.stats(call.owner, call.session_id)
-    return Answer(found.model_dump(mode="json"))
+    return Answer(await call.chat.store.stats(call.owner, call.session_id))

@@ -1,6 +1,5 @@
 """Values and the rules they keep: ids, times, limits, and how JSON is written. No I/O."""
 
-import json
 import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -19,6 +18,7 @@ from pydantic import (
     Tag,
     WithJsonSchema,
 )
+from pydantic_core import to_json
 
 Role = Literal["user", "assistant", "system", "developer", "tool"]
 ROLES: tuple[Role, ...] = ("user", "assistant", "system", "developer", "tool")
@@ -55,17 +55,14 @@ def format_time(moment: datetime) -> str:
     return moment.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
 
 
-_encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
-
-
 def stored_json(value: object) -> str:
-    """Write a value the way the stores do: compact JSON, text as it is."""
-    return _encode(value)
+    """Write a value, models in it included, the way the stores do: compact JSON, text as it is."""
+    return to_json(value).decode()
 
 
 def stored_bytes(value: object) -> int:
     """Size of a value as stored JSON, in bytes."""
-    return len(stored_json(value).encode())
+    return len(to_json(value))
 
 
 def _at_most_bytes(limit: int) -> AfterValidator:

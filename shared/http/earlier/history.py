@@ -34,7 +34,7 @@ async def latest(call: Call) -> Answer:
     session, page = found
     body = {
         "session_id": session.id,
-        "messages": [message.model_dump(mode="json") for message in reversed(page.messages)],
+        "messages": page.messages[::-1],
         "message_count": session.message_count,
     }
     return Answer(body, headers=older(call, session.id, page))
