@@ -14,9 +14,9 @@ def handler(overhead: Overhead) -> str:
     """Return the section about the handler."""
     return f"""
 An append of one message through `function_app.append_messages` takes {overhead.ratio:.2f} times as long as a bare
-`patch_item` with the same operations and predicate by the SDK as it comes, and {overhead.connected_ratio:.2f} times as long
-as one on a connection as Parley opens it (`docs/decisions/0009-no-threads-before-a-request.md` says why these differ):
-medians of {len(overhead.handler_ms)} calls each, in turns.
+`patch_item` with the same operations and predicate by the SDK as it comes, and {overhead.connected_ratio:.2f} times
+as long as one on a connection as Parley opens it: medians of {len(overhead.handler_ms)} calls each, in turns;
+`docs/decisions/0009-no-threads-before-a-request.md` says why these differ.
 The bare call is short here, because the server is on the same machine: against a service that takes longer
 the same added time would weigh less."""
 
