@@ -7,6 +7,7 @@ from shared.store.cosmos.head import HEAD_CAP_BYTES, Head
 
 SAFE = re.compile(r"[A-Za-z0-9_.:-]{1,128}")
 NOT_DELETED = "c.type = 'session' AND c.status != 'deleted'"
+ACTIVE = "c.status = 'active'"  # which neither a page nor a deleted session is
 
 
 def literal(text: str) -> str:
@@ -19,7 +20,11 @@ def literal(text: str) -> str:
 
 def writable(now: int) -> str:
     """Hold while the session is there and its pages need no renewal first; `now` in seconds."""
-    return f"{NOT_DELETED} AND c.renew_at > {now:d}"
+    return f"{NOT_DELETED} AND {_not_due(now)}"
+
+
+def _not_due(now: int) -> str:
+    return f"c.renew_at > {now:d}"
 
 
 def same_log(head: Head) -> str:
@@ -42,7 +47,7 @@ def appendable(ids: Iterable[str], size: int, now: int) -> str:
         for message_id in ids
         for part in ("messages", "previous")
     )
-    return " AND ".join(("c.status = 'active'", writable(now), has_room(size), *unheld))
+    return " AND ".join((ACTIVE, _not_due(now), has_room(size), *unheld))
 
 
 def known(received: int) -> str:
