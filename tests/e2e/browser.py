@@ -4,12 +4,11 @@ import shutil
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
-from playwright.async_api import ConsoleMessage, Page, async_playwright
+from playwright.async_api import Browser, ConsoleMessage, Page, async_playwright
 
 COMMANDS = ("chromium", "chromium-browser", "google-chrome")
 ONLY_THIS_MACHINE = "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1"
@@ -51,21 +50,29 @@ def command_or_skip() -> str:
 
 
 @asynccontextmanager
-async def browsing(downloads: Path | None = None) -> AsyncIterator[Visit]:
-    """Open a browser with a new profile and an empty page; close it with the block."""
+async def running_browser() -> AsyncIterator[Browser]:
+    """Start a browser and end it with the block."""
     command = command_or_skip()
     async with async_playwright() as playwright:
-        browser = await playwright.chromium.launch(
-            executable_path=command, args=[ONLY_THIS_MACHINE], downloads_path=downloads
-        )
+        browser = await playwright.chromium.launch(executable_path=command, args=[ONLY_THIS_MACHINE])
         try:
-            page = await browser.new_page()
-            page.set_default_timeout(PATIENCE_MS)
-            visit = Visit(page)
-            await _listen(visit)
-            yield visit
+            yield browser
         finally:
             await browser.close()
+
+
+@asynccontextmanager
+async def visiting(browser: Browser) -> AsyncIterator[Visit]:
+    """Open an empty page with a new profile; both are gone after the block."""
+    context = await browser.new_context()
+    try:
+        page = await context.new_page()
+        page.set_default_timeout(PATIENCE_MS)
+        visit = Visit(page)
+        await _listen(visit)
+        yield visit
+    finally:
+        await context.close()
 
 
 async def _listen(visit: Visit) -> None:

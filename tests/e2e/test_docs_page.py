@@ -6,11 +6,13 @@ from typing import Any
 
 import pytest
 import pytest_asyncio
-from playwright.async_api import Locator, expect
+from playwright.async_api import Browser, Locator, expect
 
 from tests.builders import an_owner
-from tests.e2e.browser import Visit, browsing, command_or_skip
+from tests.e2e.browser import Visit, command_or_skip, visiting
 from tests.e2e.process import Parley, running
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")  # as the browser is
 
 METHODS = {"get", "put", "post", "delete", "patch", "head", "options"}
 
@@ -23,10 +25,10 @@ def parley(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Parley]:
         yield process
 
 
-@pytest_asyncio.fixture
-async def visit(parley: Parley) -> AsyncIterator[Visit]:
+@pytest_asyncio.fixture(loop_scope="module")
+async def visit(browser: Browser, parley: Parley) -> AsyncIterator[Visit]:
     """Open the page and wait until it has read the document."""
-    async with browsing() as opened:
+    async with visiting(browser) as opened:
         await opened.page.goto(f"{parley.url}/api/docs")
         await opened.page.wait_for_selector(".opblock")
         yield opened

@@ -10,11 +10,13 @@ from typing import Any, ClassVar
 
 import pytest
 import pytest_asyncio
-from playwright.async_api import Response
+from playwright.async_api import Browser, Response
 
 from tests.builders import an_owner
-from tests.e2e.browser import Visit, browsing, command_or_skip
+from tests.e2e.browser import Visit, command_or_skip, visiting
 from tests.e2e.process import ROOT, Parley, running
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")  # as the browser is
 
 HEADING = "A client in JavaScript"
 WRITTEN_FOR = "http://127.0.0.1:7071"
@@ -91,19 +93,19 @@ def parley(website: Website, data: Path) -> Iterator[Parley]:
 
 
 @asynccontextmanager
-async def at(website: Website, said: list[str] | None = None) -> AsyncIterator[Visit]:
+async def at(browser: Browser, website: Website, said: list[str] | None = None) -> AsyncIterator[Visit]:
     """Open the page and wait until the README's example has run; hear what it says."""
-    async with browsing() as visit:
+    async with visiting(browser) as visit:
         visit.page.on("console", lambda message: [] if said is None else said.append(message.text))
         await visit.page.goto(website.origin)
         await visit.page.wait_for_function("() => globalThis.Parley !== undefined")
         yield visit
 
 
-@pytest_asyncio.fixture
-async def visit(website: Website, parley: Parley) -> AsyncIterator[Visit]:
+@pytest_asyncio.fixture(loop_scope="module")
+async def visit(browser: Browser, website: Website, parley: Parley) -> AsyncIterator[Visit]:
     """Stand on the page, after the README's example has run."""
-    async with at(website) as standing:
+    async with at(browser, website) as standing:
         yield standing
 
 
@@ -113,9 +115,11 @@ async def run(visit: Visit, parley: Parley, user: str, code: str) -> Any:
     return await visit.page.evaluate(f"async (given) => {{ const parley = new Parley(...given); {code} }}", given)
 
 
-async def test_the_example_stores_two_messages_and_reads_them_back(website: Website, parley: Parley) -> None:
+async def test_the_example_stores_two_messages_and_reads_them_back(
+    browser: Browser, website: Website, parley: Parley
+) -> None:
     said: list[str] = []
-    async with at(website, said) as visit:
+    async with at(browser, website, said) as visit:
         asked_leave, complaints = visit.preflights, visit.complaints
 
     sessions = parley.ask("/api/chat/sessions", USER)["data"]
@@ -124,10 +128,10 @@ async def test_the_example_stores_two_messages_and_reads_them_back(website: Webs
     assert f"{parley.url}/api/chat/sessions" in asked_leave
 
 
-async def test_on_an_origin_that_is_not_allowed_nothing_happens(website: Website, data: Path) -> None:
+async def test_on_an_origin_that_is_not_allowed_nothing_happens(browser: Browser, website: Website, data: Path) -> None:
     with running(SQLITE_PATH=str(data), CORS_ORIGINS=NEVER) as parley:
         website.api = parley.url
-        async with browsing() as visit:
+        async with visiting(browser) as visit:
             async with visit.page.expect_event("pageerror") as error:
                 await visit.page.goto(website.origin)
             message = (await error.value).message
@@ -137,7 +141,7 @@ async def test_on_an_origin_that_is_not_allowed_nothing_happens(website: Website
         assert parley.ask("/api/chat/sessions", USER)["data"] == []
 
 
-async def test_the_client_waits_out_a_store_that_is_away(website: Website, tmp_path: Path) -> None:
+async def test_the_client_waits_out_a_store_that_is_away(browser: Browser, website: Website, tmp_path: Path) -> None:
     obstacle = tmp_path / "obstacle"
     obstacle.touch()
     answered: list[tuple[int, float]] = []
@@ -150,7 +154,7 @@ async def test_the_client_waits_out_a_store_that_is_away(website: Website, tmp_p
 
     with running(SQLITE_PATH=str(obstacle / "parley.db"), CORS_ORIGINS=website.origin) as parley:
         website.api = parley.url
-        async with browsing() as visit:
+        async with visiting(browser) as visit:
             visit.page.on("response", clear_away)
             await visit.page.goto(website.origin)
             await visit.page.wait_for_function("() => globalThis.Parley !== undefined")
