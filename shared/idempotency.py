@@ -28,4 +28,13 @@ class IdempotencyKey:
 def fingerprint(body: BaseModel) -> str:
     """Return a hash by which a repeated body is told from another one."""
     fields = body.model_dump(mode="json", exclude_unset=True)
-    return hashlib.sha256(stored_json(sorted(fields.items())).encode()).hexdigest()[:32]
+    return hashlib.sha256(stored_json(_canonical(fields)).encode()).hexdigest()[:32]
+
+
+def _canonical(value: object) -> object:
+    """Return the one form of all JSON that says the same: names in order, whole numbers without a fraction."""
+    if isinstance(value, dict):
+        return {name: _canonical(value[name]) for name in sorted(value)}
+    if isinstance(value, list):
+        return [_canonical(item) for item in value]
+    return int(value) if isinstance(value, float) and value.is_integer() else value

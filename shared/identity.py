@@ -72,7 +72,7 @@ def _claimed(headers: Mapping[str, str]) -> str | None:
     try:
         claims = json.loads(b64decode(headers.get("x-ms-client-principal") or "", validate=True))["claims"]
         values = {claim["typ"]: claim["val"] for claim in claims}
-    except (binascii.Error, ValueError, KeyError, TypeError):
+    except (binascii.Error, ValueError, KeyError, TypeError, RecursionError):
         return None
     found = next((values[name] for name in PRINCIPAL_CLAIMS if values.get(name)), None)
     return found if isinstance(found, str) else None

@@ -1,7 +1,7 @@
 """One request being answered: who asks, for what, and with which tools."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator
 from functools import cached_property
 from typing import TypeVar
 from urllib.parse import urlsplit
@@ -20,7 +20,7 @@ from shared.service import ChatService
 
 Input = TypeVar("Input", bound=BaseModel)
 IDEMPOTENCY_KEY = re.compile(r"[\x21-\x7e]{1,128}")
-BODY_METHODS = {"POST", "PUT", "PATCH"}
+BODY_METHODS = {"POST", "PUT", "PATCH", "DELETE"}  # a DELETE may name its owner there
 
 
 class Call:
@@ -42,12 +42,14 @@ class Call:
         return self.owner_among(self.named_owners)
 
     @property
-    def named_owners(self) -> list[object]:
-        """Whom header, query and body name; None and the empty text name nobody."""
-        return [self._request.headers.get("x-user-id"), *self.query.all("user_id"), self._body.get("user_id")]
+    def named_owners(self) -> Iterator[object]:
+        """Whom header, query and body name, each looked at when it is reached; None and the empty text name nobody."""
+        yield self._request.headers.get("x-user-id")
+        yield from self.query.all("user_id")
+        yield self._body.get("user_id")
 
-    def owner_among(self, named: Sequence[object]) -> str:
-        """Return the user this request speaks for if it names these."""
+    def owner_among(self, named: Iterable[object]) -> str:
+        """Return the user this request speaks for if it names these; strangers are refused before these are reached."""
         settings = self.chat.settings
         if settings.user_identity == "easyauth":
             return signed_in_owner(self._request.headers, named, enabled=settings.easyauth_enabled)

@@ -55,7 +55,7 @@ async def append(call: Call) -> Answer:
 
 async def append_anywhere(call: Call) -> Answer:
     """Append to the session named in the body, or to a new one."""
-    body, owner = call.required_body(), call.owner
+    owner, body = call.owner, call.required_body()
     target = SessionTarget.model_validate({name: body[name] for name in SessionTarget.model_fields if name in body})
     rest = {name: value for name, value in body.items() if name not in SessionTarget.model_fields}
     session_id, appended = await call.chat.append_anywhere(

@@ -1,6 +1,7 @@
 """Problem documents (RFC 9457): one table from errors to status, code and title."""
 
 from collections.abc import Mapping
+from http import HTTPStatus
 from typing import Any, NamedTuple
 
 from pydantic import ValidationError
@@ -78,7 +79,7 @@ def problem(error: Exception, request_id: str) -> JsonObject:
     }
     if isinstance(error, ValidationError):
         document["errors"] = [_validation_error(dict(item)) for item in _items(error)]
-    if isinstance(error, RuleError):
+    elif kind.status == HTTPStatus.UNPROCESSABLE_ENTITY:
         document["errors"] = [{"loc": [], "msg": str(error), "type": "value_error"}]
     if isinstance(error, errors.MessageConflictError):
         document["ids"] = error.ids

@@ -34,11 +34,12 @@ async def create(call: Call) -> Answer:
 
 async def list_all(call: Call) -> Answer:
     """List the owner's sessions, last activity first."""
-    wanted, limit = _filter(call), call.query.number("limit", 1, 100) or 20
-    binding = (call.owner, "sessions", wanted.model_dump(mode="json"))
+    owner, wanted = call.owner, _filter(call)
+    limit = call.query.number("limit", 1, 100) or 20
+    binding = (owner, "sessions", wanted.model_dump(mode="json"))
     cursor = call.query.one("cursor")
     after = decode_cursor(cursor, SessionKey, *binding) if cursor else None
-    page = await call.chat.store.list_sessions(call.owner, wanted, limit, after)
+    page = await call.chat.store.list_sessions(owner, wanted, limit, after)
     return Answer(
         {
             "data": page.sessions,
@@ -78,18 +79,23 @@ async def change(call: Call) -> Answer:
     """Change a session's settings."""
     owner, session_id = call.owner, call.session_id
     changes = SessionChanges.model_validate(call.body)
-    if_match = chosen(call.header("if-match"))
-    if len(if_match) > 1:  # the store compares with one; find out which of them could hold
-        current = (await call.chat.store.get(owner, session_id)).etag
-        if_match = [tag for tag in if_match if tag == current]
-        if not if_match:
+    return _answer(await call.chat.store.update(owner, session_id, changes, await _if_match(call)))
+
+
+async def _if_match(call: Call) -> str | None:
+    """Return the version that the caller wants to change, None for any."""
+    wanted = chosen(call.header("if-match"))
+    if len(wanted) > 1:  # the store compares with one; find out which of them could hold
+        current = (await call.chat.store.get(call.owner, call.session_id)).etag
+        wanted = [tag for tag in wanted if tag == current]
+        if not wanted:
             raise PreconditionFailedError
-    return _answer(await call.chat.store.update(owner, session_id, changes, if_match[0] if if_match else None))
+    return wanted[0] if wanted else None
 
 
 async def delete(call: Call) -> Answer:
     """Delete a session and every message of it."""
-    await call.chat.store.delete(call.owner, call.session_id)
+    await call.chat.store.delete(call.owner, call.session_id, await _if_match(call))
     return Answer(None, 204)
 
 
@@ -106,7 +112,8 @@ async def restore(call: Call) -> Answer:
 async def _set_active(call: Call, *, is_active: bool) -> Answer:
     owner, session_id = call.owner, call.session_id
     Nothing.model_validate(call.body)
-    return _answer(await call.chat.store.update(owner, session_id, SessionChanges(is_active=is_active)))
+    changes = SessionChanges(is_active=is_active)
+    return _answer(await call.chat.store.update(owner, session_id, changes, await _if_match(call)))
 
 
 async def fork(call: Call) -> Answer:

@@ -6,12 +6,30 @@ from shared.errors import ShareNotFoundError
 from shared.http.boundary import Answer
 from shared.http.call import Call
 from shared.http.cursors import decode_cursor, encode_cursor
-from shared.models import MAX_SEQ, JsonObject, Message, MessageQuery, Model, Seq, Share, ShareInput, format_time
+from shared.models import (
+    MAX_SEQ,
+    JsonObject,
+    Message,
+    MessageQuery,
+    Model,
+    Seq,
+    Share,
+    ShareInput,
+    Timestamp,
+    format_time,
+)
 from shared.service import token_hash
 
 SHARE_ID = re.compile(r"[0-9a-f]{16}")
 TOKEN = re.compile(r"[A-Za-z0-9_-]{43}")
 PRIVATE = {"X-Robots-Tag": "noindex, nofollow", "Referrer-Policy": "no-referrer"}  # of a page with a secret address
+
+
+class _Link(Model):
+    """Where a list of links goes on: behind that one."""
+
+    created_at: Timestamp
+    id: str
 
 
 class _Place(Model):
@@ -28,9 +46,18 @@ async def create(call: Call) -> Answer:
 
 
 async def list_all(call: Call) -> Answer:
-    """List the links of a session that work; their tokens are not known here."""
-    shares = await call.chat.store.list_shares(call.owner, call.session_id)
-    return Answer({"data": [_told(share) for share in shares], "has_more": False, "next_cursor": None})
+    """List the links of a session that work, oldest first; their tokens are not known here."""
+    owner, session_id = call.owner, call.session_id
+    limit, cursor = call.query.number("limit", 1, 100) or 20, call.query.one("cursor")
+    binding = (owner, "shares", session_id)
+    last = decode_cursor(cursor, _Link, *binding) if cursor else None
+    links = await call.chat.store.list_shares(owner, session_id)
+    left = [link for link in links if last is None or (link.created_at, link.id) > (last.created_at, last.id)]
+    data = left[:limit]
+    next_cursor = None if data == left else encode_cursor(_Link.model_validate(data[-1].model_dump()), *binding)
+    return Answer(
+        {"data": [_told(link) for link in data], "has_more": next_cursor is not None, "next_cursor": next_cursor}
+    )
 
 
 async def revoke(call: Call) -> Answer:

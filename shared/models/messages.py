@@ -4,7 +4,7 @@ from typing import Literal
 
 from pydantic import Field, computed_field
 
-from shared.models.values import JsonObject, Model, Role, Timestamp
+from shared.models.values import JsonObject, Model, Role, Timestamp, same_json
 
 
 class NewMessage(Model):
@@ -32,7 +32,7 @@ class NewMessage(Model):
 
     def says_the_same(self, other: "NewMessage") -> bool:
         """Tell whether a repeat under the same id is the same message to a reader."""
-        return all(getattr(self, name) == getattr(other, name) for name in FINGERPRINT)
+        return all(same_json(getattr(self, name), getattr(other, name)) for name in FINGERPRINT)
 
 
 class ImportedMessage(NewMessage):
@@ -59,8 +59,8 @@ class Message(NewMessage):
 
     @property
     def is_redacted(self) -> bool:
-        """Tell whether what it said was taken away."""
-        return self.metadata.get("redacted") is True
+        """Tell whether what it said was taken away; a client may have put the same mark on a message that speaks."""
+        return self.metadata.get("redacted") is True and not (self.content or self.function_calls)
 
     def redacted(self) -> "Message":
         """Return the message without anything that anybody said."""

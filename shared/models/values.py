@@ -65,6 +65,15 @@ def stored_bytes(value: object) -> int:
     return len(to_json(value))
 
 
+def same_json(one: object, other: object) -> bool:
+    """Tell whether two values are the same JSON: 1 and 1.0 are, 1 and true are not, and names have no order."""
+    if isinstance(one, dict) and isinstance(other, dict):
+        return one.keys() == other.keys() and all(same_json(one[name], other[name]) for name in one)
+    if isinstance(one, list) and isinstance(other, list):
+        return len(one) == len(other) and all(map(same_json, one, other))
+    return isinstance(one, bool) == isinstance(other, bool) and one == other
+
+
 def _at_most_bytes(limit: int) -> AfterValidator:
     def check(value: object) -> object:
         if stored_bytes(value) > limit:

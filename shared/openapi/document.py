@@ -128,7 +128,7 @@ def _errors(route: Route) -> Iterable[type[Exception]]:
     about = route.about
     yield from () if about.public else OWNER_ERRORS
     yield from (error for name, error in PATH_ERRORS.items() if f"{{{name}}}" in route.path)
-    yield from BODY_ERRORS if about.body else ()
+    yield from BODY_ERRORS if about.body or route.method == "DELETE" else ()  # whose body may name the owner
     yield from about.errors
     yield from STORE_ERRORS if about.asks_store else ()
 

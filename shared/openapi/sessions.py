@@ -92,21 +92,27 @@ OPERATIONS: Mapping[str, Operation] = {
     "delete_session": Operation(
         tag=TAG,
         description="The session and every message of it, for good. Deleting it again is a 404.",
+        parameters=(IF_MATCH,),
         replies={204: Reply("Deleted.")},
+        errors=(PreconditionFailedError,),
     ),
     "archive_session": Operation(
         tag=TAG,
         description="It leaves the default list and takes no messages; everything else goes on. Repeating is harmless.",
+        parameters=(IF_MATCH,),
         body=NoFields,
         examples={"Nothing": {}},
         replies={200: SESSION},
+        errors=(PreconditionFailedError,),
     ),
     "restore_session": Operation(
         tag=TAG,
         description="It takes messages again, with its own time to live. Repeating is harmless.",
+        parameters=(IF_MATCH,),
         body=NoFields,
         examples={"Nothing": {}},
         replies={200: SESSION},
+        errors=(PreconditionFailedError,),
     ),
     "export_session": Operation(
         tag=TAG,
@@ -150,10 +156,11 @@ OPERATIONS: Mapping[str, Operation] = {
     ),
     "list_shares": Operation(
         tag=TAG,
-        description="The links that work; their addresses are not known any more.",
+        description="The links that work, oldest first; their addresses are not known any more.",
+        parameters=(limit(100, 20), CURSOR),
         replies={
             200: Reply(
-                "All of them.", LinkList, example={"data": [examples.LINK], "has_more": False, "next_cursor": None}
+                "A page of them.", LinkList, example={"data": [examples.LINK], "has_more": False, "next_cursor": None}
             )
         },
     ),

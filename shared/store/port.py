@@ -101,8 +101,11 @@ class SessionStore(ABC):
         """
 
     @abstractmethod
-    async def delete(self, user_id: str, session_id: str) -> None:
-        """Remove the session and every message of it, for good; a second time raises SessionNotFoundError."""
+    async def delete(self, user_id: str, session_id: str, if_match: str | None = None) -> None:
+        """Remove the session and every message of it, for good; a second time raises SessionNotFoundError.
+
+        With `if_match` raises PreconditionFailedError unless the session still has that etag.
+        """
 
     @abstractmethod
     async def append(self, user_id: str, session_id: str, messages: Sequence[NewMessage]) -> Appended:

@@ -187,6 +187,28 @@ async def test_a_repeat_that_says_something_else_is_a_conflict(
     assert caught.value.ids == [message.id]
 
 
+@pytest.mark.parametrize(("stored", "sent"), [(1, True), (True, 1), (0, False), ({"a": [0]}, {"a": [False]})])
+async def test_a_number_and_a_truth_are_not_the_same(
+    store: SessionStore, session: Session, stored: object, sent: object
+) -> None:
+    message = a_message(function_calls=[{"value": stored}])
+    await store.append(session.user_id, session.id, [message])
+
+    with pytest.raises(MessageConflictError):
+        await store.append(session.user_id, session.id, again([message], function_calls=[{"value": sent}]))
+
+
+async def test_a_number_may_be_written_in_another_way_and_names_in_another_order(
+    store: SessionStore, session: Session
+) -> None:
+    message = a_message(function_calls=[{"a": 1, "b": 2}])
+    await store.append(session.user_id, session.id, [message])
+
+    repeat = await store.append(session.user_id, session.id, again([message], function_calls=[{"b": 2.0, "a": 1.0}]))
+
+    assert not repeat.created
+
+
 @pytest.mark.parametrize(
     ("field", "value"),
     [("metadata", {"a": 1}), ("persona", "other"), ("audio_files", ["a.wav"]), ("transcription_confidence", 0.5)],

@@ -2,7 +2,7 @@
 
 import pytest
 
-from shared.errors import SessionNotFoundError
+from shared.errors import PreconditionFailedError, SessionNotFoundError
 from shared.models import MessageQuery, Session, SessionChanges
 from shared.store.port import SessionStore
 from tests.builders import a_message, a_session, all_messages, fill, messages
@@ -52,3 +52,19 @@ async def test_other_sessions_of_the_owner_stay(store: SessionStore, owner: str)
 
     assert await store.get(owner, kept.id) == kept
     assert len(await all_messages(store, kept)) == 2
+
+
+async def test_the_etag_of_now_lets_a_deletion_pass(store: SessionStore, session: Session) -> None:
+    await store.delete(session.user_id, session.id, session.etag)
+
+    with pytest.raises(SessionNotFoundError):
+        await store.get(session.user_id, session.id)
+
+
+async def test_an_etag_of_before_another_change_refuses_the_deletion(store: SessionStore, session: Session) -> None:
+    await fill(store, session, 40)
+
+    with pytest.raises(PreconditionFailedError):
+        await store.delete(session.user_id, session.id, session.etag)
+
+    assert len(await all_messages(store, session)) == 40

@@ -58,6 +58,7 @@ async def test_a_hit_is_the_message_and_its_session(store: SessionStore, owner: 
         ("it's 'quoted' --", "'quoted' --"),
         ("two\nlines", "o\nl"),
         ("before\0after", "\0aft"),
+        ("before\0after", "after"),
         ("* NEAR(", "near("),
     ],
 )

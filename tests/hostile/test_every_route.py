@@ -243,7 +243,25 @@ async def test_a_body_of_another_content_type_changes_nothing(scene: Scene, rout
     assert await scene.everything() == before
 
 
-@pytest.mark.parametrize("route", [route for route in ROUTES if not route.about.body], ids=name_of)
+@pytest.mark.parametrize("route", [route for route in ROUTES if route.method == "DELETE"], ids=name_of)
+@refused_before_any_store_is_asked
+async def test_a_deletion_with_a_body_that_cannot_be_read_removes_nothing(scene: Scene, route: Route) -> None:
+    before = await scene.everything()
+    path = path_of(route)
+
+    answers = [
+        await scene.owner.send("DELETE", path, b"{"),
+        await scene.owner.send("DELETE", path, b"{}", {"content-type": "text/plain"}),
+        await scene.owner.send("DELETE", path, {"user_id": an_owner()}),
+    ]
+
+    assert [answer.status for answer in answers] == [400, 415, 400]
+    assert await scene.everything() == before
+
+
+@pytest.mark.parametrize(
+    "route", [route for route in ROUTES if not route.about.body and route.method != "DELETE"], ids=name_of
+)
 async def test_a_route_without_a_body_does_not_read_one(scene: Scene, route: Route) -> None:
     before = await scene.everything()
     client = scene.owner.speaking_for(an_owner())

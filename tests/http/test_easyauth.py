@@ -10,7 +10,7 @@ import pytest_asyncio
 
 from shared.store.port import SessionStore
 from tests.builders import an_owner
-from tests.http.client import Client
+from tests.http.client import NO_BODY, Client
 from tests.http.conftest import Serve
 
 SESSIONS = "/api/chat/sessions"
@@ -88,3 +88,37 @@ async def test_a_user_id_that_is_sent_must_be_the_principal(signed_in: Client) -
 
     assert own.status == 200
     assert foreign.refusal == (403, "forbidden")
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "body", "content_type"),
+    [
+        ("POST", SESSIONS, b"{", "application/json"),
+        ("POST", SESSIONS, b"{}", "text/plain"),
+        ("POST", SESSIONS, b" " * 1_100_000, "application/json"),
+        ("POST", SESSIONS, b'{"a": "\\ud800"}', "application/json"),
+        ("POST", "/api/chat/messages", NO_BODY, "application/json"),
+        ("POST", "/api/chat", b"{", "application/json"),
+        ("GET", f"{SESSIONS}?a=%FF", NO_BODY, "application/json"),
+        ("GET", f"{SESSIONS}?limit=0", NO_BODY, "application/json"),
+        ("GET", "/api/chat/history?limit=0", NO_BODY, "application/json"),
+    ],
+)
+async def test_a_stranger_is_told_to_sign_in_before_anything_else(
+    signed_in: Client, method: str, path: str, body: object, content_type: str
+) -> None:
+    answer = await signed_in.send(method, path, body, {"content-type": content_type})
+
+    assert answer.refusal == (401, "unauthenticated")
+
+
+async def test_a_body_of_a_deletion_cannot_name_another_user_either(signed_in: Client) -> None:
+    answer = await signed_in.send("DELETE", "/api/chat/data", {"user_id": "b"}, {"x-ms-client-principal-id": "a"})
+
+    assert answer.refusal == (403, "forbidden")
+
+
+async def test_claims_that_are_nested_past_all_measure_name_nobody(signed_in: Client) -> None:
+    nested = {"x-ms-client-principal": b64encode(b"[" * 5_000).decode()}
+
+    assert (await signed_in.send("GET", SESSIONS, headers=nested)).refusal == (401, "unauthenticated")

@@ -44,6 +44,14 @@ async def test_a_key_is_good_for_one_session(api: Client) -> None:
     assert other.refusal == (409, "idempotency_conflict")
 
 
+async def test_the_same_body_in_other_words_is_a_repeat(api: Client) -> None:
+    first = await api.send("POST", SESSIONS, b'{"tags": ["a"], "context": {"a": {"b": 1, "c": [2]}}}', KEY)
+    again = await api.send("POST", SESSIONS, b'{"context": {"a": {"c": [2.0], "b": 1.0}}, "tags": ["a"]}', KEY)
+
+    assert (first.status, again.status) == (201, 200)
+    assert again.json == first.json
+
+
 async def test_a_key_belongs_to_one_owner(api: Client, stranger: Client) -> None:
     mine = await api.send("POST", SESSIONS, {}, KEY)
     theirs = await stranger.send("POST", SESSIONS, {"session_name": "x"}, KEY)

@@ -143,3 +143,14 @@ async def test_an_id_that_no_message_can_have_is_not_found(api: Client, name: st
     answer = await api.get(f"/api/chat/sessions/s-1/messages/{name}")
 
     assert answer.refusal == (404, "message_not_found")
+
+
+async def test_a_message_that_speaks_is_not_redacted_whatever_its_metadata_says(api: Client) -> None:
+    path = await a_talk(api)
+    await api.post(path, spoken("visible", id="m-1", metadata={"redacted": True}))
+
+    shown = (await api.get(f"{path}?format=openai")).json
+    changed = await api.patch(f"{path}/m-1", {"metadata": {"b": 2}})
+
+    assert shown == [{"role": "user", "content": "visible"}]
+    assert changed.json["metadata"] == {"b": 2}

@@ -39,6 +39,8 @@ async def test_the_body_names_the_owner(api: Client, nobody: Client) -> None:
         ("POST", "/messages", {"messages": [spoken()]}),
         ("PATCH", "", {"tags": ["a"]}),
         ("PUT", "", {"tags": ["a"]}),
+        ("DELETE", "/messages", {}),
+        ("DELETE", "", {}),
     ],
 )
 async def test_the_body_of_every_change_may_name_the_owner(
@@ -48,7 +50,7 @@ async def test_the_body_of_every_change_may_name_the_owner(
 
     answer = await nobody.send(method, f"{SESSIONS}/{session['id']}{path}", {**body, "user_id": api.user})
 
-    assert answer.status in {200, 201}
+    assert answer.status in {200, 201, 204}
 
 
 async def test_a_message_without_a_session_may_name_the_owner_in_its_body(api: Client, nobody: Client) -> None:
@@ -174,3 +176,15 @@ async def test_an_owner_inside_a_message_is_refused(api: Client, body: dict[str,
 
 async def test_health_needs_no_owner(nobody: Client) -> None:
     assert (await nobody.get("/api/health")).status == 200
+
+
+@pytest.mark.parametrize("path", [f"{SESSIONS}/mine", f"{SESSIONS}/mine/messages", "/api/chat/data"])
+async def test_nothing_is_removed_for_one_owner_when_the_body_names_another(api: Client, path: str) -> None:
+    await a_session(api, id="mine")
+    await api.post(f"{SESSIONS}/mine/messages", spoken())
+
+    answer = await api.send("DELETE", path, {"user_id": "somebody-else"})
+
+    assert answer.refusal == (400, "bad_request")
+    assert (await api.get(f"{SESSIONS}/mine")).json["message_count"] == 1
+    await api.delete(f"{SESSIONS}/mine")

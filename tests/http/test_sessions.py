@@ -381,6 +381,20 @@ async def test_a_change_of_another_version_is_refused(api: Client, condition: st
     assert (await api.get(f"{SESSIONS}/mine")).json["tags"] == []
 
 
+@pytest.mark.parametrize(("method", "action"), [("DELETE", ""), ("POST", "/archive"), ("POST", "/restore")])
+async def test_nothing_else_happens_to_another_version_either(api: Client, method: str, action: str) -> None:
+    path = f"{SESSIONS}/{(await api.post(SESSIONS, {})).json['id']}"
+    before = (await api.get(path)).json
+
+    refused = await api.send(method, path + action, headers={"if-match": '"other"'})
+    unchanged = (await api.get(path)).json
+    passed = await api.send(method, path + action, headers={"if-match": (await api.get(path)).headers["etag"]})
+
+    assert refused.refusal == (412, "precondition_failed")
+    assert unchanged == before
+    assert passed.status in {200, 204}
+
+
 async def test_the_second_of_two_changes_of_one_version_loses(api: Client) -> None:
     etag = (await api.post(SESSIONS, {"id": "mine"})).headers["etag"]
 

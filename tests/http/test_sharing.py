@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from tests.http.client import Client, a_session, a_talk, numbered, refused_before_any_store_is_asked
+from tests.http.client import Client, a_session, a_talk, every_page, numbered, refused_before_any_store_is_asked
 
 
 async def a_link(api: Client, path: str, **fields: object) -> dict[str, Any]:
@@ -153,7 +153,10 @@ async def test_one_link_too_many_is_refused(api: Client) -> None:
     for _ in range(50):
         await a_link(api, path)
 
-    assert (await api.post(f"{path}/share")).refusal == (422, "validation_failed")
+    answer = await api.post(f"{path}/share")
+
+    assert answer.refusal == (422, "validation_failed")
+    assert [error["msg"] for error in answer.json["errors"]] == [answer.json["detail"]]
 
 
 async def test_strangers_neither_share_nor_see_nor_revoke(api: Client, stranger: Client, anybody: Client) -> None:
@@ -188,3 +191,32 @@ async def test_a_cursor_opens_no_other_link(api: Client, anybody: Client) -> Non
 @pytest.mark.parametrize("token", ["x", "x" * 42, "x" * 44, f"{'x' * 42}'", "a.b"])
 async def test_what_can_be_no_token_is_not_found(anybody: Client, token: str) -> None:
     assert (await anybody.get(f"/api/shared/{token}")).refusal == (404, "share_not_found")
+
+
+async def test_links_are_listed_page_by_page_oldest_first(api: Client) -> None:
+    path = (await a_talk(api, "one")).removesuffix("/messages")
+    made = [(await a_link(api, path))["share_id"] for _ in range(25)]
+
+    pages = await every_page(api, f"{path}/share?limit=10")
+    usual = (await api.get(f"{path}/share")).json
+
+    assert [[link["share_id"] for link in page] for page in pages] == [made[:10], made[10:20], made[20:]]
+    assert (len(usual["data"]), usual["has_more"]) == (20, True)
+
+
+async def test_a_revoked_link_does_not_lose_the_place_in_the_list(api: Client) -> None:
+    path = (await a_talk(api, "one")).removesuffix("/messages")
+    made = [(await a_link(api, path))["share_id"] for _ in range(3)]
+    cursor = (await api.get(f"{path}/share?limit=2")).json["next_cursor"]
+    await api.delete(f"{path}/share/{made[1]}")
+
+    rest = (await api.get(f"{path}/share?limit=2&cursor={cursor}")).json
+
+    assert [link["share_id"] for link in rest["data"]] == made[2:]
+
+
+@pytest.mark.parametrize("query", ["limit=0", "limit=101", "cursor=broken"])
+async def test_a_list_of_links_cannot_be_asked_for_anyhow(api: Client, query: str) -> None:
+    path = (await a_talk(api, "one")).removesuffix("/messages")
+
+    assert (await api.get(f"{path}/share?{query}")).refusal == (400, "bad_request")

@@ -14,7 +14,7 @@ import pytest
 import pytest_asyncio
 
 from shared.errors import SessionNotFoundError, StoreUnavailableError
-from shared.models import MessageQuery, Session, SessionChanges, SessionFilter, utc_now
+from shared.models import MessageQuery, SearchQuery, Session, SessionChanges, SessionFilter, utc_now
 from shared.store.port import SessionStore
 from shared.store.sqlite import SqliteStore, schema
 from shared.usage import measured
@@ -209,6 +209,23 @@ async def test_ping_notices_that_the_file_was_removed(path: Path, store: SqliteS
 
     with pytest.raises(StoreUnavailableError):
         await store.ping()
+
+
+async def test_a_file_of_an_older_version_finds_what_it_could_not(
+    path: Path, store: SqliteStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    older = SqliteStore(path)
+    with monkeypatch.context() as before:
+        before.setattr(schema, "MIGRATIONS", schema.MIGRATIONS[:3])
+        await older.create(a_session("ann", id="mine"), [a_message("before\0after"), a_message("the day after")])
+        assert len((await older.search("ann", SearchQuery(text="after", limit=10))).hits) == 1
+    await older.close()
+
+    hits = (await store.search("ann", SearchQuery(text="after", limit=10))).hits
+    await store.clear("ann", "mine")
+
+    assert [hit.message.content for hit in hits] == ["the day after", "before\0after"]
+    assert (await store.search("ann", SearchQuery(text="after", limit=10))).hits == []
 
 
 async def test_a_file_of_a_newer_version_is_refused_by_name(path: Path, store: SqliteStore) -> None:

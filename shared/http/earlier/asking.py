@@ -1,5 +1,6 @@
 """Whom and what a request to an earlier route names, by the rules of the systems it was written for."""
 
+from collections.abc import Iterator
 from functools import wraps
 
 from shared.earlier_ids import session_id_for
@@ -18,12 +19,16 @@ def speaking_as_before(handler: Handler) -> Handler:
 
     @wraps(handler)
     async def answer(call: Call) -> Answer:
-        named = [name for name in call.named_owners if name not in (None, "", USUAL_OWNER)]
-        usual = [USUAL_OWNER] if call.chat.settings.user_identity == "trusted" else []
-        call.owner = call.owner_among(named or usual)
+        call.owner = call.owner_among(_named(call))
         return await handler(call)
 
     return answer
+
+
+def _named(call: Call) -> Iterator[object]:
+    named = [name for name in call.named_owners if name not in (None, "", USUAL_OWNER)]
+    usual = [USUAL_OWNER] if call.chat.settings.user_identity == "trusted" else []
+    yield from named or usual
 
 
 def path_value(call: Call, name: str) -> str:

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from shared.errors import SessionExistsError, SessionNotFoundError, StoreUnavailableError
+from shared.errors import PreconditionFailedError, SessionExistsError, SessionNotFoundError, StoreUnavailableError
 from shared.models import (
     KEEP,
     JsonObject,
@@ -98,7 +98,7 @@ async def _start_over(items: Items, head: Head, begun: set[str]) -> Head:
     return Head(await items.patch(head.user_id, head.id, operations, where))
 
 
-async def delete(items: Items, user_id: str, session_id: str) -> None:
+async def delete(items: Items, user_id: str, session_id: str, if_match: str | None = None) -> None:
     """Bury the session under a tombstone, which everyone reads as missing, then remove it; see SessionStore.delete.
 
     The guard is the epoch, as for a clear: a tombstone sent again must not bury a session that was made meanwhile.
@@ -113,8 +113,10 @@ async def delete(items: Items, user_id: str, session_id: str) -> None:
                 return
             raise SessionNotFoundError
         created_at = head.document["created_at"]
+        if if_match not in {None, head.etag}:
+            raise PreconditionFailedError
         try:
-            tombstone = await _bury(items, head)
+            tombstone = await _bury(items, head, if_match)
         except (ItemMissingError, ItemRefusedError) as error:
             done = done or error.repeated
             await pause(attempt)
@@ -124,7 +126,7 @@ async def delete(items: Items, user_id: str, session_id: str) -> None:
     raise StoreUnavailableError
 
 
-async def _bury(items: Items, head: Head) -> Head:
+async def _bury(items: Items, head: Head, if_match: str | None) -> Head:
     operations = set_fields(
         status="deleted",
         log=fresh_log(),
@@ -138,7 +140,7 @@ async def _bury(items: Items, head: Head) -> Head:
         pending=True,
     )
     where = f"{NOT_DELETED} AND c.log.epoch = {literal(head.epoch)}"
-    return Head(await items.patch(head.user_id, head.id, operations, where))
+    return Head(await items.patch(head.user_id, head.id, operations, where, if_match))
 
 
 async def _read_if_there(items: Items, user_id: str, session_id: str) -> Head | None:

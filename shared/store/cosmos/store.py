@@ -132,8 +132,8 @@ class CosmosStore(SessionStore):
         return session
 
     @override
-    async def delete(self, user_id: str, session_id: str) -> None:
-        await lifecycle.delete(self._items, user_id, session_id)
+    async def delete(self, user_id: str, session_id: str, if_match: str | None = None) -> None:
+        await lifecycle.delete(self._items, user_id, session_id, if_match)
 
     @override
     async def append(self, user_id: str, session_id: str, messages: Sequence[NewMessage]) -> Appended:

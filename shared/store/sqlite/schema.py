@@ -95,7 +95,15 @@ VERSION_3 = (
     """,
     "CREATE INDEX shares_by_session ON shares (user_id, session_id)",
 )
-MIGRATIONS: Sequence[Sequence[str]] = (VERSION_1, VERSION_2, VERSION_3)
+# The index ends a text at its first NUL, so what a message says behind one was not found; `indexed_text` has none.
+VERSION_4 = (
+    "DROP TRIGGER message_said",
+    "DROP TRIGGER message_gone",
+    "DROP TRIGGER message_changed",
+    "INSERT INTO message_texts (message_texts) VALUES ('delete-all')",
+    *(statement.replace("folded_text", "indexed_text") for statement in VERSION_2[1:]),
+)
+MIGRATIONS: Sequence[Sequence[str]] = (VERSION_1, VERSION_2, VERSION_3, VERSION_4)
 
 
 class NewerSchemaError(Exception):
@@ -134,6 +142,7 @@ def connect(path: Path, mode: str) -> sqlite3.Connection:
     connection.create_function("contains_folded", 2, _contains_folded, deterministic=True)
     connection.create_function("contains_tags", 2, _contains_tags, deterministic=True)
     connection.create_function("folded_text", 1, _folded_text, deterministic=True)
+    connection.create_function("indexed_text", 1, _indexed_text, deterministic=True)
     return connection
 
 
@@ -143,6 +152,10 @@ def _contains_folded(text: str | None, part: str) -> bool:
 
 def _folded_text(document: str) -> str:
     return spoken(json.loads(document)["content"]).casefold()
+
+
+def _indexed_text(document: str) -> str:
+    return _folded_text(document).replace("\0", " ")
 
 
 def _contains_tags(tags: str, wanted: str) -> bool:

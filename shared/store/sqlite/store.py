@@ -140,9 +140,11 @@ class SqliteStore(SessionStore):
         return await self._write(work)
 
     @override
-    async def delete(self, user_id: str, session_id: str) -> None:
+    async def delete(self, user_id: str, session_id: str, if_match: str | None = None) -> None:
         def work(transaction: Transaction) -> None:
-            session_table.find(transaction, user_id, session_id)
+            row = session_table.find(transaction, user_id, session_id)
+            if if_match not in {None, row["etag"]}:
+                raise PreconditionFailedError
             session_table.remove(transaction, user_id, session_id)
 
         await self._write(work)
