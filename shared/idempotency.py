@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from pydantic import BaseModel
 
-from shared.models import stored_json
+from shared.models import canonical_json
 
 NAMESPACE = uuid.UUID("6f1d2a52-64a5-5b0e-9a52-1f8c1a6f7f0e")  # of Parley's derived ids; never changes
 
@@ -28,13 +28,4 @@ class IdempotencyKey:
 def fingerprint(body: BaseModel) -> str:
     """Return a hash by which a repeated body is told from another one."""
     fields = body.model_dump(mode="json", exclude_unset=True)
-    return hashlib.sha256(stored_json(_canonical(fields)).encode()).hexdigest()[:32]
-
-
-def _canonical(value: object) -> object:
-    """Return the one form of all JSON that says the same: names in order, whole numbers without a fraction."""
-    if isinstance(value, dict):
-        return {name: _canonical(value[name]) for name in sorted(value)}
-    if isinstance(value, list):
-        return [_canonical(item) for item in value]
-    return int(value) if isinstance(value, float) and value.is_integer() else value
+    return hashlib.sha256(canonical_json(fields).encode()).hexdigest()[:32]

@@ -1,7 +1,7 @@
 """HTTP: requests in, responses and problem documents out; handlers by resource.
 
 The modules of handlers are attributes of this package that are imported when they are first used: a cold start
-waits for no route but the one that is asked for.
+waits for no route but the one that is asked for. Should such an import fail, the host answers.
 """
 
 from importlib import import_module

@@ -15,12 +15,12 @@ from shared.http.problems import BadRequestError
 from shared.http.query import Query
 from shared.idempotency import IdempotencyKey
 from shared.identity import signed_in_owner, trusted_owner
-from shared.models import MESSAGE_ID, SESSION_ID, JsonObject
+from shared.models import MESSAGE_ID, SESSION_ID, JsonObject, Nothing
 from shared.service import ChatService
 
 Input = TypeVar("Input", bound=BaseModel)
 IDEMPOTENCY_KEY = re.compile(r"[\x21-\x7e]{1,128}")
-BODY_METHODS = {"POST", "PUT", "PATCH", "DELETE"}  # a DELETE may name its owner there
+BODY_METHODS = {"POST", "PUT", "PATCH", "DELETE"}  # a DELETE may name its owner there, and nothing else
 
 
 class Call:
@@ -84,12 +84,15 @@ class Call:
     def _body(self) -> JsonObject:
         if self._request.method not in BODY_METHODS:
             return {}
-        return parse_body(self._request.get_body(), self.header("content-type"))
+        body = parse_body(self._request.get_body(), self.header("content-type"))
+        if self._request.method == "DELETE":
+            Nothing.model_validate(_but_owner(body))
+        return body
 
     @property
     def body(self) -> JsonObject:
         """The fields of the body, but for the owner's name."""
-        return {name: value for name, value in self._body.items() if name != "user_id"}
+        return _but_owner(self._body)
 
     def required_body(self) -> JsonObject:
         """Return the fields of a body that must not be empty."""
@@ -112,3 +115,7 @@ class Call:
     def header(self, name: str) -> str | None:
         """Return a header's value, None when it is missing or empty."""
         return self._request.headers.get(name) or None
+
+
+def _but_owner(body: JsonObject) -> JsonObject:
+    return {name: value for name, value in body.items() if name != "user_id"}

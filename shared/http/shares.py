@@ -54,7 +54,8 @@ async def list_all(call: Call) -> Answer:
     links = await call.chat.store.list_shares(owner, session_id)
     left = [link for link in links if last is None or (link.created_at, link.id) > (last.created_at, last.id)]
     data = left[:limit]
-    next_cursor = None if data == left else encode_cursor(_Link.model_validate(data[-1].model_dump()), *binding)
+    behind = _Link(created_at=data[-1].created_at, id=data[-1].id) if len(left) > limit else None
+    next_cursor = encode_cursor(behind, *binding) if behind else None
     return Answer(
         {"data": [_told(link) for link in data], "has_more": next_cursor is not None, "next_cursor": next_cursor}
     )

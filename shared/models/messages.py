@@ -4,7 +4,7 @@ from typing import Literal
 
 from pydantic import Field, computed_field
 
-from shared.models.values import JsonObject, Model, Role, Timestamp, same_json
+from shared.models.values import JsonObject, Model, Role, Timestamp, canonical_json
 
 
 class NewMessage(Model):
@@ -32,7 +32,7 @@ class NewMessage(Model):
 
     def says_the_same(self, other: "NewMessage") -> bool:
         """Tell whether a repeat under the same id is the same message to a reader."""
-        return all(same_json(getattr(self, name), getattr(other, name)) for name in FINGERPRINT)
+        return all(canonical_json(getattr(self, name)) == canonical_json(getattr(other, name)) for name in FINGERPRINT)
 
 
 class ImportedMessage(NewMessage):
@@ -60,7 +60,7 @@ class Message(NewMessage):
     @property
     def is_redacted(self) -> bool:
         """Tell whether what it said was taken away; a client may have put the same mark on a message that speaks."""
-        return self.metadata.get("redacted") is True and not (self.content or self.function_calls)
+        return self.metadata.get("redacted") is True and not any((self.content, self.function_calls, self.audio_files))
 
     def redacted(self) -> "Message":
         """Return the message without anything that anybody said."""

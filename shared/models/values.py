@@ -65,13 +65,17 @@ def stored_bytes(value: object) -> int:
     return len(to_json(value))
 
 
-def same_json(one: object, other: object) -> bool:
-    """Tell whether two values are the same JSON: 1 and 1.0 are, 1 and true are not, and names have no order."""
-    if isinstance(one, dict) and isinstance(other, dict):
-        return one.keys() == other.keys() and all(same_json(one[name], other[name]) for name in one)
-    if isinstance(one, list) and isinstance(other, list):
-        return len(one) == len(other) and all(map(same_json, one, other))
-    return isinstance(one, bool) == isinstance(other, bool) and one == other
+def canonical_json(value: object) -> str:
+    """Write all values that are the same JSON in one way: 1 and 1.0 are, 1 and true are not, names have no order."""
+    return stored_json(_canonical(value))
+
+
+def _canonical(value: object) -> object:
+    if isinstance(value, dict):
+        return {name: _canonical(value[name]) for name in sorted(value)}
+    if isinstance(value, list):
+        return [_canonical(item) for item in value]
+    return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
 def _at_most_bytes(limit: int) -> AfterValidator:

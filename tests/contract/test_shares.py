@@ -48,6 +48,13 @@ async def test_links_are_listed_in_the_order_they_were_made(store: SessionStore,
     assert await store.list_shares(session.user_id, session.id) == shares
 
 
+async def test_a_link_that_is_kept_late_is_listed_by_when_it_was_made(store: SessionStore, session: Session) -> None:
+    younger = await shared(store, session)
+    older = await shared(store, session, created_at=younger.created_at - timedelta(seconds=1))
+
+    assert await store.list_shares(session.user_id, session.id) == [older, younger]
+
+
 async def test_a_revoked_link_is_gone_and_the_others_stay(store: SessionStore, session: Session) -> None:
     shares = [await shared(store, session) for _ in range(3)]
 

@@ -62,6 +62,16 @@ async def test_requests_take_the_proxy_that_the_environment_names(
     assert {line.split(" ")[1].removesuffix("/") for line in asked.lines} >= {ACCOUNT}
 
 
+async def test_a_proxy_of_another_scheme_is_left_alone(
+    asked: Asked, address: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("http_proxy", address)
+
+    await refused(ACCOUNT.replace("http://", "https://"))
+
+    assert asked.lines == []
+
+
 async def test_an_account_that_needs_no_proxy_is_asked_itself(
     asked: Asked, address: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

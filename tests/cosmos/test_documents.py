@@ -348,12 +348,13 @@ async def test_a_head_whose_older_half_fills_it_is_rotated_until_there_is_room(
 async def test_a_guard_that_never_holds_is_too_much_contention_in_the_end(
     store: CosmosStore, stored: Stored, owner: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    session = await store.create(a_session(owner))
+    session, message = await store.create(a_session(owner)), a_message()
     monkeypatch.setattr(log, "TRIES", 3)
-    await stored.set(session, type="something else")
+    taken = {"recent_ids": [short_hash(session.id, message.id)]}  # by a message that is nowhere
+    await stored.set(session, log=await stored.log(session) | taken)
 
     with pytest.raises(StoreUnavailableError):
-        await store.append(owner, session.id, [a_message()])
+        await store.append(owner, session.id, [message])
 
 
 # Renewal and crashes

@@ -253,9 +253,10 @@ async def test_a_deletion_with_a_body_that_cannot_be_read_removes_nothing(scene:
         await scene.owner.send("DELETE", path, b"{"),
         await scene.owner.send("DELETE", path, b"{}", {"content-type": "text/plain"}),
         await scene.owner.send("DELETE", path, {"user_id": an_owner()}),
+        await scene.owner.send("DELETE", path, {"colour": "blue"}),
     ]
 
-    assert [answer.status for answer in answers] == [400, 415, 400]
+    assert [answer.status for answer in answers] == [400, 415, 400, 422]
     assert await scene.everything() == before
 
 

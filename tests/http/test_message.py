@@ -145,12 +145,18 @@ async def test_an_id_that_no_message_can_have_is_not_found(api: Client, name: st
     assert answer.refusal == (404, "message_not_found")
 
 
-async def test_a_message_that_speaks_is_not_redacted_whatever_its_metadata_says(api: Client) -> None:
+@pytest.mark.parametrize(
+    "said",
+    [{"content": "visible"}, {"content": "", "audio_files": ["a.wav"]}, {"content": "", "function_calls": ["f"]}],
+)
+async def test_a_message_that_speaks_is_not_redacted_whatever_its_metadata_says(
+    api: Client, said: dict[str, object]
+) -> None:
     path = await a_talk(api)
-    await api.post(path, spoken("visible", id="m-1", metadata={"redacted": True}))
+    await api.post(path, {"role": "user", "id": "m-1", "metadata": {"redacted": True}, **said})
 
     shown = (await api.get(f"{path}?format=openai")).json
     changed = await api.patch(f"{path}/m-1", {"metadata": {"b": 2}})
 
-    assert shown == [{"role": "user", "content": "visible"}]
+    assert [message["content"] for message in shown] == [said["content"]]
     assert changed.json["metadata"] == {"b": 2}

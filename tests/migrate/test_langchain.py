@@ -79,6 +79,19 @@ async def test_tool_calls_are_as_a_models_api_takes_them(store: SessionStore, ow
     assert tells.tool_call_id == "call_1"
 
 
+async def test_a_call_that_no_store_can_hold_is_set_aside_alone(
+    store: SessionStore, owner: str, tmp_path: Path
+) -> None:
+    broken = message("ai", "", tool_calls=[{**CALL, "args": {"city": "\ud800"}}])
+    document = {"id": "s1", "user_id": owner, "messages": [broken], "_ts": 1_704_103_200, "_etag": "1"}
+    sound = {**document, "id": "s2", "messages": [message("human", "x")]}
+
+    report = await import_text(store, "langchain", json.dumps([document, sound]), tmp_path)
+
+    assert (report.is_clean, adds_up(report)) == (False, True)
+    assert [session.id for session, _ in await everything(store, [owner])] == ["s2"]
+
+
 async def test_older_messages_have_their_calls_elsewhere(store: SessionStore, owner: str, tmp_path: Path) -> None:
     extra = {"tool_calls": [API_CALL], "refusal": None}
 

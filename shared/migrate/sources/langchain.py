@@ -1,10 +1,11 @@
 """LangChain's chat histories in Cosmos DB, of its Python and its JavaScript package: one document a session."""
 
+import json
 from collections.abc import Mapping, Sequence
 
 from shared.migrate.record import Conversation, Fields, Key, Record, RecordError, Turn, as_list, first_of, objects_in
 from shared.migrate.source import COSMOS_FIELDS, CosmosSource
-from shared.models import JsonObject, stored_json
+from shared.models import JsonObject
 
 DEFAULTS: Mapping[str, object] = {
     "additional_kwargs": {},
@@ -99,8 +100,9 @@ def _without(value: JsonObject, name: str) -> JsonObject:
 def _as_api_has_it(call: object) -> object:
     if not isinstance(call, dict) or call.keys() != {"name", "args", "id", "type"} or call["type"] != "tool_call":
         return call
+    arguments = json.dumps(call["args"], ensure_ascii=False, separators=(",", ":"))  # nobody has judged them yet
     return {
         "id": call["id"],
         "type": "function",
-        "function": {"name": call["name"], "arguments": stored_json(call["args"])},
+        "function": {"name": call["name"], "arguments": arguments},
     }

@@ -122,11 +122,14 @@ class Connection:
 
 
 def _proxies(endpoint: str) -> dict[str, str]:
-    """Return the proxies on the way to an endpoint, by scheme, as HTTP_PROXY, HTTPS_PROXY and NO_PROXY name them.
+    """Return the proxy on the way to an endpoint, by scheme, as HTTP_PROXY, HTTPS_PROXY and NO_PROXY name it.
 
-    They are looked up once: left to itself, the SDK's transport has a thread look for a password file and another
+    It is looked up once: left to itself, the SDK's transport has a thread look for a password file and another
     for a proxy before each request, a third of its time on a near server (measured, decision 9).
     """
     from urllib.request import getproxies, proxy_bypass  # noqa: PLC0415 - with the first client, as aiohttp is
 
-    return {} if proxy_bypass(urlsplit(endpoint).netloc) else getproxies()
+    url = urlsplit(endpoint)
+    proxy = getproxies().get(url.scheme)
+    bypassed = proxy_bypass(url.hostname or "") or proxy_bypass(url.netloc)
+    return {url.scheme: proxy} if proxy and not bypassed else {}

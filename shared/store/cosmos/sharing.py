@@ -33,7 +33,7 @@ async def add_share(items: Items, user_id: str, session_id: str, share: Share) -
 
 async def list_shares(items: Items, user_id: str, session_id: str) -> list[Share]:
     """Return the links that work; see SessionStore.list_shares."""
-    return _working(await read_head(items, user_id, session_id))
+    return sorted(_working(await read_head(items, user_id, session_id)), key=lambda share: (share.created_at, share.id))
 
 
 async def remove_share(items: Items, user_id: str, session_id: str, share_id: str) -> None:
