@@ -69,7 +69,7 @@ def test_it_installs_into_an_environment_of_its_own_and_passes_arguments_to_pyte
     assert done.stdout.splitlines() == [
         "-m pip install --quiet --disable-pip-version-check -r tests/worker/requirements.txt",
         "-m pytest tests/worker -x",
-        "-m pytest -p tests.worker.in_place tests/http -x",
+        "-m pytest -n 2 --dist loadfile -p tests.worker.in_place tests/http -x",
     ]
     assert (project / ".venv-worker" / "bin" / "python").exists()
 
