@@ -30,7 +30,9 @@ export function runBatch(scope, operations) {
   const before = new Map(partitions.get(scope.key));
   const results = [];
   try {
-    for (const operation of operations) results.push(run(scope, operation));
+    scope.store.replicas.asOne(scope.container, () => {
+      for (const operation of operations) results.push(run(scope, operation));
+    });
   } catch (error) {
     if (!(error instanceof CosmosError)) throw error;
     partitions.set(scope.key, before);

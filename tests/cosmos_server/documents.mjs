@@ -1,11 +1,13 @@
 /**
  * Items: create, upsert, read, replace, delete, patch. An entry is `{document, json, size}` and never changes;
- * a write puts a new one in its place. `scope` is `{store, container, key}`, key being the partition's.
+ * a write puts a new one in its place. `scope` is `{store, container, key, lsn}`, key being the partition's,
+ * lsn what a read is served at by a replica that is behind; without it, the newest there is.
  */
 import { badRequest, conflict, notFound, preconditionFailed, tooLarge } from './errors.mjs';
 import { deleteCharge, insertCharge, readCharge, replaceCharge } from './charges.mjs';
 import { patched } from './patch.mjs';
 import { readCondition } from './predicate.mjs';
+import { itemAt, itemsAt } from './replicas.mjs';
 import { depthOf, valueAt } from './values.mjs';
 
 // learn: cosmos-db/concepts-limits
@@ -50,7 +52,8 @@ export function isExpired({ store, container }, { document }) {
 }
 
 function find(scope, id) {
-  const entry = scope.container.partitions.get(scope.key)?.get(id);
+  const { container, key, lsn } = scope;
+  const entry = lsn === undefined ? container.partitions.get(key)?.get(id) : itemAt(container, key, id, lsn);
   return entry && !isExpired(scope, entry) ? entry : undefined;
 }
 
@@ -65,7 +68,8 @@ function existing(scope, id, ifMatch) {
 /** The live entries of one partition, or of all, in the order they were created. */
 export function liveEntries(scope) {
   const { partitions } = scope.container;
-  const chosen = scope.key === undefined ? [...partitions.values()] : [partitions.get(scope.key) ?? new Map()];
+  const keys = scope.key === undefined ? [...partitions.keys()] : [scope.key];
+  const chosen = keys.map((key) => (scope.lsn === undefined ? partitions.get(key) ?? new Map() : itemsAt(scope.container, key, scope.lsn)));
   const entries = chosen.flatMap((items) => [...items.values()]).filter((entry) => !isExpired(scope, entry));
   return entries.sort((a, b) => (a.document._rid < b.document._rid ? -1 : 1));
 }
@@ -86,9 +90,9 @@ function put(scope, body, previous) {
   if (entry.size > MAX_BYTES) throw tooLarge('Request size is too large: an item may have 2 MB.');
   if (!container.partitions.has(key)) container.partitions.set(key, new Map());
   const items = container.partitions.get(key);
+  store.replicas.note(container, key, document.id, items.get(document.id));
   if (!previous) items.delete(document.id);
   items.set(document.id, entry);
-  container.lsn += 1;
   return entry;
 }
 
@@ -129,8 +133,8 @@ export function read(scope, id, { ifNoneMatch } = {}) {
 
 export function remove(scope, id, { ifMatch } = {}) {
   const entry = existing(scope, id, ifMatch);
+  scope.store.replicas.note(scope.container, scope.key, id, entry);
   scope.container.partitions.get(scope.key).delete(id);
-  scope.container.lsn += 1;
   return { status: 204, json: '', charge: deleteCharge(entry.size) };
 }
 

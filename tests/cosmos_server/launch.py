@@ -12,7 +12,7 @@ import urllib.request
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -47,8 +47,60 @@ class CosmosServer:
         self._call("POST", "_test/advance", {"seconds": seconds})
 
     def reset(self) -> None:
-        """Drop all databases and set the clock right."""
+        """Drop all databases, set the clock right, let nothing lag or fail any more."""
         self._call("POST", "_test/reset")
+
+    def lag(
+        self,
+        replicas: int = 1,
+        *,
+        writes: int | list[int] | None = None,
+        milliseconds: float | list[float] | None = None,
+        behind_token: Literal["wait", "move", "refuse", "draw"] = "draw",
+        seed: int = 0,
+    ) -> None:
+        """Let every read be served by one of so many replicas that lag; 0 ends it.
+
+        A replica knows a write when `writes` others came after it, or when it is `milliseconds` of the server's time
+        old, whichever is first; a list says it for each replica. All that was written before is known to all.
+        `behind_token` says what becomes of a read whose session token the replica has not reached: it waits, moves on
+        to another replica and at last to the primary, or is refused with 404 and sub-status 1002.
+        Which replica serves a read, and what is drawn, follows from the seed and the order of the reads.
+        """
+        settings = {"writes": writes, "milliseconds": milliseconds, "behindToken": behind_token, "seed": seed}
+        given = {name: value for name, value in settings.items() if value is not None}
+        self._call("POST", "_test/lag", {"replicas": replicas, **given})
+
+    def refresh(self) -> None:
+        """Let all replicas catch up with what is written now; later writes lag again."""
+        self._call("POST", "_test/refresh")
+
+    def fail_next(
+        self,
+        status: int,
+        sub_status: int | None = None,
+        *,
+        on: Literal["read", "query", "write", "any"] = "read",
+        item: str | None = None,
+        times: int = 1,
+        skip: int = 0,
+        retry_after_ms: int | None = None,
+    ) -> None:
+        """Order the answer of the next requests, which are then not carried out.
+
+        `on` is the kind of request, a `read` being that of one item, and `item` the id it names, which a query never
+        does; `skip` lets that many pass first. Orders wait in a row; the first that fits a request is its answer.
+        """
+        fault = {
+            "status": status,
+            "subStatus": sub_status,
+            "on": on,
+            "item": item,
+            "times": times,
+            "skip": skip,
+            "retryAfterMs": retry_after_ms,
+        }
+        self._call("POST", "_test/fail", {name: value for name, value in fault.items() if value is not None})
 
     def stop(self) -> None:
         """Stop the server; stopping a stopped server does nothing."""

@@ -2,15 +2,20 @@
  * What each address answers: `{status, json, etag, charge, headers}`.
  * learn: rest/api/cosmos-db/cosmosdb-resource-uri-syntax-for-rest
  */
+import { help } from './aids.mjs';
 import { runBatch } from './batch.mjs';
 import { SMALLEST_CHARGE } from './charges.mjs';
 import * as documents from './documents.mjs';
 import { badRequest, CosmosError, notFound } from './errors.mjs';
 import { planQuery } from './plan.mjs';
 import { runQuery } from './query.mjs';
+import { wantedLsn } from './replicas.mjs';
+import { OWNER_MISSING } from './store.mjs';
 
 const RID_MISMATCH = 1024;
 const RBAC_REFUSAL = 5300;
+// The refusals that a partition range gives, unlike those of the gateway before it.
+const FROM_THE_RANGE = new Set([404, 409, 412, 449]);
 
 const isTrue = (header) => header?.toLowerCase() === 'true';
 const ok = (value, status = 200) => ({ status, json: JSON.stringify(value), etag: value._etag, charge: SMALLEST_CHARGE });
@@ -90,9 +95,9 @@ function readPartitionKey(header) {
   }
 }
 
-function queried(request, container, query, { everywhere = false } = {}) {
+function queried(request, container, query, { everywhere = false, lsn }) {
   const { headers } = request;
-  const scope = scopeOf(request, container, { required: false });
+  const scope = { ...scopeOf(request, container, { required: false }), lsn };
   const size = Number(headers['x-ms-max-item-count']) || undefined;
   const page = runQuery(container, documents.liveEntries(scope), query, {
     size, token: headers['x-ms-continuation'], partitioned: scope.key !== undefined,
@@ -105,16 +110,15 @@ function queried(request, container, query, { everywhere = false } = {}) {
   };
 }
 
-function allItems(request, container) {
+function allItems(request, container, lsn) {
   if (request.headers['a-im']) throw badRequest('The change feed is not supported by this test server.');
-  return queried(request, container, { query: 'SELECT * FROM c' }, { everywhere: true });
+  return queried(request, container, { query: 'SELECT * FROM c' }, { everywhere: true, lsn });
 }
 
-function posted(request, container) {
+function posted(request, container, lsn) {
   const { headers, body } = request;
   if (isTrue(headers['x-ms-cosmos-is-query-plan-request'])) return ok(planQuery(body()));
-  const isQuery = isTrue(headers['x-ms-documentdb-isquery']) || headers['content-type']?.startsWith('application/query+json');
-  if (isQuery) return queried(request, container, body());
+  if (kindOf(request) === 'query') return queried(request, container, body(), { lsn });
   const scope = scopeOf(request, container, { required: true });
   if (isTrue(headers['x-ms-cosmos-is-batch-request'])) return runBatch(scope, body());
   if (isTrue(headers['x-ms-documentdb-is-upsert'])) return documents.upsert(scope, body(), conditionsOf(headers));
@@ -130,44 +134,63 @@ const ITEM = {
   DELETE: (scope, id, body, conditions) => documents.remove(scope, id, conditions),
 };
 
-function items(request, [databaseId, , containerId, , id]) {
-  const { method, store, headers, body } = request;
+/** What a request for items is: a query, the read of an item, or a write. */
+function kindOf({ method, headers }, id) {
+  if (method === 'GET') return id === undefined ? 'query' : 'read';
+  const isQuery = isTrue(headers['x-ms-documentdb-isquery']) || headers['content-type']?.startsWith('application/query+json');
+  return method === 'POST' && isQuery ? 'query' : 'write';
+}
+
+/** Reads are served by a replica, writes by the primary; what either answers, or refuses, carries its LSN. */
+async function items(request, [databaseId, , containerId, , id]) {
+  const { store, headers } = request;
   const container = store.ownerOfItems(databaseId, containerId);
-  const answer = id === undefined ? feedOf(request, container)
-    : ITEM[method]?.(scopeOf(request, container, { required: true }), id, body, conditionsOf(headers));
-  return answer && withSession(answer, databaseId, container);
+  const token = headers['x-ms-session-token'];
+  let lsn;
+  try {
+    const kind = kindOf(request, id);
+    store.faults.meet(kind, id);
+    if (kind === 'write') wantedLsn(token);
+    else lsn = await store.replicas.serve(container, token);
+    const at = store.replicas.lag ? lsn : undefined;
+    const answer = id === undefined ? feedOf(request, container, at) : itemOf(request, container, id, at);
+    return answer && { ...answer, headers: { ...sessionOf(databaseId, container, lsn), ...answer.headers } };
+  } catch (error) {
+    const told = error instanceof CosmosError && FROM_THE_RANGE.has(error.status) && error.subStatus !== OWNER_MISSING;
+    if (told) error.headers = { ...sessionOf(databaseId, container, error.lsn ?? lsn), ...error.headers };
+    throw error;
+  }
 }
 
-function feedOf(request, container) {
-  if (request.method === 'POST') return posted(request, container);
-  return request.method === 'GET' ? allItems(request, container) : undefined;
+function itemOf(request, container, id, lsn) {
+  const { method, headers, body } = request;
+  return ITEM[method]?.({ ...scopeOf(request, container, { required: true }), lsn }, id, body, conditionsOf(headers));
 }
 
-function withSession(answer, databaseId, container) {
-  const headers = {
-    'x-ms-session-token': `0:-1#${container.lsn}`, lsn: container.lsn, 'x-ms-content-path': container.rid,
+function feedOf(request, container, lsn) {
+  if (request.method === 'POST') return posted(request, container, lsn);
+  return request.method === 'GET' ? allItems(request, container, lsn) : undefined;
+}
+
+/** Where an answer was made, so that a client can ask for no older one; of the primary's state now without an LSN. */
+function sessionOf(databaseId, container, lsn = container.lsn) {
+  return {
+    'x-ms-session-token': `0:-1#${lsn}`, lsn, 'x-ms-content-path': container.rid,
     'x-ms-alt-content-path': `dbs/${encodeURIComponent(databaseId)}/colls/${encodeURIComponent(container.id)}`,
     'x-ms-documentdb-partitionkeyrangeid': '0',
   };
-  return { ...answer, headers: { ...headers, ...answer.headers } };
 }
 
-/** For tests only, and not of Cosmos DB: look into the store, move the clock, start over. */
-function aids({ method, store, query, body }, [name]) {
-  if (method === 'GET' && name === 'items') {
-    const container = store.container(query.get('db'), query.get('coll'));
-    return ok(documents.liveEntries({ store, container }).map(({ document }) => document));
-  }
-  if (method === 'POST' && name === 'advance') store.ahead += Number(body().seconds);
-  else if (method === 'POST' && name === 'reset') store.reset();
-  else return undefined;
-  return gone();
+function aid(request, name) {
+  const found = help(request, name);
+  if (found === null) return undefined;
+  return found === undefined ? gone() : ok(found);
 }
 
 function dispatch(request) {
   const [root, ...rest] = request.segments;
   if (root === undefined && request.method === 'GET') return account(request);
-  if (root === '_test') return aids(request, rest);
+  if (root === '_test') return aid(request, rest[0]);
   if (root === 'offers') return feed('', 'Offers', []);
   if (root !== 'dbs' || rest.length > 5) return undefined;
   if (rest.length <= 1) return databases(request, rest);
@@ -177,8 +200,8 @@ function dispatch(request) {
 }
 
 /** The answer to a request; a refusal is thrown. */
-export function answer(request) {
-  const result = dispatch(request);
+export async function answer(request) {
+  const result = await dispatch(request);
   if (!result) throw notFound(`There is no ${request.method} /${request.segments.join('/')}.`);
   return result;
 }

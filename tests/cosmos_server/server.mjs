@@ -1,6 +1,6 @@
 /**
  * A Cosmos DB server for tests: REST over plain http, everything in memory.
- * Usage: node server.mjs [--port 0] [--host 127.0.0.1] [--key BASE64] [--read-only] [--exit-with-stdin]
+ * Usage: node server.mjs [--port 0] [--host 127.0.0.1] [--key BASE64] [--read-only] [--exit-with-stdin] [--lag JSON]
  */
 import { randomUUID } from 'node:crypto';
 import { createServer } from 'node:http';
@@ -16,9 +16,11 @@ const { values: options } = parseArgs({
   options: {
     port: { type: 'string', default: '0' }, host: { type: 'string', default: '127.0.0.1' }, key: { type: 'string' },
     'read-only': { type: 'boolean', default: false }, 'exit-with-stdin': { type: 'boolean', default: false },
+    lag: { type: 'string' },
   },
 });
 const store = new Store();
+if (options.lag) store.replicas.set(JSON.parse(options.lag));
 
 /** The whole body; one over 2 MB is read to its end, so that the connection stays usable, and refused. learn: cosmos-db/concepts-limits */
 async function readBody(message) {
@@ -57,7 +59,7 @@ async function respond(message) {
   const request = {
     method, headers, segments, store, query: url.searchParams, body: () => parseBody(text), options: { readOnly: options['read-only'] },
   };
-  const result = answer(request);
+  const result = await answer(request);
   // learn: rest/api/cosmos-db/common-cosmosdb-rest-request-headers (Prefer)
   const minimal = headers.prefer === 'return=minimal' && method !== 'GET' && segments[4] === 'docs' && result.etag;
   return minimal ? { ...result, json: '' } : result;
@@ -69,7 +71,7 @@ function refusal(error) {
     if (error.code !== 'ECONNRESET') console.error(error);
     return { status: 500, json: errorBody(error) };
   }
-  return { status: error.status, json: errorBody(error), headers: error.subStatus && { 'x-ms-substatus': error.subStatus } };
+  return { status: error.status, json: errorBody(error), headers: { ...error.headers, ...(error.subStatus && { 'x-ms-substatus': error.subStatus }) } };
 }
 
 function send(response, { status, json, etag, charge = SMALLEST_CHARGE, headers }) {

@@ -1,8 +1,10 @@
 /** Databases, containers and the clock, in memory. */
 import { badRequest, conflict, notFound } from './errors.mjs';
+import { Faults } from './faults.mjs';
 import { DEFAULT_POLICY } from './indexing.mjs';
+import { Replicas } from './replicas.mjs';
 
-const OWNER_MISSING = 1003;
+export const OWNER_MISSING = 1003;
 const LETTERS = 'ABCDEFGHIJKLMNOPQRSTUVWXYZ';
 
 const base64 = (bytes) => bytes.toString('base64').replaceAll('/', '-');
@@ -30,16 +32,26 @@ export class Store {
     this.databases = new Map();
     this.ahead = 0;
     this.counter = 0;
+    this.replicas = new Replicas(this);
+    this.faults = new Faults();
   }
 
   /** Whole seconds since 1970, moved forward by what the tests asked for. */
   now() {
-    return Math.floor(Date.now() / 1000 + this.ahead);
+    return Math.floor(this.milliseconds() / 1000);
   }
 
+  /** The same in milliseconds. */
+  milliseconds() {
+    return Date.now() + this.ahead * 1000;
+  }
+
+  /** Drop everything, lag and ordered faults too. */
   reset() {
     this.databases.clear();
     this.ahead = 0;
+    this.replicas.set({ replicas: 0 });
+    this.faults.clear();
   }
 
   /** A new etag, quoted; no two are the same. */

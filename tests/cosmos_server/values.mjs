@@ -32,6 +32,17 @@ export function depthOf(value) {
   return deepest + 1;
 }
 
+/** Numbers from 0 up to 1 that follow from a seed (mulberry32). */
+export function randomFrom(seed) {
+  let state = seed >>> 0;
+  return () => {
+    state = (state + 0x6d2b79f5) >>> 0;
+    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
+    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
+    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
+  };
+}
+
 /** The value without undefined members and elements, as a query answers it. */
 export function withoutUndefined(value) {
   if (Array.isArray(value)) return value.filter((v) => v !== undefined).map(withoutUndefined);
