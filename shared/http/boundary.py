@@ -14,6 +14,7 @@ import azure.functions as func
 from pydantic_core import to_json
 
 from shared.errors import StoreUnavailableError
+from shared.freshness import fresh_as
 from shared.http.call import Call
 from shared.http.problems import INTERNAL, kind_of, problem, retry_after
 from shared.service import ChatService
@@ -23,7 +24,8 @@ logger = logging.getLogger("parley.requests")
 
 REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,128}")
 REQUEST_SECONDS = 25.0  # of work for one answer; whatever is broken off then is safe to send again
-EXPOSED = "ETag, Location, Retry-After, x-request-id, x-request-charge, x-next-cursor"
+SESSION_TOKEN = "x-session-token"  # noqa: S105 - a header's name
+EXPOSED = f"ETag, Location, Retry-After, x-request-id, x-request-charge, x-next-cursor, {SESSION_TOKEN}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +46,7 @@ async def respond(request: func.HttpRequest, chat: ChatService, handler: Handler
     started = time.perf_counter()
     request_id = _request_id(request)
     call = Call(request, chat)
-    with measured() as usage:
+    with measured() as usage, fresh_as(call.header(SESSION_TOKEN)) as freshness:
         try:
             answer = await _in_time(handler(call))
         except Exception as error:  # noqa: BLE001 - the one place where everything ends as a problem document
@@ -53,7 +55,7 @@ async def respond(request: func.HttpRequest, chat: ChatService, handler: Handler
     if logger.isEnabledFor(logging.INFO):
         about = {"request_id": request_id, "handler": f"{handler.__module__}.{handler.__name__}"}
         logger.info(json.dumps(about | _log_fields(call, answer, usage, seconds)))
-    return _response(answer, request_id, usage)
+    return _response(answer, request_id, usage, freshness.token)
 
 
 async def _in_time(answering: Awaitable[Answer]) -> Answer:
@@ -81,13 +83,14 @@ def _problem_answer(error: Exception, request_id: str) -> Answer:
     )
 
 
-def _response(answer: Answer, request_id: str, usage: Usage) -> func.HttpResponse:
+def _response(answer: Answer, request_id: str, usage: Usage, session_token: str | None) -> func.HttpResponse:
     headers = {
         "x-request-id": request_id,
         "x-request-charge": f"{usage.request_units:.2f}".rstrip("0").rstrip("."),
         "Cache-Control": "private, no-cache",
         "X-Content-Type-Options": "nosniff",
         "Access-Control-Expose-Headers": EXPOSED,
+        **({SESSION_TOKEN: session_token} if session_token else {}),
         **answer.headers,
     }
     body = answer.body if answer.body is None or isinstance(answer.body, bytes) else to_json(answer.body)

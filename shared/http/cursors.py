@@ -8,6 +8,7 @@ from typing import TypeVar
 
 from pydantic import BaseModel, ValidationError
 
+from shared.freshness import current_freshness
 from shared.http.problems import BadRequestError
 
 TAG_BYTES = 8
@@ -15,22 +16,28 @@ Place = TypeVar("Place", bound=BaseModel)
 
 
 def encode_cursor(place: BaseModel, *binding: object) -> str:
-    """Return a cursor for this place that only the same binding can read back.
+    """Return a cursor for this place that only the same binding can read back, with the state it is of.
 
     The tag is no secret: a cursor gives no access, it only keeps an honest client from using one
     where it does not belong, or a broken one anywhere.
     """
-    payload = place.model_dump_json(exclude_defaults=True).encode()
+    token = current_freshness().token
+    payload = place.model_dump_json(exclude_defaults=True).encode() + (b"\0" + token.encode() if token else b"")
     return _encode(_tag(payload, binding) + payload)
 
 
 def decode_cursor(cursor: str, model: type[Place], *binding: object) -> Place:
-    """Return the place a cursor names; raises BadRequestError when it is broken or bound to something else."""
+    """Return the place a cursor names, and let what is read next be no older than its state.
+
+    Raises BadRequestError when it is broken or bound to something else.
+    """
     try:
         raw = urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4))
         payload = raw[TAG_BYTES:]
         if raw[:TAG_BYTES] == _tag(payload, binding) and _encode(raw) == cursor:
-            return model.model_validate_json(payload)
+            named, _, token = payload.partition(b"\0")
+            current_freshness().hints.append(token.decode())
+            return model.model_validate_json(named)
     except (binascii.Error, ValueError, ValidationError):
         pass  # the one answer below serves every way a cursor can be wrong
     message = "The cursor is broken, or belongs to another list."

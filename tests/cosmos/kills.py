@@ -16,6 +16,7 @@ from shared.store.cosmos.connection import Connection
 from shared.store.cosmos.errors import ItemMissingError
 from shared.store.cosmos.head import FAR_FUTURE, Head, page_id, page_ttl, renewal_due
 from shared.store.cosmos.items import Items
+from shared.store.cosmos.partition import Partition
 from shared.store.documents import documents_bytes
 from tests.builders import all_messages, an_owner
 from tests.cosmos_server.launch import CosmosServer
@@ -40,12 +41,12 @@ class MortalItems(Items):
         self.requests = 0
 
     @override
-    async def _call(self, send: Callable[[ContainerProxy], Awaitable[Result]]) -> Result:
+    async def call(self, send: Callable[[ContainerProxy], Awaitable[Result]]) -> Result:
         async with self._turn:
             self.requests += 1
             self._live("before")
             try:
-                return await super()._call(send)
+                return await super().call(send)
             finally:
                 self._live("after")
 
@@ -56,23 +57,25 @@ class MortalItems(Items):
             raise Killed
 
 
-class Snapshot(Items):
+class Snapshot(Partition):
     """The documents of one moment, to be read only."""
 
     def __init__(self, documents: Iterable[JsonObject]) -> None:
         """Keep the documents by id."""
         self._documents = {document["id"]: document for document in documents}
 
+    def of(self, _user_id: str) -> "Snapshot":
+        """Stand for the container too: it holds one owner's items."""
+        return self
+
     @override
-    async def read(self, user_id: str, item_id: str) -> JsonObject:
+    async def read(self, item_id: str) -> JsonObject:
         if item_id not in self._documents:
             raise ItemMissingError
         return self._documents[item_id]
 
     @override
-    async def query(
-        self, user_id: str, sql: str, parameters: Mapping[str, Any], at_most: int | None = None
-    ) -> list[Any]:
+    async def query(self, sql: str, parameters: Mapping[str, object], at_most: int | None = None) -> list[Any]:
         """Answer the one query that readers send: which page holds a seq."""
         assert sql.startswith("SELECT TOP 1 VALUE c.generation")
         found = [
@@ -159,7 +162,7 @@ class World:
         self.server.advance(seconds)
         self.ahead += seconds
 
-    def store(self, items: Items | None = None) -> CosmosStore:
+    def store(self, items: Items | Snapshot | None = None) -> CosmosStore:
         """Return a new store, as a process that has just started has one."""
         opened = CosmosStore(*self._place, emulator=True)
         opened._items = items or self.items
@@ -167,7 +170,7 @@ class World:
 
     async def documents(self, user_id: str) -> list[JsonObject]:
         """Return everything that is stored of an owner."""
-        return await self.items.query(user_id, "SELECT * FROM c", {})
+        return await self.items.of(user_id).query("SELECT * FROM c", {})
 
     async def template(self, user_id: str, session_id: str) -> Template:
         """Return what is stored of an owner, to begin with again."""

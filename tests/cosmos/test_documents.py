@@ -14,7 +14,7 @@ from shared.errors import (
     StoreUnavailableError,
 )
 from shared.models import JsonObject, MessageQuery, NewMessage, Session, SessionChanges, stored_bytes, utc_now
-from shared.store.cosmos import CosmosStore, head, log
+from shared.store.cosmos import CosmosStore, head, retry
 from shared.store.cosmos.guards import literal
 from shared.store.cosmos.head import Head, page_id, page_ttl, renewal_due, short_hash
 from shared.store.documents import documents_bytes
@@ -349,7 +349,7 @@ async def test_a_guard_that_never_holds_is_too_much_contention_in_the_end(
     store: CosmosStore, stored: Stored, owner: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     session, message = await store.create(a_session(owner)), a_message()
-    monkeypatch.setattr(log, "TRIES", 3)
+    monkeypatch.setattr(retry, "CONTENTION_SECONDS", 0)
     taken = {"recent_ids": [short_hash(session.id, message.id)]}  # by a message that is nowhere
     await stored.set(session, log=await stored.log(session) | taken)
 

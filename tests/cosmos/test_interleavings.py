@@ -186,7 +186,7 @@ class Schedule:
 
     async def _head(self) -> JsonObject | None:
         try:
-            return await self._world.items.read(self._name.user_id, self._name.session_id)
+            return await self._world.items.of(self._name.user_id).read(self._name.session_id)
         except ItemMissingError:
             return None
 
@@ -207,7 +207,7 @@ class Schedule:
             self._truth.check_pages(await self._pages())
 
     async def _everything(self) -> list[JsonObject]:
-        return await self._world.items.query(self._name.user_id, "SELECT * FROM c", {})
+        return await self._world.items.of(self._name.user_id).query("SELECT * FROM c", {})
 
     async def _pages(self) -> list[JsonObject]:
         return [item for item in await self._everything() if item["type"] == "page"]
@@ -226,7 +226,7 @@ class Schedule:
         require(appended.message_count == session.message_count + 1, "old messages count in a new session")
         require(len(await all_messages(store, session)) == appended.message_count, "old messages show in a new session")
 
-        await sweep(self._world.items, name.user_id, name.session_id)
+        await sweep(self._world.items.of(name.user_id), name.session_id)
         document = await self._head()
         assert document
         log_now = document["log"]

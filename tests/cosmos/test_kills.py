@@ -111,7 +111,7 @@ def edit_at(place: Callable[[Head], int]) -> Run:
 
 async def archive_idle(world: World, store: CosmosStore, case: Case) -> None:
     """Archive the session as the timer's query finds it: if it is active."""
-    found = Head(await world.items.read(case.user_id, case.session_id))
+    found = Head(await world.items.of(case.user_id).read(case.session_id))
     terms = {name: found.document[name] for name in ("last_activity_at", "ttl_seconds")}
     if found.status == "active":
         idle = IdleSession(
@@ -144,7 +144,7 @@ async def erase(_world: World, store: CosmosStore, case: Case) -> None:
 
 
 async def finish(_world: World, store: CosmosStore, case: Case) -> None:
-    await _finish(store._items, case.user_id, case.session_id)
+    await _finish(store._items.of(case.user_id), case.session_id)
 
 
 def gone(_seen: Seen, _template: Template) -> None:

@@ -12,6 +12,7 @@ from shared.models import MessageQuery, Session, SessionChanges
 from shared.store.cosmos import CosmosStore
 from shared.store.cosmos.errors import AnswerLostError
 from shared.store.cosmos.head import page_ttl
+from shared.store.cosmos.partition import Partition
 from tests.builders import HOUR, a_message, a_session, all_messages, an_owner, fill, messages
 from tests.conftest import CosmosPlace
 from tests.cosmos.stored import Stored
@@ -33,7 +34,7 @@ class Interrupted:
         self._wrap(place[1], 0, **{place[0]: meanwhile})
 
     def before(self, request: str, meanwhile: Meanwhile, *, skip: int = 0) -> None:
-        """Let others act before a request of that kind (a method of Items) is made."""
+        """Let others act before a request of that kind (a method of Partition, `unseen` if nothing is sent back) is made."""
         self._wrap(request, skip, before=meanwhile)
 
     def after(self, request: str, meanwhile: Meanwhile, *, skip: int = 0) -> None:
@@ -42,24 +43,33 @@ class Interrupted:
 
     def _wrap(self, request: str, skip: int, before: Meanwhile | None = None, after: Meanwhile | None = None) -> None:
         items, calls = self.store._items, iter(range(1_000))
-        original = getattr(items, request)
+        kind, _, unseen = request.partition(" ")
+        original_of = items.of
 
-        async def interrupted(*given: Any, **options: Any) -> Any:
-            now = next(calls) == skip
-            if now and before:
-                await before()
-            try:
-                return await original(*given, **options)
-            finally:
-                if now and after:
-                    await after()
+        def of(user_id: str) -> Partition:
+            partition = original_of(user_id)
+            original = getattr(partition, kind)
 
-        setattr(items, request, interrupted)
+            async def interrupted(*given: Any, **options: Any) -> Any:
+                meant = options.get("no_response", False) == bool(unseen)
+                now = meant and next(calls) == skip
+                if now and before:
+                    await before()
+                try:
+                    return await original(*given, **options)
+                finally:
+                    if now and after:
+                        await after()
+
+            setattr(partition, kind, interrupted)
+            return partition
+
+        items.of = of  # type: ignore[method-assign]
 
     def lose_first_answer(self, meanwhile: Meanwhile | None = None, *, carried_out: bool = True, skip: int = 0) -> None:
         """Lose the answer of one write, and let others act before it is sent again."""
         items, calls = self.store._items, iter(range(1_000))
-        original_write, original_call = items._write, items._call
+        original_write, original_call = items.write, items.call
         writes: set[Any] = set()
 
         async def write(send: Any) -> Any:
@@ -75,7 +85,7 @@ class Interrupted:
                 await meanwhile()
             raise AnswerLostError
 
-        items._write, items._call = write, call  # type: ignore[method-assign]
+        items.write, items.call = write, call  # type: ignore[method-assign]
 
 
 @pytest_asyncio.fixture
@@ -211,7 +221,7 @@ async def test_a_page_found_after_a_lost_answer_may_be_an_old_one_and_its_clock_
 
 
 @pytest.mark.parametrize("others", ["clear", "update"])
-@pytest.mark.parametrize(("request_kind", "skip"), [("seal", 0), ("read", 1), ("patch", 0)])
+@pytest.mark.parametrize(("request_kind", "skip"), [("create unseen", 0), ("read", 1), ("patch", 0)])
 async def test_a_batch_is_stored_although_its_page_is_swept_meanwhile(
     slow: Interrupted, stored: Stored, others: str, request_kind: str, skip: int
 ) -> None:
@@ -230,7 +240,7 @@ async def test_a_batch_is_stored_although_its_page_is_swept_meanwhile(
 
 
 @pytest.mark.parametrize("ttl", [60, 2 * HOUR, -1])
-@pytest.mark.parametrize("request_kind", ["query", "patch_unseen", "patch"])
+@pytest.mark.parametrize("request_kind", ["query", "patch unseen", "patch"])
 async def test_a_ttl_is_changed_although_the_pages_are_swept_meanwhile(
     store: CosmosStore, slow: Interrupted, owner: str, ttl: int, request_kind: str
 ) -> None:
@@ -291,7 +301,7 @@ async def outlast(stored: Stored, session: Session) -> bool:
     return all(page["ttl"] == -1 or (not kept and page["_ts"] + page["ttl"] >= needed) for page in pages)
 
 
-@places("query", "patch", "patch_unseen")
+@places("query", "patch", "patch unseen")
 @pytest.mark.parametrize("longer", [{"ttl_seconds": 10 * HOUR}, {"pinned": True}], ids=str)
 async def test_a_shorter_life_that_comes_late_does_not_cut_that_of_the_pages_of_a_longer_one(
     slow: Interrupted, stored: Stored, long_session: Session, place: Place, longer: dict[str, Any]
@@ -304,7 +314,7 @@ async def test_a_shorter_life_that_comes_late_does_not_cut_that_of_the_pages_of_
     assert await outlast(stored, long_session)
 
 
-@places("query", "patch", "patch_unseen")
+@places("query", "patch", "patch unseen")
 @pytest.mark.parametrize("other", [60, 5 * HOUR, 20 * HOUR, -1])
 async def test_two_changes_of_the_ttl_at_once_leave_pages_that_outlast_their_head(
     slow: Interrupted, stored: Stored, long_session: Session, place: Place, other: int
@@ -317,7 +327,7 @@ async def test_two_changes_of_the_ttl_at_once_leave_pages_that_outlast_their_hea
     assert await outlast(stored, long_session)
 
 
-@places("query", "patch_unseen")
+@places("query", "patch unseen")
 async def test_a_renewal_that_comes_late_does_not_cut_the_life_of_pages_of_a_longer_ttl(
     slow: Interrupted, stored: Stored, long_session: Session, place: Place
 ) -> None:
@@ -343,7 +353,7 @@ async def test_a_shorter_ttl_puts_no_renewal_off_before_the_pages_know_of_it(
     async def die() -> None:
         raise StoreError
 
-    slow.before("patch_unseen", die)
+    slow.before("patch unseen", die)
     with suppress(StoreError):
         await slow.store.update(owner, session.id, SessionChanges(ttl_seconds=ttl))
 
@@ -363,7 +373,7 @@ async def test_a_rotator_that_slept_through_a_renewal_counts_no_page_that_was_no
         await stored.set(session, renew_at=1)
         await store.update(owner, session.id, SessionChanges(session_name="renewed"))
 
-    slow.before("patch_unseen", renew)
+    slow.before("patch unseen", renew)
     await write_long(slow.store, session, 4)
 
     assert (await stored.log(session))["generation"] in {before, before + 1}
@@ -389,7 +399,7 @@ async def test_a_rotator_that_comes_after_a_clear_changes_nothing(
 ) -> None:
     session = await grown(store, owner, 20)
 
-    slow.before("patch_unseen", lambda: store.clear(owner, session.id))
+    slow.before("patch unseen", lambda: store.clear(owner, session.id))
     await write_long(slow.store, session, 4)
     rest = await fill(store, session, 20, metadata={"text": LONG})
     await store.clear(owner, session.id)

@@ -86,16 +86,16 @@ class GatedItems(Items):
         self._turns, self._client = turns, client
 
     @override
-    async def _write(self, send: Callable[[ContainerProxy], Awaitable[Result]]) -> Result:
-        return await super()._write(_Writing(send))  # type: ignore[arg-type]
+    async def write(self, send: Callable[[ContainerProxy], Awaitable[Result]]) -> Result:
+        return await super().write(_Writing(send))  # type: ignore[arg-type]
 
     @override
-    async def _call(self, send: Callable[[ContainerProxy], Awaitable[Result]]) -> Result:
+    async def call(self, send: Callable[[ContainerProxy], Awaitable[Result]]) -> Result:
         await self._turns.wait(self._client, before=True)
         refusal: ItemError | StoreError | None = None
         self._turns.begin()
         try:
-            result = await super()._call(send)
+            result = await super().call(send)
         except (ItemError, StoreError) as error:
             refusal = error
         finally:

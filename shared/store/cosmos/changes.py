@@ -3,14 +3,16 @@
 from dataclasses import dataclass, replace
 from time import time
 
-from shared.errors import PreconditionFailedError, SessionNotFoundError, StoreUnavailableError
+from shared.errors import PreconditionFailedError, SessionNotFoundError
 from shared.models import KEEP, JsonObject, Session, SessionChanges, format_time, utc_now
 from shared.store.cosmos.errors import ItemMissingError, ItemRefusedError
 from shared.store.cosmos.guards import NOT_DELETED, literal, same_log, writable
 from shared.store.cosmos.head import FAR_FUTURE, Head, quiet, renewal_due
-from shared.store.cosmos.items import Items, pause
-from shared.store.cosmos.log import TRIES, read_head, renew_if_due
+from shared.store.cosmos.log import read_head, renew_if_due
 from shared.store.cosmos.pages import lengthen_pages, list_counted, shorten_pages
+from shared.store.cosmos.partition import Partition
+from shared.store.cosmos.proof import proven
+from shared.store.cosmos.retry import Retries
 from shared.store.documents import applied_ttl
 
 MAX_OPERATIONS = 10  # of one Patch; learn: cosmos-db/partial-document-update
@@ -43,40 +45,44 @@ def set_fields(**fields: object) -> list[JsonObject]:
     return [{"op": "set", "path": f"/{name}", "value": value} for name, value in fields.items()]
 
 
-async def update(items: Items, user_id: str, session_id: str, change: Change) -> Session:
+@proven
+async def update(partition: Partition, session_id: str, change: Change) -> Session:
     """Apply a change; see SessionStore.update."""
     write = _update_life if change.moves_expiry else _update_fields
-    for attempt in range(TRIES):
+    retries = Retries()
+    while True:
         try:
-            return (await write(items, user_id, session_id, change)).session()
+            return (await write(partition, session_id, change)).session()
         except ItemMissingError as error:
             raise SessionNotFoundError from error
         except ItemRefusedError as refusal:
-            head = await read_head(items, user_id, session_id)
+            head = await read_head(partition, session_id)
             if change.if_match not in {None, head.etag}:
                 if refusal.repeated and change.fields.items() <= head.document.items():
                     return head.session()  # it was this change that moved the etag; its answer was lost
                 raise PreconditionFailedError from refusal
-            renewed = await renew_if_due(items, head, change.if_match)
+            renewed = await renew_if_due(partition, head, change.if_match)
             if renewed and change.if_match is not None:
                 change = replace(change, if_match=renewed.etag)
-            await pause(attempt)
-    raise StoreUnavailableError
+            await retries.again()
 
 
-async def _update_fields(items: Items, user_id: str, session_id: str, change: Change) -> Head:
+async def _update_fields(partition: Partition, session_id: str, change: Change) -> Head:
     where = writable(int(time()))
-    return Head(await items.patch(user_id, session_id, set_fields(**change.fields), where, change.if_match))
+    return Head(await partition.patch(session_id, set_fields(**change.fields), where, change.if_match))
 
 
-async def _update_life(items: Items, user_id: str, session_id: str, change: Change) -> Head:
+async def _update_life(partition: Partition, session_id: str, change: Change) -> Head:
     """Change what the session's life depends on: longer means its pages first, shorter means its head first."""
-    head = await read_head(items, user_id, session_id)
+    head = await read_head(partition, session_id)
     if change.if_match not in {None, head.etag}:
         raise ItemRefusedError
     fields = change.fields | _status_fields(head, change)
     if fields.keys() == {"updated_at"}:
-        return head
+        if partition.pinned:
+            return head
+        await partition.pin(session_id)  # it is so on a replica; it may not be any more
+        raise ItemRefusedError
     start = int(time())
     after = head.document | fields
     archive_ttl = change.archive_ttl_seconds
@@ -85,19 +91,19 @@ async def _update_life(items: Items, user_id: str, session_id: str, change: Chan
     pages: list[JsonObject] = []
     if ttl != head.ttl:
         fields |= {"ttl": ttl, "renew_at": _renew_at(head, start, ttl, shorter=shorter)}
-        pages = await list_counted(items, head)
+        pages = await list_counted(partition, head)
         if not shorter:
-            await lengthen_pages(items, user_id, pages, ttl)
-    changed = await _write(items, head, fields | ({"pending": True} if shorter else {}), change.if_match)
+            await lengthen_pages(partition, pages, ttl)
+    changed = await _write(partition, head, fields | ({"pending": True} if shorter else {}), change.if_match)
     if not shorter:
         return changed
     try:
-        await shorten_pages(items, user_id, pages, ttl)
+        await shorten_pages(partition, pages, ttl)
     except ItemRefusedError:
         return changed  # still pending
     if head.document["pending"]:  # of something else too, which the timer has to finish
         return changed
-    return await settle(items, changed)
+    return await settle(partition, changed)
 
 
 def _renew_at(head: Head, start: int, ttl: int, *, shorter: bool) -> int:
@@ -123,15 +129,15 @@ def _status_fields(head: Head, change: Change) -> JsonObject:
     }
 
 
-async def _write(items: Items, head: Head, fields: JsonObject, if_match: str | None) -> Head:
+async def _write(partition: Partition, head: Head, fields: JsonObject, if_match: str | None) -> Head:
     """Set the fields, provided that the session's terms are as they were read."""
     operations = set_fields(**fields)
     if len(operations) <= MAX_OPERATIONS:
         where = f"{writable(int(time()))} AND {same_log(head)} AND {_same_terms(head)}"
-        return Head(await items.patch(head.user_id, head.id, operations, where, if_match))
+        return Head(await partition.patch(head.id, operations, where, if_match))
     if head.document["renew_at"] <= int(time()):
         raise ItemRefusedError
-    return Head(await items.replace(head.document | fields, head.etag))
+    return Head(await partition.replace(head.document | fields, head.etag))
 
 
 def _same_terms(head: Head) -> str:
@@ -143,11 +149,11 @@ def _same_terms(head: Head) -> str:
     )
 
 
-async def settle(items: Items, head: Head) -> Head:
+async def settle(partition: Partition, head: Head) -> Head:
     """Note that nothing is pending for this head any more, unless something new is or a rewind is being built."""
     unchanged = f"{same_log(head)} AND c.updated_at = {literal(head.document['updated_at'])}"
     where = f"{NOT_DELETED} AND {unchanged} AND IS_NULL(c.building)"
     try:
-        return Head(await items.patch(head.user_id, head.id, set_fields(pending=False), where))
+        return Head(await partition.patch(head.id, set_fields(pending=False), where))
     except (ItemRefusedError, ItemMissingError):
         return head

@@ -37,6 +37,11 @@ class Connection:
         self._credential: Any = None
         self._container: ContainerProxy | None = None
 
+    @property
+    def names(self) -> tuple[str, str, str]:
+        """Where the container is: the account's host, the database, its own name."""
+        return urlsplit(self._endpoint).netloc, self._database, self._name
+
     async def container(self) -> ContainerProxy:
         """Return the container, connected."""
         if self._container is None:

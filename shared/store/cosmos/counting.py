@@ -3,9 +3,9 @@
 from collections import Counter
 from collections.abc import Sequence
 
-from shared.errors import StoreUnavailableError
 from shared.models import ROLES, DayCount, FeedbackCounts, JsonObject, OwnerStats, SessionCounts
-from shared.store.cosmos.items import Items, pause
+from shared.store.cosmos.partition import Partition
+from shared.store.cosmos.retry import Retries
 
 TRIES = 5
 _HEADS = (
@@ -18,21 +18,21 @@ _HEADS = (
 _PAGES = "SELECT c.session_id, c.epoch, c.generation, c.counts FROM c WHERE c.type = 'page'"
 
 
-async def owner_stats(items: Items, user_id: str, days: Sequence[str]) -> OwnerStats:
+async def owner_stats(partition: Partition, days: Sequence[str]) -> OwnerStats:
     """Return the counts; see SessionStore.owner_stats.
 
     Heads are read first: pages made after that do not count, and if one is gone that did, a session has
     started over meanwhile and everything is counted anew.
     """
-    for attempt in range(TRIES):
-        heads = await items.query(user_id, _HEADS, {})
+    retries = Retries(TRIES, seconds=0)
+    while True:
+        heads = await partition.query(_HEADS, {})
         expected = sum(max(0, head["generation"] - 1) for head in heads)
-        pages = await items.query(user_id, _PAGES, {}) if expected else []
+        pages = await partition.query(_PAGES, {}) if expected else []
         counted = _counted(heads, pages)
         if len(counted) == expected:
             return _stats(heads, [page["counts"] for page in counted], days)
-        await pause(attempt)
-    raise StoreUnavailableError
+        await retries.again()
 
 
 def _counted(heads: Sequence[JsonObject], pages: Sequence[JsonObject]) -> list[JsonObject]:

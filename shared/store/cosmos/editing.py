@@ -5,16 +5,18 @@ from dataclasses import dataclass
 from time import time
 from typing import Literal
 
-from shared.errors import MessageNotFoundError, StoreUnavailableError
+from shared.errors import MessageNotFoundError
 from shared.models import JsonObject, Message, format_time, utc_now
 from shared.store.cosmos.changes import set_fields
 from shared.store.cosmos.errors import ItemMissingError, ItemRefusedError
 from shared.store.cosmos.guards import has_room, literal, same_log, writable
 from shared.store.cosmos.head import HEAD_CAP_BYTES, Head
 from shared.store.cosmos.history import TRIES as READ_TRIES
-from shared.store.cosmos.items import Items, pause
-from shared.store.cosmos.log import TRIES, read_head, renew_if_due, rotate
+from shared.store.cosmos.log import read_head, renew_if_due, rotate
 from shared.store.cosmos.pages import PAGES_OF_SESSION, read_page
+from shared.store.cosmos.partition import Partition
+from shared.store.cosmos.proof import proven
+from shared.store.cosmos.retry import Retries
 from shared.store.documents import counts_of, documents_bytes
 
 Change = Callable[[Message], Message]
@@ -31,51 +33,51 @@ class Place:
     page: JsonObject | None = None
 
 
-async def read_message(items: Items, user_id: str, session_id: str, message_id: str) -> Message:
+async def read_message(partition: Partition, session_id: str, message_id: str) -> Message:
     """Return one message; see SessionStore.get_message."""
-    for attempt in range(READ_TRIES):
-        head = await read_head(items, user_id, session_id)
+    retries = Retries(READ_TRIES, seconds=0)
+    while True:
+        head = await read_head(partition, session_id)
         try:
-            place = await _find(items, head, message_id)
+            place = await _find(partition, head, message_id)
         except ItemMissingError:  # the head has moved on
-            await pause(attempt)
+            await retries.again()
         else:
             return head.message(place.seq, place.document)
-    raise StoreUnavailableError
 
 
-async def edit_message(items: Items, user_id: str, session_id: str, message_id: str, change: Change) -> Message:
+@proven
+async def edit_message(partition: Partition, session_id: str, message_id: str, change: Change) -> Message:
     """Change one message; see SessionStore.edit_message.
 
     What another may be copying is never changed under its hands: `previous` becomes a page first, a page's
     change is noted in the head, and so a rewind that has copied the page finds out.
     """
-    for attempt in range(TRIES):
-        head = await read_head(items, user_id, session_id)
+    retries = Retries()
+    while True:
+        head = await read_head(partition, session_id)
         try:
-            place = await _find(items, head, message_id)
+            place = await _find(partition, head, message_id)
             changed = change(head.message(place.seq, place.document))
             document = changed.document()
             if place.kept_in == "page":
-                await _edit_page(items, head, place, document)
-            elif not await _edit_held(items, head, place, document):
-                await rotate(items, head)
-                continue
+                await _edit_page(partition, head, place, document)
+                return changed
+            if await _edit_held(partition, head, place, document):
+                return changed
+            await rotate(partition, head)
         except (ItemRefusedError, ItemMissingError):
-            await renew_if_due(items, head)
-            await pause(attempt)
-        else:
-            return changed
-    raise StoreUnavailableError
+            await renew_if_due(partition, head)
+        await retries.again()
 
 
-async def _find(items: Items, head: Head, message_id: str) -> Place:
+async def _find(partition: Partition, head: Head, message_id: str) -> Place:
     """Return the newest message by that id; raises MessageNotFoundError, or ItemMissingError when the head is old."""
     if found := _index_of(head.messages, message_id):
         return Place("messages", found[0], head.messages_first_seq + found[0], found[1])
     if found := _index_of(head.previous, message_id):
         return Place("previous", found[0], head.previous_first_seq + found[0], found[1])
-    page = await _page_with_id(items, head, message_id)
+    page = await _page_with_id(partition, head, message_id)
     if page is None or not (found := _index_of(page["messages"], message_id)):
         raise MessageNotFoundError
     return Place("page", found[0], page["first_seq"] + found[0], found[1], page)
@@ -86,7 +88,7 @@ def _index_of(documents: Sequence[JsonObject], message_id: str) -> tuple[int, Js
     return found[-1] if found else None
 
 
-async def _page_with_id(items: Items, head: Head, message_id: str) -> JsonObject | None:
+async def _page_with_id(partition: Partition, head: Head, message_id: str) -> JsonObject | None:
     if not head.counted_pages:
         return None
     sql = (
@@ -100,11 +102,11 @@ async def _page_with_id(items: Items, head: Head, message_id: str) -> JsonObject
         "pages": head.counted_pages,
         "message_id": message_id,
     }
-    generations = await items.query(head.user_id, sql, parameters, at_most=1)
-    return await read_page(items, head, generations[0]) if generations else None
+    generations = await partition.query(sql, parameters, at_most=1)
+    return await read_page(partition, head, generations[0]) if generations else None
 
 
-async def _edit_held(items: Items, head: Head, place: Place, document: JsonObject) -> bool:
+async def _edit_held(partition: Partition, head: Head, place: Place, document: JsonObject) -> bool:
     """Change a message in the head; tell whether it is where that can be done, and has room."""
     grown = documents_bytes([document]) - documents_bytes([place.document])
     if place.kept_in == "previous" or head.bytes + head.previous_bytes + grown >= HEAD_CAP_BYTES:
@@ -118,11 +120,11 @@ async def _edit_held(items: Items, head: Head, place: Place, document: JsonObjec
         f"{writable(int(time()))} AND {same_log(head)} AND c.log.edits = {head.edits:d}"
         f" AND c.log.messages[{place.index:d}].id = {literal(place.document['id'])} AND {has_room(grown)}"
     )
-    await items.patch_unseen(head.user_id, head.id, operations, where)
+    await partition.patch(head.id, operations, where, no_response=True)
     return True
 
 
-async def _edit_page(items: Items, head: Head, place: Place, document: JsonObject) -> None:
+async def _edit_page(partition: Partition, head: Head, place: Place, document: JsonObject) -> None:
     """Change a message in a page and note it in the head, unless the page has stopped to count meanwhile."""
     page = place.page or {}
     if document != place.document:
@@ -131,9 +133,9 @@ async def _edit_page(items: Items, head: Head, place: Place, document: JsonObjec
             {"op": "replace", "path": f"/messages/{place.index}", "value": document},
             {"op": "set", "path": "/counts", "value": counts_of(messages)},
         ]
-        await items.patch_unseen(head.user_id, page["id"], operations, "c.type = 'page'", page["_etag"])
+        await partition.patch(page["id"], operations, "c.type = 'page'", page["_etag"], no_response=True)
     counted = f"c.log.epoch = {literal(head.epoch)} AND c.log.generation > {page['generation'] + 1:d}"
-    await items.patch_unseen(head.user_id, head.id, _noted(), f"{writable(int(time()))} AND {counted}")
+    await partition.patch(head.id, _noted(), f"{writable(int(time()))} AND {counted}", no_response=True)
 
 
 def _noted() -> list[JsonObject]:

@@ -3,23 +3,22 @@
 import logging
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from http import HTTPStatus
 
 from azure.core.exceptions import AzureError, ServiceRequestError, ServiceRequestTimeoutError
 from azure.cosmos.exceptions import CosmosHttpResponseError
 
-from shared.errors import StoreThrottledError, StoreUnavailableError
+from shared.errors import StoreError, StoreThrottledError, StoreUnavailableError
 from shared.usage import count_request
 
 logger = logging.getLogger(__name__)
 
-RETRY_WITH = 449  # two writes met on one item; the SDK for Python does not try again
-OWNER_MISSING = 1003  # sub-status of a 404 whose container or database is not there
 OUTAGE_RETRY_SECONDS = 5
 
 
 class ItemError(Exception):
-    """The service refused one item request; `repeated` tells that an earlier try may have been carried out."""
+    """The service refused one item request; `repeated` says that an earlier try may have been carried out."""
 
     repeated = False
 
@@ -45,15 +44,77 @@ class NotSentError(StoreUnavailableError):
 
 
 class CollisionError(StoreUnavailableError):
-    """Two writes met on one item and this one was not carried out (449)."""
+    """Two writes met on one item, or it met the service's own housekeeping; this one was not carried out."""
 
 
-ITEM_ERRORS: Mapping[int, type[Exception]] = {
-    HTTPStatus.NOT_FOUND: ItemMissingError,
-    HTTPStatus.CONFLICT: ItemExistsError,
-    HTTPStatus.PRECONDITION_FAILED: ItemRefusedError,
-    RETRY_WITH: CollisionError,
+class ReplicaBehindError(StoreUnavailableError):
+    """The replica that was asked has not reached the state to be read (404/1002); that says nothing of the item."""
+
+
+class MisconfiguredError(StoreUnavailableError):
+    """The service will not do this before somebody changes something; it is written to the log."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What the adapter makes of an answer; `says` goes to the log where an operator has to do something."""
+
+    error: type[Exception]
+    says: str = ""
+
+
+_LOST = Outcome(AnswerLostError)  # it may have been carried out; every write here is safe to repeat
+_AGAIN = Outcome(CollisionError)  # it was not carried out; the next try may be
+_NO_CONTAINER = Outcome(MisconfiguredError, "the database or container is missing; run make provision")
+_FULL = Outcome(MisconfiguredError, "the account is at a limit of its capacity")
+_CONTROL_PLANE = Outcome(MisconfiguredError, "the account refuses a change of databases or containers")
+_REFUSES = Outcome(MisconfiguredError, "the account refuses this app: look at its key, or role assignment, and network")
+
+# Every status and sub-status that the SDK's http_constants name, and what 0, for the others of that status, means.
+OUTCOMES: Mapping[int, Mapping[int, Outcome]] = {
+    400: {
+        1001: Outcome(MisconfiguredError, "the container has another partition key than /user_id"),
+        1024: _AGAIN,  # the container was made anew; the SDK has looked up which it is now
+    },
+    401: {0: _REFUSES},
+    403: {
+        0: _REFUSES,  # 5300 among them: a role that does not allow this
+        3: _AGAIN,  # the region that takes writes is changing
+        1005: _FULL,
+        1008: _AGAIN,  # so is the account's
+        1009: _CONTROL_PLANE,
+        1010: _FULL,
+        1011: _CONTROL_PLANE,
+    },
+    404: {
+        0: Outcome(ItemMissingError),
+        1002: Outcome(ReplicaBehindError),
+        1003: _NO_CONTAINER,
+        1013: _AGAIN,  # the container is being made
+        10004: _NO_CONTAINER,  # the SDK's own word for a container without throughput of its own
+    },
+    408: {0: _LOST},
+    409: {
+        0: Outcome(ItemExistsError),
+        1006: _AGAIN,  # databases or containers are being changed
+    },
+    410: {0: _LOST},  # the partition moved (1000, 1002, 1007, 1008): the SDK has looked for it in vain
+    412: {0: Outcome(ItemRefusedError)},
+    449: {0: _AGAIN},  # two writes met on one item; the SDK for Python does not try again
 }
+
+
+def outcome_of(status: int, sub_status: int) -> Outcome | None:
+    """Return what the adapter makes of an answer; None for one that only a fault of the adapter's own can cause.
+
+    A sub-status of 404 that is not known is never taken for a missing item.
+    """
+    if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+        return _LOST  # 503 with 1007 or 21015 among them
+    known = OUTCOMES.get(status, {})
+    if status == HTTPStatus.NOT_FOUND and sub_status not in known:
+        return Outcome(ReplicaBehindError)
+    return known.get(sub_status, known.get(0))
 
 
 @contextmanager
@@ -78,17 +139,13 @@ def _never_connected(error: ServiceRequestError) -> bool:
 
 
 def _translate(error: CosmosHttpResponseError) -> Exception:
-    status = error.status_code or 0
-    if status == HTTPStatus.NOT_FOUND and error.sub_status == OWNER_MISSING:
-        logger.error("the database or container is missing; run make provision")
-        return StoreUnavailableError(OUTAGE_RETRY_SECONDS)
-    if status in ITEM_ERRORS:
-        return ITEM_ERRORS[status]()
+    status, sub_status = error.status_code or 0, error.sub_status or 0
     if status == HTTPStatus.TOO_MANY_REQUESTS:
         milliseconds = float((error.headers or {}).get("x-ms-retry-after-ms") or 0)
         return StoreThrottledError(max(1, round(milliseconds / 1000)))
-    if status in {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN}:
-        logger.error("Cosmos DB refuses this app: %s %s", status, error.sub_status)
-        return StoreUnavailableError(OUTAGE_RETRY_SECONDS)
-    unsure = status in {HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.GONE} or status >= HTTPStatus.INTERNAL_SERVER_ERROR
-    return AnswerLostError(OUTAGE_RETRY_SECONDS) if unsure else error
+    outcome = outcome_of(status, sub_status)
+    if outcome is None:
+        return error
+    if outcome.says:
+        logger.error("Cosmos DB answers %s/%s: %s", status, sub_status, outcome.says)
+    return outcome.error(OUTAGE_RETRY_SECONDS) if issubclass(outcome.error, StoreError) else outcome.error()

@@ -7,6 +7,7 @@ from shared.store.cosmos.head import HEAD_CAP_BYTES, Head
 
 SAFE = re.compile(r"[A-Za-z0-9_.:-]{1,128}")
 NOT_DELETED = "c.type = 'session' AND c.status != 'deleted'"
+NEVER = "c.type = 'nothing'"  # asks where writes are decided whether an item is there, and changes nothing
 ACTIVE = "c.status = 'active'"  # which neither a page nor a deleted session is
 
 
@@ -25,6 +26,17 @@ def writable(now: int) -> str:
 
 def _not_due(now: int) -> str:
     return f"c.renew_at > {now:d}"
+
+
+def same_epochs(head: Head, now: int) -> str:
+    """Hold while the same pages live as when `head` was read: those of its epoch, and of the one being built."""
+    building = "IS_NULL(c.building)"
+    if head.building is not None:
+        building = f"c.building.epoch = {literal(head.building['epoch'])}"
+    return (
+        f"c.type = 'session' AND c.log.epoch = {literal(head.epoch)} AND {building}"
+        f" AND (c.status = 'deleted' OR {_not_due(now)})"
+    )
 
 
 def same_log(head: Head) -> str:

@@ -158,6 +158,12 @@ class Head:
         return self.status == "deleted"
 
     @property
+    def living_epochs(self) -> set[str]:
+        """The epochs whose pages count or may come to count: the head's own, and one that is being built."""
+        building = {self.building["epoch"]} if self.building else set()
+        return building if self.is_deleted else building | {self.epoch}
+
+    @property
     def ttl_once_used(self) -> int:
         """Return the ttl from the next write on; an import may have left the session less until then."""
         return int(self.document.get("ttl_once_used") or self.ttl)

@@ -7,9 +7,10 @@ from shared.errors import StoreUnavailableError
 from shared.models import JsonObject, Message, MessagePage, MessageQuery, stored_bytes
 from shared.store.cosmos.errors import ItemMissingError
 from shared.store.cosmos.head import Head
-from shared.store.cosmos.items import Items, pause
 from shared.store.cosmos.log import read_head
 from shared.store.cosmos.pages import find_generation, for_each, read_page
+from shared.store.cosmos.partition import Partition
+from shared.store.cosmos.retry import Retries
 from shared.store.documents import PAGE_BYTES, SCAN_MESSAGES
 
 logger = logging.getLogger(__name__)
@@ -20,29 +21,32 @@ Placed = tuple[int, JsonObject]
 Segment = tuple[int | None, list[Placed]]  # the page (None for the head) and its messages in reading order
 
 
-async def read_history(items: Items, head: Head, query: MessageQuery) -> tuple[Head, MessagePage]:
+async def read_history(partition: Partition, head: Head, query: MessageQuery) -> tuple[Head, MessagePage]:
     """Return the messages the query asks for, and the head of the moment they are of.
 
     A page that is missing means that the head has moved on, and reading starts over from the new
     one; if the head says it should be there, StoreUnavailableError is raised: never a silent gap.
     """
-    for attempt in range(TRIES):
+    retries = Retries(TRIES, seconds=0)
+    while True:
         try:
-            return head, await _read(items, head, query)
+            return head, await _read(partition, head, query)
         except ItemMissingError:
-            await pause(attempt)
-            head = await read_head(items, head.user_id, head.id)
-    logger.error("a page that counts cannot be read")
-    raise StoreUnavailableError
+            try:
+                await retries.again()
+            except StoreUnavailableError:
+                logger.error("a page that counts cannot be read")  # noqa: TRY400 - whose it is says nothing more
+                raise
+            head = await read_head(partition, head.id)
 
 
-async def _read(items: Items, head: Head, query: MessageQuery) -> MessagePage:
+async def _read(partition: Partition, head: Head, query: MessageQuery) -> MessagePage:
     oldest = max(query.after or 0, head.first_seq - 1) + 1
     newest = min(head.last_seq + 1 if query.before is None else query.before, head.last_seq + 1) - 1
     if oldest > newest:
         return MessagePage(messages=[])
     reader = _Reader(head, query, range(oldest, newest + 1))
-    async for page, placed in _segments(items, head, query, oldest, newest):
+    async for page, placed in _segments(partition, head, query, oldest, newest):
         if not reader.take(page, placed):
             break
     return reader.result()
@@ -88,42 +92,46 @@ class _Reader:
         )
 
 
-async def _segments(items: Items, head: Head, query: MessageQuery, oldest: int, newest: int) -> AsyncIterator[Segment]:
+async def _segments(
+    partition: Partition, head: Head, query: MessageQuery, oldest: int, newest: int
+) -> AsyncIterator[Segment]:
     held = [placed for placed in head.held() if oldest <= placed[0] <= newest]
     if query.order == "desc":
         if held:
             yield None, held[::-1]
         if oldest < head.previous_first_seq:
             seq = min(newest, head.previous_first_seq - 1)
-            async for segment in _pages_down(items, head, query, seq, query.limit - len(held)):
+            async for segment in _pages_down(partition, head, query, seq, query.limit - len(held)):
                 yield segment
         return
     if oldest < head.previous_first_seq:
-        async for segment in _pages_up(items, head, query, oldest):
+        async for segment in _pages_up(partition, head, query, oldest):
             yield segment
     if held:
         yield None, held
 
 
-async def _pages_down(items: Items, head: Head, query: MessageQuery, seq: int, wanted: int) -> AsyncIterator[Segment]:
+async def _pages_down(
+    partition: Partition, head: Head, query: MessageQuery, seq: int, wanted: int
+) -> AsyncIterator[Segment]:
     """Yield pages from the one with `seq` down; `wanted` more messages are about to be taken."""
     newest = head.counted_pages - 1
     if seq < head.previous_first_seq - 1:
-        first = await _page_with(items, head, query, seq)
+        first = await _page_with(partition, head, query, seq)
         yield _reversed(first)
         newest, wanted = first[0] - 1, wanted - (seq - first[1][0][0] + 1)
     for wave in _waves(range(newest, -1, -1), head, wanted):
-        for segment in await for_each(wave, lambda generation: _load(items, head, generation)):
+        for segment in await for_each(wave, lambda generation: _load(partition, head, generation)):
             yield _reversed(segment)
 
 
-async def _pages_up(items: Items, head: Head, query: MessageQuery, seq: int) -> AsyncIterator[Segment]:
+async def _pages_up(partition: Partition, head: Head, query: MessageQuery, seq: int) -> AsyncIterator[Segment]:
     """Yield pages from the one with `seq` up."""
-    first = await _page_with(items, head, query, seq)
+    first = await _page_with(partition, head, query, seq)
     yield first
     wanted = query.limit - (first[1][-1][0] - seq + 1)
     for wave in _waves(range(first[0] + 1, head.counted_pages), head, wanted):
-        for segment in await for_each(wave, lambda generation: _load(items, head, generation)):
+        for segment in await for_each(wave, lambda generation: _load(partition, head, generation)):
             yield segment
 
 
@@ -141,7 +149,7 @@ def _waves(generations: range, head: Head, wanted: int) -> list[range]:
     return [generations[:width], *(generations[number : number + 1] for number in range(width, len(generations)))]
 
 
-async def _page_with(items: Items, head: Head, query: MessageQuery, seq: int) -> tuple[int, list[Placed]]:
+async def _page_with(partition: Partition, head: Head, query: MessageQuery, seq: int) -> tuple[int, list[Placed]]:
     """Return the page that holds `seq`: the hinted one or a neighbour of it, else the one a query finds.
 
     Raises ItemMissingError when there is none.
@@ -149,13 +157,13 @@ async def _page_with(items: Items, head: Head, query: MessageQuery, seq: int) ->
     newest = head.counted_pages - 1
     guess = query.page_hint
     if guess is not None and 0 <= guess <= newest:
-        page = await _load(items, head, guess)
+        page = await _load(partition, head, guess)
         if page[1] and not _holds(page, seq):
             step = 1 if seq > page[1][-1][0] else -1
-            page = await _load(items, head, min(max(guess + step, 0), newest))
+            page = await _load(partition, head, min(max(guess + step, 0), newest))
         if _holds(page, seq):
             return page
-    found = await _load(items, head, await find_generation(items, head, seq))
+    found = await _load(partition, head, await find_generation(partition, head, seq))
     if not _holds(found, seq):  # the right one was swept before the query
         raise ItemMissingError
     return found
@@ -165,6 +173,6 @@ def _holds(page: tuple[int, list[Placed]], seq: int) -> bool:
     return bool(page[1]) and page[1][0][0] <= seq <= page[1][-1][0]
 
 
-async def _load(items: Items, head: Head, generation: int) -> tuple[int, list[Placed]]:
-    page = await read_page(items, head, generation)
+async def _load(partition: Partition, head: Head, generation: int) -> tuple[int, list[Placed]]:
+    page = await read_page(partition, head, generation)
     return generation, list(enumerate(page["messages"], page["first_seq"]))

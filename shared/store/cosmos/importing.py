@@ -6,7 +6,7 @@ from itertools import accumulate, chain
 from math import ceil
 from time import time
 
-from shared.errors import SessionExistsError, StoreUnavailableError
+from shared.errors import SessionExistsError
 from shared.models import ImportedMessage, ImportedSession, JsonObject, format_time
 from shared.store.cosmos.changes import set_fields
 from shared.store.cosmos.errors import ItemExistsError, ItemMissingError, ItemRefusedError
@@ -22,45 +22,45 @@ from shared.store.cosmos.head import (
     short_hash,
     summary,
 )
-from shared.store.cosmos.items import Items, pause
 from shared.store.cosmos.lifecycle import finish_delete
-from shared.store.cosmos.log import TRIES
-from shared.store.cosmos.pages import for_each, page_document
+from shared.store.cosmos.pages import create_page, for_each, page_document
+from shared.store.cosmos.partition import Partition
+from shared.store.cosmos.retry import Retries
 from shared.store.documents import applied_ttl, documents_bytes
 
 Generation = list[JsonObject]
 
 
 async def import_session(
-    items: Items, session: ImportedSession, messages: Sequence[ImportedMessage], archive_ttl: int
+    partition: Partition, session: ImportedSession, messages: Sequence[ImportedMessage], archive_ttl: int
 ) -> bool:
     """Store a session as it was elsewhere; see SessionStore.import_session.
 
     Until the last Patch its head is a tombstone that names the epoch being built: nobody sees it, whoever
     wants its id takes it away, and what a crash leaves the timer removes.
     """
-    for attempt in range(TRIES):
-        if await _is_there(items, session):
-            return False
+    retries = Retries()
+    while True:
         try:
-            head = Head(await items.create(lambda: _building(session, messages, archive_ttl)))
-            log = await _write_pages(items, head, [message.document() for message in messages])
-            await _reveal(items, head, session, log)
+            head = Head(await partition.create(lambda: _building(session, messages, archive_ttl)))
+            log = await _write_pages(partition, head, [message.document() for message in messages])
+            await _reveal(partition, head, session, log)
         except (ItemExistsError, ItemMissingError, ItemRefusedError):
-            await pause(attempt)  # somebody took the id, or this is the try before, whose answer was lost
+            if await _is_there(partition, session):  # read after a write has said so
+                return False
+            await retries.again()  # somebody took the id, or this is the try before, whose answer was lost
         else:
             return True
-    raise StoreUnavailableError
 
 
-async def _is_there(items: Items, session: ImportedSession) -> bool:
-    """Tell whether this import was done before; raises SessionExistsError for another session."""
+async def _is_there(partition: Partition, session: ImportedSession) -> bool:
+    """Return whether this import was done before; raises SessionExistsError for another session."""
     try:
-        head = Head(await items.read(session.user_id, session.id))
+        head = Head(await partition.read(session.id))
     except ItemMissingError:
         return False
     if head.is_deleted:
-        await finish_delete(items, head)
+        await finish_delete(partition, head)
         return False
     if session.fingerprint is None or head.document.get("fingerprint") != session.fingerprint:
         raise SessionExistsError
@@ -83,7 +83,7 @@ def _building(session: ImportedSession, messages: Sequence[ImportedMessage], arc
     }
 
 
-async def _write_pages(items: Items, head: Head, documents: Sequence[JsonObject]) -> JsonObject:
+async def _write_pages(partition: Partition, head: Head, documents: Sequence[JsonObject]) -> JsonObject:
     """Write the pages of the epoch being built and return the whole log."""
     generations = list(_generations(documents, head.generation_bytes()))
     pages, previous, messages = generations[:-2], generations[-2] if generations[1:] else [], generations[-1]
@@ -92,7 +92,7 @@ async def _write_pages(items: Items, head: Head, documents: Sequence[JsonObject]
     async def write(numbered: tuple[int, tuple[int, Generation]]) -> None:
         number, (first_seq, page) = numbered
         with suppress(ItemExistsError):  # nobody else knows the epoch: it was made by a try whose answer was lost
-            await items.seal(page_document(head, head.epoch, number, first_seq, page))
+            await create_page(partition, page_document(head, head.epoch, number, first_seq, page))
 
     await for_each(enumerate(zip(first_seqs, pages, strict=False)), write)
     sealed = list(chain.from_iterable(pages))
@@ -124,7 +124,7 @@ def _generations(documents: Sequence[JsonObject], threshold: int) -> Iterator[Ge
         yield []
 
 
-async def _reveal(items: Items, head: Head, session: ImportedSession, log: JsonObject) -> None:
+async def _reveal(partition: Partition, head: Head, session: ImportedSession, log: JsonObject) -> None:
     """Let the session be seen."""
     since = head.document["building"]["since"]
     fields: JsonObject = {
@@ -138,4 +138,4 @@ async def _reveal(items: Items, head: Head, session: ImportedSession, log: JsonO
         left = ceil(session.expires_at.timestamp() - time())
         fields |= {"ttl": max(left, 1), "ttl_once_used": head.ttl, "renew_at": 0}
     where = f"c.status = 'deleted' AND c.building.epoch = {literal(head.epoch)}"
-    await items.patch_unseen(head.user_id, head.id, set_fields(**fields), where)
+    await partition.patch(head.id, set_fields(**fields), where, no_response=True)

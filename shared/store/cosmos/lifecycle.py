@@ -1,8 +1,9 @@
 """Making, changing, clearing and deleting sessions; whatever a crash leaves behind can be finished later."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
+from contextlib import suppress
 
-from shared.errors import PreconditionFailedError, SessionExistsError, SessionNotFoundError, StoreUnavailableError
+from shared.errors import PreconditionFailedError, SessionExistsError, SessionNotFoundError
 from shared.models import (
     KEEP,
     JsonObject,
@@ -16,12 +17,14 @@ from shared.store.cosmos.changes import set_fields, settle
 from shared.store.cosmos.errors import ItemExistsError, ItemMissingError, ItemRefusedError
 from shared.store.cosmos.guards import NOT_DELETED, literal
 from shared.store.cosmos.head import FAR_FUTURE, Head, fresh_log, head_document
-from shared.store.cosmos.items import Items, pause
-from shared.store.cosmos.log import TRIES, read_head, rotate_new
+from shared.store.cosmos.log import read_head, rotate_new
 from shared.store.cosmos.pages import sweep
+from shared.store.cosmos.partition import Partition
+from shared.store.cosmos.proof import proven
+from shared.store.cosmos.retry import Retries
 
 
-async def create(items: Items, session: NewSession, messages: Sequence[NewMessage]) -> Session:
+async def create(partition: Partition, session: NewSession, messages: Sequence[NewMessage]) -> Session:
     """Store a new session; see SessionStore.create.
 
     Every try has an epoch of its own: the one before it may have been carried out, and its session deleted since.
@@ -34,56 +37,63 @@ async def create(items: Items, session: NewSession, messages: Sequence[NewMessag
         tried.add(document["log"]["epoch"])
         return document
 
-    for attempt in range(TRIES):
+    retries = Retries()
+    while True:
         try:
-            head = Head(await items.create(make))
+            head = Head(await partition.create(make))
         except ItemExistsError:
-            found = await _free_id(items, session.user_id, session.id, tried)
+            found = await _free_id(partition, session.id, tried)
             if found is not None:
                 return found.session()
-            await pause(attempt)
+            await retries.again()
         else:
-            await rotate_new(items, head)
+            await rotate_new(partition, head)
             return head.session()
-    raise StoreUnavailableError
 
 
-async def _free_id(items: Items, user_id: str, session_id: str, tried: set[str]) -> Head | None:
+async def _free_id(partition: Partition, session_id: str, tried: set[str]) -> Head | None:
     """Finish a deletion that holds the id; return the head if it is the one being made (its answer was lost)."""
-    head = await _read_if_there(items, user_id, session_id)
+    head = await _read_if_there(partition, session_id)
     if head is None:
         return None
     if head.is_deleted:
-        await finish_delete(items, head)
+        await finish_delete(partition, head)
         return None
     if head.epoch in tried:
         return head
     raise SessionExistsError
 
 
-async def clear(items: Items, user_id: str, session_id: str) -> None:
+@proven
+async def clear(partition: Partition, session_id: str) -> None:
     """Start the log over under a new epoch, then sweep the pages of the old one; see SessionStore.clear.
 
     The guard is the old epoch: a write whose answer was lost is sent again, and would bring back an epoch
     that has pages by then.
     """
     begun: set[str] = set()
-    for attempt in range(TRIES):
-        head = await read_head(items, user_id, session_id)
+    over: set[str] = set()
+    retries = Retries()
+    while True:
+        head = await read_head(partition, session_id)
         try:
-            cleared = head if head.epoch in begun else await _start_over(items, head, begun)
+            if head.epoch in begun:  # by a try whose answer was lost
+                cleared = head
+            else:
+                over.add(head.epoch)  # it is, whether this is accepted or refused
+                cleared = await _start_over(partition, head, begun)
         except ItemMissingError as error:
             raise SessionNotFoundError from error
         except ItemRefusedError:
-            await pause(attempt)
+            await retries.again()
         else:
-            await sweep(items, user_id, session_id)
-            await settle(items, cleared)
+            with suppress(ItemRefusedError):  # then it is still pending
+                await sweep(partition, session_id, over)
+                await settle(partition, cleared)
             return
-    raise StoreUnavailableError
 
 
-async def _start_over(items: Items, head: Head, begun: set[str]) -> Head:
+async def _start_over(partition: Partition, head: Head, begun: set[str]) -> Head:
     log = fresh_log()
     begun.add(log["epoch"])
     operations = set_fields(
@@ -95,20 +105,23 @@ async def _start_over(items: Items, head: Head, begun: set[str]) -> Head:
         pending=True,
     )
     where = f"{NOT_DELETED} AND c.log.epoch = {literal(head.epoch)}"
-    return Head(await items.patch(head.user_id, head.id, operations, where))
+    return Head(await partition.patch(head.id, operations, where))
 
 
-async def delete(items: Items, user_id: str, session_id: str, if_match: str | None = None) -> None:
+@proven
+async def delete(partition: Partition, session_id: str, if_match: str | None = None) -> None:
     """Bury the session under a tombstone, which everyone reads as missing, then remove it; see SessionStore.delete.
 
     The guard is the epoch, as for a clear: a tombstone sent again must not bury a session that was made meanwhile.
     """
     done = False  # perhaps: a tombstone was sent whose answer was lost
     created_at: str | None = None
-    for attempt in range(TRIES):
-        head = await _read_if_there(items, user_id, session_id)
+    retries = Retries()
+    while True:
+        head = await _read_if_there(partition, session_id)
         if head is None or head.is_deleted or created_at not in {None, head.document["created_at"]}:
-            await (finish_delete(items, head) if head and head.is_deleted else sweep(items, user_id, session_id))
+            if partition.pinned:
+                await _finish_what_is_there(partition, session_id, head)
             if done:
                 return
             raise SessionNotFoundError
@@ -116,17 +129,25 @@ async def delete(items: Items, user_id: str, session_id: str, if_match: str | No
         if if_match not in {None, head.etag}:
             raise PreconditionFailedError
         try:
-            tombstone = await _bury(items, head, if_match)
+            tombstone = await _bury(partition, head, if_match)
         except (ItemMissingError, ItemRefusedError) as error:
             done = done or error.repeated
-            await pause(attempt)
+            await retries.again()
         else:
-            await finish_delete(items, tombstone)
+            await finish_delete(partition, tombstone, head.living_epochs)
             return
-    raise StoreUnavailableError
 
 
-async def _bury(items: Items, head: Head, if_match: str | None) -> Head:
+async def _finish_what_is_there(partition: Partition, session_id: str, head: Head | None) -> None:
+    """Go on with a deletion that was begun before, or remove pages that have outlived their session."""
+    if head is not None and head.is_deleted:
+        await finish_delete(partition, head)
+        return
+    with suppress(ItemRefusedError):
+        await sweep(partition, session_id)
+
+
+async def _bury(partition: Partition, head: Head, if_match: str | None) -> Head:
     operations = set_fields(
         status="deleted",
         log=fresh_log(),
@@ -140,32 +161,37 @@ async def _bury(items: Items, head: Head, if_match: str | None) -> Head:
         pending=True,
     )
     where = f"{NOT_DELETED} AND c.log.epoch = {literal(head.epoch)}"
-    return Head(await items.patch(head.user_id, head.id, operations, where, if_match))
+    return Head(await partition.patch(head.id, operations, where, if_match))
 
 
-async def _read_if_there(items: Items, user_id: str, session_id: str) -> Head | None:
+async def _read_if_there(partition: Partition, session_id: str) -> Head | None:
     try:
-        return Head(await items.read(user_id, session_id))
+        return Head(await partition.read(session_id))
     except ItemMissingError:
         return None
 
 
-async def abandon(items: Items, head: Head, epoch: str) -> Head:
+async def abandon(partition: Partition, head: Head, epoch: str) -> Head:
     """Give up what is being built under that epoch, so that a sweep takes its pages; raises as Items.patch does."""
     where = f"c.building.epoch = {literal(epoch)}"
-    return Head(await items.patch(head.user_id, head.id, set_fields(building=None), where))
+    return Head(await partition.patch(head.id, set_fields(building=None), where))
 
 
-async def finish_delete(items: Items, tombstone: Head) -> None:
+async def finish_delete(partition: Partition, tombstone: Head, over: Collection[str] = ()) -> None:
     """Remove what a tombstone stands for, and the tombstone; a late page may land meanwhile, so sweep twice.
 
-    A session that is still being imported is taken away from whoever builds it.
+    `over` are epochs that this tombstone has ended. A session that is still being imported is taken away from
+    whoever builds it.
     """
+    ended = set(over)
     try:
         if tombstone.building is not None:
-            tombstone = await abandon(items, tombstone, tombstone.building["epoch"])
-        await sweep(items, tombstone.user_id, tombstone.id)
-        await items.delete(tombstone.user_id, tombstone.id, tombstone.etag)
+            ended.add(tombstone.building["epoch"])
+            tombstone = await abandon(partition, tombstone, tombstone.building["epoch"])
+        now = await sweep(partition, tombstone.id, ended) or tombstone
+        if now.epoch != tombstone.epoch:
+            return  # somebody else has finished this, and another session has the id
+        await partition.delete(tombstone.id, now.etag)
+        await sweep(partition, tombstone.id, ended)
     except (ItemMissingError, ItemRefusedError):
         return
-    await sweep(items, tombstone.user_id, tombstone.id)

@@ -2,13 +2,13 @@
 
 from shared.models import JsonObject, Session, SessionFilter, SessionKey, SessionPage, format_time
 from shared.store.cosmos.head import SESSION_FIELDS, session_from
-from shared.store.cosmos.items import Items
+from shared.store.cosmos.partition import Partition
 
 _COLUMNS = ", ".join(f"c.{name}" for name in (*SESSION_FIELDS, "updated_at", "quiet", "ttl", "_ts", "_etag"))
 
 
 async def list_sessions(
-    items: Items, user_id: str, wanted: SessionFilter, limit: int, after: SessionKey | None
+    partition: Partition, wanted: SessionFilter, limit: int, after: SessionKey | None
 ) -> SessionPage:
     """Return a page of the owner's sessions; see SessionStore.list_sessions."""
     conditions, parameters = conditions_for(wanted, after)
@@ -16,20 +16,20 @@ async def list_sessions(
         f"SELECT {_COLUMNS} FROM c WHERE {' AND '.join(conditions)}"  # noqa: S608 - values are parameters
         f" ORDER BY c.last_activity_at DESC, c.id DESC OFFSET 0 LIMIT {limit + 1:d}"
     )
-    rows = await items.query(user_id, sql, parameters, at_most=limit + 1)
+    rows = await partition.query(sql, parameters, at_most=limit + 1)
     sessions = [_listed(row) for row in rows[:limit]]
     more = len(rows) > limit
     last = SessionKey(last_activity_at=sessions[-1].last_activity_at, id=sessions[-1].id) if more else None
     return SessionPage(sessions=sessions, next_key=last)
 
 
-async def walk_sessions(items: Items, user_id: str, limit: int, after_id: str) -> list[Session]:
+async def walk_sessions(partition: Partition, limit: int, after_id: str) -> list[Session]:
     """Return the owner's sessions by id; see SessionStore.walk_sessions."""
     sql = (
         f"SELECT {_COLUMNS} FROM c WHERE c.type = 'session' AND c.status != 'deleted' AND c.id > @after_id"  # noqa: S608
         f" ORDER BY c.id OFFSET 0 LIMIT {limit:d}"
     )
-    return [_listed(row) for row in await items.query(user_id, sql, {"after_id": after_id}, at_most=limit)]
+    return [_listed(row) for row in await partition.query(sql, {"after_id": after_id}, at_most=limit)]
 
 
 def conditions_for(wanted: SessionFilter, after: SessionKey | None) -> tuple[list[str], JsonObject]:

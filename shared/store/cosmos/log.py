@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Sequence
+from contextlib import suppress
 from datetime import UTC, datetime
 from time import time
 
@@ -10,7 +11,6 @@ from shared.errors import (
     SessionArchivedError,
     SessionNotFoundError,
     StoreError,
-    StoreUnavailableError,
 )
 from shared.models import Appended, JsonObject, Message, NewMessage, format_time
 from shared.store.cosmos.errors import ItemError, ItemMissingError, ItemRefusedError
@@ -26,21 +26,22 @@ from shared.store.cosmos.head import (
     short_hash,
     summary,
 )
-from shared.store.cosmos.items import Items, pause
 from shared.store.cosmos.pages import lengthen_pages, list_counted, read_page, seal_previous, shorten_pages, sweep
+from shared.store.cosmos.partition import Partition
+from shared.store.cosmos.proof import proven
+from shared.store.cosmos.retry import Retries
 from shared.store.documents import conflicting_ids, documents_bytes
 
 logger = logging.getLogger(__name__)
 
-TRIES = 8
 REPEAT_SECONDS = 60  # how long before a try of a request another one of it may have come
 MESSAGES_PER_PATCH = 6  # with four operations for the counters that makes ten, the most a Patch may have
 
 
-async def read_head(items: Items, user_id: str, session_id: str) -> Head:
+async def read_head(partition: Partition, session_id: str) -> Head:
     """Return the head of a session that exists; raises SessionNotFoundError."""
     try:
-        head = Head(await items.read(user_id, session_id))
+        head = Head(await partition.read(session_id))
     except ItemMissingError as error:
         raise SessionNotFoundError from error
     if head.is_deleted:
@@ -48,26 +49,27 @@ async def read_head(items: Items, user_id: str, session_id: str) -> Head:
     return head
 
 
-async def append(items: Items, user_id: str, session_id: str, messages: Sequence[NewMessage]) -> Appended:
+@proven
+async def append(partition: Partition, session_id: str, messages: Sequence[NewMessage]) -> Appended:
     """Append the messages, all or none; see SessionStore.append."""
     batch = _Batch(session_id, messages)
     write = _append_few if len(messages) <= MESSAGES_PER_PATCH else _append_many
-    for attempt in range(TRIES):
+    retries = Retries()
+    while True:
         try:
-            head = await write(items, user_id, session_id, batch)
+            head = await write(partition, session_id, batch)
         except ItemMissingError as error:
             raise SessionNotFoundError from error
         except ItemRefusedError:
-            stored = await _explain(items, await read_head(items, user_id, session_id), messages, batch)
+            stored = await _explain(partition, await read_head(partition, session_id), messages, batch)
             if stored is not None:
                 return stored
-            await pause(attempt)
+            await retries.again()
         else:
-            await _rotate_if_due(items, head, batch.size)
+            await _rotate_if_due(partition, head, batch.size)
             first_seq = head.last_seq - len(messages) + 1
-            placed = [message.placed(seq, user_id) for seq, message in enumerate(messages, first_seq)]
+            placed = [message.placed(seq, partition.user_id) for seq, message in enumerate(messages, first_seq)]
             return Appended(messages=placed, message_count=head.document["message_count"], created=True)
-    raise StoreUnavailableError
 
 
 class _Batch:
@@ -109,25 +111,25 @@ class _Batch:
         ]
 
 
-async def _append_few(items: Items, user_id: str, session_id: str, batch: _Batch) -> Head:
+async def _append_few(partition: Partition, session_id: str, batch: _Batch) -> Head:
     operations: list[JsonObject] = [
         *({"op": "add", "path": "/log/messages/-", "value": document} for document in batch.documents),
         {"op": "incr", "path": "/log/bytes", "value": batch.size},
         *batch.counters(),
     ]
-    return Head(await items.patch(user_id, session_id, operations, batch.guard()))
+    return Head(await partition.patch(session_id, operations, batch.guard()))
 
 
-async def _append_many(items: Items, user_id: str, session_id: str, batch: _Batch) -> Head:
-    head = await read_head(items, user_id, session_id)
+async def _append_many(partition: Partition, session_id: str, batch: _Batch) -> Head:
+    head = await read_head(partition, session_id)
     if head.generation:
-        await seal_previous(items, head)
+        await seal_previous(partition, head)
     operations = [*_rotation(head, batch.documents), *batch.counters()]
     where = f"{batch.guard()} AND {same_log(head)}"
     try:
-        return Head(await items.patch(user_id, session_id, operations, where))
+        return Head(await partition.patch(session_id, operations, where))
     except (ItemRefusedError, ItemMissingError):
-        await _leave_no_page(items, head)
+        await _leave_no_page(partition, head)
         raise
 
 
@@ -149,30 +151,31 @@ def _rotation(head: Head, documents: Sequence[JsonObject]) -> list[JsonObject]:
     ]
 
 
-async def rotate(items: Items, head: Head) -> None:
+async def rotate(partition: Partition, head: Head) -> None:
     """Make the current generation the previous one, sealing that first; another rotator may have won."""
     try:
         if head.generation:
-            await seal_previous(items, head)
+            await seal_previous(partition, head)
         where = f"{writable(int(time()))} AND {same_log(head)}"
-        await items.patch_unseen(head.user_id, head.id, _rotation(head, []), where)
+        await partition.patch(head.id, _rotation(head, []), where, no_response=True)
     except (ItemRefusedError, ItemMissingError):
-        await _leave_no_page(items, head)
+        await _leave_no_page(partition, head)
 
 
-async def _leave_no_page(items: Items, head: Head) -> None:
+async def _leave_no_page(partition: Partition, head: Head) -> None:
     """Sweep if the history has ended or started over since `head` was read: its own sweep may have missed the page."""
     if not head.generation:
         return
     try:
-        now = Head(await items.read(head.user_id, head.id))
+        now = Head(await partition.read(head.id))
     except ItemMissingError:
         now = None
     if now is None or now.is_deleted or now.epoch != head.epoch:
-        await sweep(items, head.user_id, head.id)
+        with suppress(ItemRefusedError):
+            await sweep(partition, head.id)
 
 
-async def _rotate_if_due(items: Items, head: Head, appended_bytes: int) -> None:
+async def _rotate_if_due(partition: Partition, head: Head, appended_bytes: int) -> None:
     """Rotate when this very append reached the threshold, so that one of many writers does it.
 
     Should that one fail, whoever reaches twice the threshold does it, or four times, and so on: beside
@@ -185,17 +188,17 @@ async def _rotate_if_due(items: Items, head: Head, appended_bytes: int) -> None:
     if not (crossed or first):
         return
     try:
-        await rotate(items, head)
+        await rotate(partition, head)
     except (StoreError, ItemError):
         logger.warning("a rotation was put off; the next one makes up for it", exc_info=True)
 
 
-async def rotate_new(items: Items, head: Head) -> None:
+async def rotate_new(partition: Partition, head: Head) -> None:
     """Rotate a session that was created with messages, if they call for it."""
-    await _rotate_if_due(items, head, head.bytes)
+    await _rotate_if_due(partition, head, head.bytes)
 
 
-async def renew(items: Items, head: Head, etag: str | None = None) -> Head:
+async def renew(partition: Partition, head: Head, etag: str | None = None) -> Head:
     """Start the clocks of all counted pages again and say when that is due next; returns the head as it is then.
 
     Pages that live too long (a change of the ttl was not finished) are shortened then, not before.
@@ -203,8 +206,8 @@ async def renew(items: Items, head: Head, etag: str | None = None) -> Head:
     """
     start = int(time())
     ttl = head.ttl_once_used
-    pages = await list_counted(items, head)
-    lasting = await lengthen_pages(items, head.user_id, pages, ttl, fresh_since=start - ttl // 2)
+    pages = await list_counted(partition, head)
+    lasting = await lengthen_pages(partition, pages, ttl, fresh_since=start - ttl // 2)
     due = renewal_due(start, ttl) if head.generation else FAR_FUTURE
     if due == head.document["renew_at"] != FAR_FUTURE:
         due -= 1  # whoever changes the ttl at the same time must see that something happened
@@ -212,25 +215,25 @@ async def renew(items: Items, head: Head, etag: str | None = None) -> Head:
     operations: list[JsonObject] = [{"op": "set", "path": "/renew_at", "value": due}]
     if ttl != head.ttl:
         operations.append({"op": "move", "from": "/ttl_once_used", "path": "/ttl"})
-    renewed = Head(await items.patch(head.user_id, head.id, operations, where, etag))
-    await shorten_pages(items, head.user_id, lasting, ttl)
+    renewed = Head(await partition.patch(head.id, operations, where, etag))
+    await shorten_pages(partition, lasting, ttl)
     return renewed
 
 
-async def renew_if_due(items: Items, head: Head, etag: str | None = None) -> Head | None:
+async def renew_if_due(partition: Partition, head: Head, etag: str | None = None) -> Head | None:
     """Renew when that is what keeps the head from being written; None when it is not, or another was faster."""
     if head.document["renew_at"] > int(time()):
         return None
     try:
-        return await renew(items, head, etag)
+        return await renew(partition, head, etag)
     except (ItemRefusedError, ItemMissingError):
         return None
 
 
-async def _explain(items: Items, head: Head, messages: Sequence[NewMessage], batch: _Batch) -> Appended | None:
+async def _explain(partition: Partition, head: Head, messages: Sequence[NewMessage], batch: _Batch) -> Appended | None:
     """Say why an append was refused: return it if it is stored already, raise, or make room for the next try."""
     try:
-        stored = await _find_stored(items, head, batch)
+        stored = await _find_stored(partition, head, batch)
     except ItemMissingError:  # the head has moved on
         return None
     batch.searched = head if head.known_from > batch.received else None
@@ -242,8 +245,8 @@ async def _explain(items: Items, head: Head, messages: Sequence[NewMessage], bat
             raise MessageConflictError(conflicts)
     if head.status == "archived":
         raise SessionArchivedError
-    if not await renew_if_due(items, head) and head.bytes + head.previous_bytes + batch.size >= HEAD_CAP_BYTES:
-        await rotate(items, head)
+    if not await renew_if_due(partition, head) and head.bytes + head.previous_bytes + batch.size >= HEAD_CAP_BYTES:
+        await rotate(partition, head)
     return None
 
 
@@ -256,7 +259,7 @@ def _as_stored(head: Head, messages: Sequence[NewMessage], stored: dict[str, Mes
     )
 
 
-async def _find_stored(items: Items, head: Head, batch: _Batch) -> dict[str, Message]:
+async def _find_stored(partition: Partition, head: Head, batch: _Batch) -> dict[str, Message]:
     """Return the messages of the batch that the head, or the newest pages, hold.
 
     Pages are searched as far back as recent_ids reach, or if these cannot tell, as the request itself does.
@@ -268,7 +271,7 @@ async def _find_stored(items: Items, head: Head, batch: _Batch) -> dict[str, Mes
     for generation in reversed(range(head.counted_pages)):
         if not sealed - found.keys():
             break
-        page = await read_page(items, head, generation)
+        page = await read_page(partition, head, generation)
         for seq, document in enumerate(page["messages"], page["first_seq"]):
             if document["id"] in sealed:
                 found.setdefault(document["id"], head.message(seq, document))

@@ -1,17 +1,23 @@
 """Sealed pages: making them, reading them, keeping them alive, and sweeping away those that no longer count."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+import logging
+from collections.abc import Awaitable, Callable, Collection, Iterable, Sequence
+from contextlib import suppress
 from time import time
 from typing import TypeVar
 
 from shared.models import KEEP, JsonObject
 from shared.store.cosmos.errors import ItemExistsError, ItemMissingError, ItemRefusedError
+from shared.store.cosmos.guards import same_epochs
 from shared.store.cosmos.head import Head, page_id, page_ttl
-from shared.store.cosmos.items import Items
+from shared.store.cosmos.partition import Partition
 from shared.store.documents import counts_of
 
+logger = logging.getLogger(__name__)
+
 AT_ONCE = 8  # page requests in flight for one caller
+CONFIRM_TRIES = 3  # of a head that changes meanwhile; the timer comes back
 PAGES_OF_SESSION = "c.type = 'page' AND c.session_id = @session_id"
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -51,7 +57,12 @@ def page_document(
     }
 
 
-async def seal_previous(items: Items, head: Head) -> None:
+async def create_page(partition: Partition, page: JsonObject) -> None:
+    """Store a page, without having it sent back; raises ItemExistsError."""
+    await partition.create(lambda: page, no_response=True)
+
+
+async def seal_previous(partition: Partition, head: Head) -> None:
     """Make the page of the previous generation; a page that is there already holds the very same messages.
 
     Such a page may stem from a rotator that died long ago and may be about to expire, so its clock
@@ -59,17 +70,17 @@ async def seal_previous(items: Items, head: Head) -> None:
     """
     page = page_document(head, head.epoch, head.generation - 1, head.previous_first_seq, head.previous)
     try:
-        await items.seal(page)
+        await create_page(partition, page)
     except ItemExistsError:
-        await _touch(items, head.user_id, page["id"], page["ttl"])
+        await _touch(partition, page["id"], page["ttl"])
 
 
-async def _touch(items: Items, user_id: str, item_id: str, ttl: int) -> None:
+async def _touch(partition: Partition, item_id: str, ttl: int) -> None:
     """Start a page's clock again; raises ItemRefusedError if it goes or is written meanwhile."""
     try:
-        found = await items.read(user_id, item_id)
+        found = await partition.read(item_id)
         if not _is_fresh(found, ttl):
-            await _set_ttl(items, user_id, found, _longer(found["ttl"], ttl))
+            await _set_ttl(partition, found, _longer(found["ttl"], ttl))
     except ItemMissingError as error:
         raise ItemRefusedError from error
 
@@ -85,14 +96,14 @@ def _longer(ttl: int, other: int) -> int:
     return KEEP if KEEP in {ttl, other} else max(ttl, other)
 
 
-async def _set_ttl(items: Items, user_id: str, page: JsonObject, ttl: int) -> None:
+async def _set_ttl(partition: Partition, page: JsonObject, ttl: int) -> None:
     """Give a page, if it is as it was seen, a life that counts from now; raises as Items.patch does."""
     operations = [{"op": "set", "path": "/ttl", "value": ttl}]
-    await items.patch_unseen(user_id, page["id"], operations, "c.type = 'page'", page["_etag"])
+    await partition.patch(page["id"], operations, "c.type = 'page'", page["_etag"], no_response=True)
 
 
 async def lengthen_pages(
-    items: Items, user_id: str, pages: Iterable[JsonObject], ttl: int, fresh_since: float | None = None
+    partition: Partition, pages: Iterable[JsonObject], ttl: int, fresh_since: float | None = None
 ) -> list[JsonObject]:
     """Start the clocks of listed pages again, with the life that goes with a head's `ttl`; none ends sooner.
 
@@ -109,7 +120,7 @@ async def lengthen_pages(
 
     async def lengthen(page: JsonObject) -> None:
         try:
-            await _set_ttl(items, user_id, page, _longer(page["ttl"], wanted) if fresh_since is None else wanted)
+            await _set_ttl(partition, page, _longer(page["ttl"], wanted) if fresh_since is None else wanted)
         except ItemMissingError as error:
             raise ItemRefusedError from error
         except ItemRefusedError:
@@ -128,7 +139,7 @@ def _lasts(page: JsonObject, wanted: int, fresh_since: float) -> bool:
     return bool(page["_ts"] + found >= fresh_since + wanted)
 
 
-async def shorten_pages(items: Items, user_id: str, pages: Iterable[JsonObject], ttl: int) -> None:
+async def shorten_pages(partition: Partition, pages: Iterable[JsonObject], ttl: int) -> None:
     """Give listed pages that live longer the life that goes with a head's `ttl`.
 
     They must have been listed before a write of the head that whoever lengthens its life at the same
@@ -138,7 +149,7 @@ async def shorten_pages(items: Items, user_id: str, pages: Iterable[JsonObject],
 
     async def shorten(page: JsonObject) -> None:
         try:
-            await _set_ttl(items, user_id, page, wanted)
+            await _set_ttl(partition, page, wanted)
         except ItemMissingError as error:
             raise ItemRefusedError from error
 
@@ -146,65 +157,82 @@ async def shorten_pages(items: Items, user_id: str, pages: Iterable[JsonObject],
     await for_each(longer, shorten)
 
 
-async def list_counted(items: Items, head: Head) -> list[JsonObject]:
-    """Return what `list_pages` tells of the pages that count."""
+async def list_counted(partition: Partition, head: Head) -> list[JsonObject]:
+    """Return what `list_pages` tells of the pages that count; raises ItemRefusedError if some may be missing.
+
+    They are listed from a state no older than the head's, so only a store that gives out no session tokens can miss
+    one; of a page that is not there after a write was answered, nothing can be saved by waiting.
+    """
     if not head.counted_pages:
         return []
-    listed = await list_pages(items, head.user_id, head.id)
-    return [page for page in listed if page["epoch"] == head.epoch and page["generation"] < head.counted_pages]
+    listed = await list_pages(partition, head.id)
+    counted = [page for page in listed if page["epoch"] == head.epoch and page["generation"] < head.counted_pages]
+    if len(counted) < head.counted_pages:
+        if not partition.pinned:
+            await partition.pin(head.id)
+            raise ItemRefusedError
+        logger.error("a page that counts is missing")
+    return counted
 
 
-async def list_pages(items: Items, user_id: str, session_id: str) -> list[JsonObject]:
+async def list_pages(partition: Partition, session_id: str) -> list[JsonObject]:
     """Return id, epoch, generation, ttl, last write and etag of every page of a session, even if it does not count."""
     sql = f"SELECT c.id, c.epoch, c.generation, c.ttl, c._ts, c._etag FROM c WHERE {PAGES_OF_SESSION}"  # noqa: S608
-    return await items.query(user_id, sql, {"session_id": session_id})
+    return await partition.query(sql, {"session_id": session_id})
 
 
-async def read_page(items: Items, head: Head, generation: int) -> JsonObject:
+async def read_page(partition: Partition, head: Head, generation: int) -> JsonObject:
     """Return a page that counts; raises ItemMissingError."""
-    return await items.read(head.user_id, page_id(head.id, head.epoch, generation))
+    return await partition.read(page_id(head.id, head.epoch, generation))
 
 
-async def find_generation(items: Items, head: Head, seq: int) -> int:
+async def find_generation(partition: Partition, head: Head, seq: int) -> int:
     """Return the newest page that starts at `seq` or before; raises ItemMissingError."""
     sql = (
         f"SELECT TOP 1 VALUE c.generation FROM c WHERE {PAGES_OF_SESSION} AND c.epoch = @epoch"  # noqa: S608 - constants
         " AND c.generation < @pages AND c.first_seq <= @seq ORDER BY c.generation DESC"
     )
     parameters = {"session_id": head.id, "epoch": head.epoch, "pages": head.counted_pages, "seq": seq}
-    found = await items.query(head.user_id, sql, parameters, at_most=1)
+    found = await partition.query(sql, parameters, at_most=1)
     if not found:
         raise ItemMissingError
     generation: int = found[0]
     return generation
 
 
-async def sweep(items: Items, user_id: str, session_id: str) -> None:
-    """Delete the pages of a session that can never count again.
+async def sweep(partition: Partition, session_id: str, over: Collection[str] = ()) -> Head | None:
+    """Delete the pages of a session that can never count again; return the head if a write has confirmed it for that.
 
-    The pages are listed before the head is read: an epoch that is listed and is not the head's then
-    is over for good, because no epoch is used twice. A rotator's page not counted yet has the head's.
+    Pages of an epoch in `over` are: a write of the caller has ended it, and no epoch is used twice. Of any other a
+    write has to say, after the pages were listed, that the head is of another epoch and builds none of that name, or
+    that there is no head; no read is believed. Raises ItemRefusedError while that cannot be had.
     """
-    listed = await list_pages(items, user_id, session_id)
-    if not listed:
-        return
-    living = await _living_epochs(items, user_id, session_id)
+    listed = await list_pages(partition, session_id)
+    doubtful = {page["epoch"] for page in listed}.difference(over)
+    head = await _confirmed_head(partition, session_id, doubtful) if doubtful else None
+    living = set() if head is None else doubtful & head.living_epochs
     dead = [page["id"] for page in listed if page["epoch"] not in living]
 
     async def remove(item_id: str) -> None:
-        try:
-            await items.delete(user_id, item_id)
-        except (ItemMissingError, ItemRefusedError):
-            return
+        with suppress(ItemMissingError):
+            await partition.delete(item_id)
 
     await for_each(dead, remove)
+    return head
 
 
-async def _living_epochs(items: Items, user_id: str, session_id: str) -> set[str]:
-    """Return the epoch whose pages count and the one that a rewind or an import is building, if any."""
-    try:
-        head = Head(await items.read(user_id, session_id))
-    except ItemMissingError:
-        return set()
-    building = {head.building["epoch"]} if head.building else set()
-    return building if head.is_deleted else building | {head.epoch}
+async def _confirmed_head(partition: Partition, session_id: str, epochs: Collection[str]) -> Head | None:
+    """Return a head under which these epochs are over unless it names them, None if there is none; both by a write."""
+    for _ in range(CONFIRM_TRIES):
+        try:
+            head = Head(await partition.read(session_id))
+            if head.living_epochs.issuperset(epochs):
+                return head  # nothing is to be deleted, so nothing is to be proven
+            operations = [{"op": "set", "path": "/pending", "value": True}]
+            return Head(await partition.patch(session_id, operations, same_epochs(head, int(time()))))
+        except ItemMissingError:
+            if not await partition.pin(session_id):
+                return None
+        except ItemRefusedError:
+            continue
+    raise ItemRefusedError

@@ -1,10 +1,9 @@
 """Rewinding a session: inside the current generation in place, deeper by writing what is kept under a new epoch."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from contextlib import suppress
 from time import time
 
-from shared.errors import StoreUnavailableError
 from shared.models import JsonObject, format_time, utc_now
 from shared.store.cosmos.changes import set_fields, settle
 from shared.store.cosmos.errors import ItemExistsError, ItemMissingError, ItemRefusedError
@@ -20,35 +19,50 @@ from shared.store.cosmos.head import (
     short_hash,
     summary,
 )
-from shared.store.cosmos.items import Items, pause
-from shared.store.cosmos.log import TRIES, read_head, renew_if_due
-from shared.store.cosmos.pages import find_generation, page_document, read_page, sweep
+from shared.store.cosmos.log import read_head, renew_if_due
+from shared.store.cosmos.pages import create_page, find_generation, page_document, read_page, sweep
+from shared.store.cosmos.partition import Partition
+from shared.store.cosmos.proof import proven
+from shared.store.cosmos.retry import Retries
 from shared.store.documents import documents_bytes
 
 
-async def rewind(items: Items, user_id: str, session_id: str, after_seq: int) -> None:
+@proven
+async def rewind(partition: Partition, session_id: str, after_seq: int) -> None:
     """Remove what is newer than `after_seq`; see SessionStore.rewind."""
-    for attempt in range(TRIES):
-        head = await read_head(items, user_id, session_id)
+    retries = Retries()
+    while True:
+        head = await read_head(partition, session_id)
         seq = max(after_seq, head.first_seq - 1)
         try:
-            await _cut(items, head, seq)
+            await _cut(partition, head, seq)
         except (ItemRefusedError, ItemMissingError):
-            await renew_if_due(items, head)
-            await pause(attempt)
+            await renew_if_due(partition, head)
+            await retries.again()
         else:
             return
-    raise StoreUnavailableError
 
 
-async def _cut(items: Items, head: Head, seq: int) -> None:
+async def _cut(partition: Partition, head: Head, seq: int) -> None:
     if seq < head.messages_first_seq - 1:
-        await _cut_deeper(items, head, seq)
+        await _cut_deeper(partition, head, seq)
         return
     if seq < head.last_seq:
-        await _cut_messages(items, head, seq)
+        await _cut_messages(partition, head, seq)
+    elif not partition.pinned:
+        await partition.pin(head.id)  # nothing is newer on a replica; there may be by now
+        raise ItemRefusedError
     if head.document["pending"]:  # perhaps this rewind was cut short before its sweep
-        await sweep(items, head.user_id, head.id)
+        await _sweep_or_leave(partition, head.id)
+
+
+async def _sweep_or_leave(partition: Partition, session_id: str, over: Collection[str] = ()) -> bool:
+    """Sweep, or leave it to the timer; return whether it was done."""
+    try:
+        await sweep(partition, session_id, over)
+    except ItemRefusedError:
+        return False
+    return True
 
 
 def _unedited(head: Head) -> str:
@@ -69,7 +83,7 @@ def _counters(head: Head, seq: int, last_message_at: str | None) -> JsonObject:
     }
 
 
-async def _cut_messages(items: Items, head: Head, seq: int) -> None:
+async def _cut_messages(partition: Partition, head: Head, seq: int) -> None:
     kept = head.messages[: seq - head.messages_first_seq + 1]
     newest = (kept or head.previous)[-1:]
     last_message_at = newest[0]["created_at"] if newest else head.sealed.get("last_at")
@@ -80,42 +94,42 @@ async def _cut_messages(items: Items, head: Head, seq: int) -> None:
         {"op": "set", "path": "/log/sealed/known_from", "value": milliseconds()},
         *set_fields(**_counters(head, seq, last_message_at)),
     ]
-    await items.patch(head.user_id, head.id, operations, f"{_unedited(head)} AND {same_log(head)}")
+    await partition.patch(head.id, operations, f"{_unedited(head)} AND {same_log(head)}")
 
 
-async def _cut_deeper(items: Items, head: Head, seq: int) -> None:
+async def _cut_deeper(partition: Partition, head: Head, seq: int) -> None:
     """Build the kept history under an epoch that the head names first, so that no sweep takes it for a dead one."""
     log = fresh_log()
     building = {"epoch": log["epoch"], "since": int(time())}
-    await items.patch_unseen(head.user_id, head.id, set_fields(building=building, pending=True), _unedited(head))
-    log |= await _copy(items, head, seq, log["epoch"])
+    await partition.patch(head.id, set_fields(building=building, pending=True), _unedited(head), no_response=True)
+    log |= await _copy(partition, head, seq, log["epoch"])
     newest = (log["messages"] or log["previous"])[-1:]
     last_message_at = newest[0]["created_at"] if newest else log["sealed"].get("last_at")
     renew_at = renewal_due(building["since"], head.ttl) if log["generation"] else FAR_FUTURE
     fields = _counters(head, seq, last_message_at) | {"log": log, "renew_at": renew_at, "building": None}
     where = f"{_unedited(head)} AND c.building.epoch = {literal(log['epoch'])}"
     try:
-        swapped = Head(await items.patch(head.user_id, head.id, set_fields(**fields), where))
+        swapped = Head(await partition.patch(head.id, set_fields(**fields), where))
     except ItemRefusedError:
-        await sweep(items, head.user_id, head.id)  # a clear may have gone before what was written here
+        await _sweep_or_leave(partition, head.id)  # a clear may have gone before what was written here
         raise
-    await sweep(items, head.user_id, head.id)
-    await settle(items, swapped)
+    if await _sweep_or_leave(partition, head.id, {head.epoch}):
+        await settle(partition, swapped)
 
 
-async def _copy(items: Items, head: Head, seq: int, epoch: str) -> JsonObject:
+async def _copy(partition: Partition, head: Head, seq: int, epoch: str) -> JsonObject:
     """Write the pages of the new epoch and return what its log holds: the generation with `seq`, and the one before."""
     if seq < head.first_seq:
         return {}
-    generation, documents = await _generation_with(items, head, seq)
-    previous = await _messages_of(items, head, generation - 1) if generation else []
+    generation, documents = await _generation_with(partition, head, seq)
+    previous = await _messages_of(partition, head, generation - 1) if generation else []
     recent: list[str] = []
     sealed: JsonObject = {}
     first_seq = head.first_seq
     for number in range(generation - 1):
-        copied = await _messages_of(items, head, number)
+        copied = await _messages_of(partition, head, number)
         with suppress(ItemExistsError):  # nobody else knows the epoch: it was made by a try whose answer was lost
-            await items.seal(page_document(head, epoch, number, first_seq, copied))
+            await create_page(partition, page_document(head, epoch, number, first_seq, copied))
         first_seq += len(copied)
         recent = [*recent, *(short_hash(head.id, document["id"]) for document in copied)][-RECENT_IDS:]
         sealed = summary(sealed, copied, first_seq - 1)
@@ -130,15 +144,15 @@ async def _copy(items: Items, head: Head, seq: int, epoch: str) -> JsonObject:
     }
 
 
-async def _generation_with(items: Items, head: Head, seq: int) -> tuple[int, Sequence[JsonObject]]:
+async def _generation_with(partition: Partition, head: Head, seq: int) -> tuple[int, Sequence[JsonObject]]:
     """Return the generation that holds `seq` and its messages up to there."""
     if seq >= head.previous_first_seq:
         return head.generation - 1, head.previous[: seq - head.previous_first_seq + 1]
-    generation = await find_generation(items, head, seq)
-    page = await read_page(items, head, generation)
+    generation = await find_generation(partition, head, seq)
+    page = await read_page(partition, head, generation)
     return generation, page["messages"][: seq - page["first_seq"] + 1]
 
 
-async def _messages_of(items: Items, head: Head, generation: int) -> list[JsonObject]:
-    messages: list[JsonObject] = (await read_page(items, head, generation))["messages"]
+async def _messages_of(partition: Partition, head: Head, generation: int) -> list[JsonObject]:
+    messages: list[JsonObject] = (await read_page(partition, head, generation))["messages"]
     return messages

@@ -14,8 +14,8 @@ from shared.models import (
 )
 from shared.store.cosmos.head import Head
 from shared.store.cosmos.history import read_history
-from shared.store.cosmos.items import Items
 from shared.store.cosmos.listing import conditions_for
+from shared.store.cosmos.partition import Partition
 from shared.text import occurs, spoken
 
 HEADS_AT_ONCE = 10
@@ -27,8 +27,8 @@ SESSIONS = 100  # looked at by one call at most
 class _Search:
     """One call: what was found, and how much may still be looked at."""
 
-    def __init__(self, items: Items, query: SearchQuery) -> None:
-        self._items, self._query = items, query
+    def __init__(self, partition: Partition, query: SearchQuery) -> None:
+        self._partition, self._query = partition, query
         self._messages, self._sessions = MESSAGES, SESSIONS
         self.hits: list[Found] = []
 
@@ -38,7 +38,7 @@ class _Search:
         self._sessions -= 1
         query: MessageQuery | None = MessageQuery(limit=MESSAGES_AT_ONCE, before=before)
         while query:
-            head, page = await read_history(self._items, head, query)
+            head, page = await read_history(self._partition, head, query)
             for message in page.messages:
                 self._messages -= 1
                 if self._query.role in {None, message.role} and occurs(self._query.text, spoken(message.content)):
@@ -54,10 +54,10 @@ class _Search:
         return len(self.hits) == self._query.limit or self._messages <= 0
 
 
-async def search(items: Items, user_id: str, query: SearchQuery, after: SearchPlace | None) -> SearchPage:
+async def search(partition: Partition, query: SearchQuery, after: SearchPlace | None) -> SearchPage:
     """Return a page of hits; see SessionStore.search."""
-    search = _Search(items, query)
-    async for head in _heads(items, user_id, query, after):
+    search = _Search(partition, query)
+    async for head in _heads(partition, query, after):
         before = after.seq if after and after.session.id == head.id else None
         place = await search.look_into(head, before)
         if place is not None:
@@ -65,7 +65,7 @@ async def search(items: Items, user_id: str, query: SearchQuery, after: SearchPl
     return SearchPage(hits=search.hits)
 
 
-async def _heads(items: Items, user_id: str, query: SearchQuery, after: SearchPlace | None) -> AsyncIterator[Head]:
+async def _heads(partition: Partition, query: SearchQuery, after: SearchPlace | None) -> AsyncIterator[Head]:
     """Yield the owner's sessions, last activity first, from the one that `after` is in."""
     conditions, parameters = conditions_for(SessionFilter(status=None, channel=query.channel), None)
     if query.session_id is not None:
@@ -79,7 +79,7 @@ async def _heads(items: Items, user_id: str, query: SearchQuery, after: SearchPl
             f" ORDER BY c.last_activity_at DESC, c.id DESC OFFSET 0 LIMIT {HEADS_AT_ONCE:d}"
         )
         at = {"at": place["last_activity_at"], "id": place["id"]} if place else {}
-        documents = await items.query(user_id, sql, parameters | at, at_most=HEADS_AT_ONCE)
+        documents = await partition.query(sql, parameters | at, at_most=HEADS_AT_ONCE)
         for document in documents:
             yield Head(document)
         if len(documents) < HEADS_AT_ONCE:

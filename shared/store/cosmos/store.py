@@ -90,31 +90,32 @@ class CosmosStore(SessionStore):
 
     @override
     async def create(self, session: NewSession, messages: Sequence[NewMessage] = ()) -> Session:
-        return await lifecycle.create(self._items, session, messages)
+        return await lifecycle.create(self._items.of(session.user_id), session, messages)
 
     @override
     async def import_session(self, session: ImportedSession, messages: Sequence[ImportedMessage]) -> bool:
-        return await importing.import_session(self._items, session, messages, self._archive_ttl)
+        return await importing.import_session(self._items.of(session.user_id), session, messages, self._archive_ttl)
 
     @override
     async def get(self, user_id: str, session_id: str) -> Session:
-        return (await log.read_head(self._items, user_id, session_id)).session()
+        return (await log.read_head(self._items.of(user_id), session_id)).session()
 
     @override
     async def read(self, user_id: str, session_id: str, limit: int) -> tuple[Session, MessagePage]:
-        head = await log.read_head(self._items, user_id, session_id)
-        head, page = await history.read_history(self._items, head, MessageQuery(limit=limit))
+        partition = self._items.of(user_id)
+        head = await log.read_head(partition, session_id)
+        head, page = await history.read_history(partition, head, MessageQuery(limit=limit))
         return head.session(), page
 
     @override
     async def list_sessions(
         self, user_id: str, wanted: SessionFilter, limit: int, after: SessionKey | None = None
     ) -> SessionPage:
-        return await listing.list_sessions(self._items, user_id, wanted, limit, after)
+        return await listing.list_sessions(self._items.of(user_id), wanted, limit, after)
 
     @override
     async def walk_sessions(self, user_id: str, limit: int, after_id: str = "") -> list[Session]:
-        return await listing.walk_sessions(self._items, user_id, limit, after_id)
+        return await listing.walk_sessions(self._items.of(user_id), limit, after_id)
 
     @override
     async def update(
@@ -123,7 +124,7 @@ class CosmosStore(SessionStore):
         if not changes.given():
             return await self._unchanged(user_id, session_id, if_match)
         change = Change.of(changes, if_match, self._archive_ttl)
-        return await update(self._items, user_id, session_id, change)
+        return await update(self._items.of(user_id), session_id, change)
 
     async def _unchanged(self, user_id: str, session_id: str, if_match: str | None) -> Session:
         session = await self.get(user_id, session_id)
@@ -133,34 +134,35 @@ class CosmosStore(SessionStore):
 
     @override
     async def delete(self, user_id: str, session_id: str, if_match: str | None = None) -> None:
-        await lifecycle.delete(self._items, user_id, session_id, if_match)
+        await lifecycle.delete(self._items.of(user_id), session_id, if_match)
 
     @override
     async def append(self, user_id: str, session_id: str, messages: Sequence[NewMessage]) -> Appended:
-        return await log.append(self._items, user_id, session_id, messages)
+        return await log.append(self._items.of(user_id), session_id, messages)
 
     @override
     async def read_messages(self, user_id: str, session_id: str, query: MessageQuery) -> MessagePage:
-        head = await log.read_head(self._items, user_id, session_id)
-        return (await history.read_history(self._items, head, query))[1]
+        partition = self._items.of(user_id)
+        head = await log.read_head(partition, session_id)
+        return (await history.read_history(partition, head, query))[1]
 
     @override
     async def get_message(self, user_id: str, session_id: str, message_id: str) -> Message:
-        return await editing.read_message(self._items, user_id, session_id, message_id)
+        return await editing.read_message(self._items.of(user_id), session_id, message_id)
 
     @override
     async def edit_message(
         self, user_id: str, session_id: str, message_id: str, change: Callable[[Message], Message]
     ) -> Message:
-        return await editing.edit_message(self._items, user_id, session_id, message_id, change)
+        return await editing.edit_message(self._items.of(user_id), session_id, message_id, change)
 
     @override
     async def search(self, user_id: str, query: SearchQuery, after: SearchPlace | None = None) -> SearchPage:
-        return await searching.search(self._items, user_id, query, after)
+        return await searching.search(self._items.of(user_id), query, after)
 
     @override
     async def stats(self, user_id: str, session_id: str) -> SessionStats:
-        head = await log.read_head(self._items, user_id, session_id)
+        head = await log.read_head(self._items.of(user_id), session_id)
         roles = Counter(head.count_roles())
         return SessionStats.model_validate(
             {
@@ -174,19 +176,19 @@ class CosmosStore(SessionStore):
 
     @override
     async def owner_stats(self, user_id: str, days: Sequence[str]) -> OwnerStats:
-        return await counting.owner_stats(self._items, user_id, days)
+        return await counting.owner_stats(self._items.of(user_id), days)
 
     @override
     async def add_share(self, user_id: str, session_id: str, share: Share) -> None:
-        await sharing.add_share(self._items, user_id, session_id, share)
+        await sharing.add_share(self._items.of(user_id), session_id, share)
 
     @override
     async def list_shares(self, user_id: str, session_id: str) -> list[Share]:
-        return await sharing.list_shares(self._items, user_id, session_id)
+        return await sharing.list_shares(self._items.of(user_id), session_id)
 
     @override
     async def remove_share(self, user_id: str, session_id: str, share_id: str) -> None:
-        await sharing.remove_share(self._items, user_id, session_id, share_id)
+        await sharing.remove_share(self._items.of(user_id), session_id, share_id)
 
     @override
     async def find_share(self, token_hash: str) -> tuple[Session, Share]:
@@ -194,11 +196,11 @@ class CosmosStore(SessionStore):
 
     @override
     async def clear(self, user_id: str, session_id: str) -> None:
-        await lifecycle.clear(self._items, user_id, session_id)
+        await lifecycle.clear(self._items.of(user_id), session_id)
 
     @override
     async def rewind(self, user_id: str, session_id: str, after_seq: int) -> None:
-        await rewind(self._items, user_id, session_id, after_seq)
+        await rewind(self._items.of(user_id), session_id, after_seq)
 
     @override
     async def idle_sessions(
@@ -208,7 +210,7 @@ class CosmosStore(SessionStore):
 
     @override
     async def archive_idle(self, session: IdleSession) -> bool:
-        return await upkeep.archive_idle(self._items, session, self._archive_ttl)
+        return await upkeep.archive_idle(self._items.of(session.user_id), session, self._archive_ttl)
 
     @override
     async def tidy(self, limit: int) -> int:
@@ -216,12 +218,12 @@ class CosmosStore(SessionStore):
 
     @override
     async def erase(self, user_id: str, budget_seconds: float) -> Erased:
-        return await upkeep.erase(self._items, user_id, budget_seconds)
+        return await upkeep.erase(self._items.of(user_id), budget_seconds)
 
     @override
     async def ping(self) -> None:
         with suppress(ItemMissingError):
-            await self._items.read("health", "health")
+            await self._items.of("health").read("health")
 
     @override
     async def close(self) -> None:

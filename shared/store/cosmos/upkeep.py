@@ -1,6 +1,7 @@
 """Work that no request waits for: archiving idle sessions, finishing what crashes left, erasing an owner."""
 
 import logging
+from contextlib import suppress
 from time import monotonic, time
 
 from shared.errors import PreconditionFailedError, SessionNotFoundError, StoreError
@@ -13,12 +14,14 @@ from shared.store.cosmos.items import Items
 from shared.store.cosmos.lifecycle import abandon, delete, finish_delete
 from shared.store.cosmos.log import renew
 from shared.store.cosmos.pages import AT_ONCE, for_each, sweep
+from shared.store.cosmos.partition import Partition
 from shared.store.documents import applied_ttl
 
 logger = logging.getLogger(__name__)
 
 BUILDING_SECONDS = 900  # nobody builds this long: a function ends after 300 seconds, an HTTP answer after 230
 HEADS_AT_ONCE = 100
+NOBODY = "nobody"  # an id to ask a partition about; it does not matter whether it is there
 
 _IDLE = (
     "SELECT TOP @limit c.id, c.user_id, c.last_activity_at, c.ttl_seconds, c.log.generation, c._etag FROM c"
@@ -56,37 +59,37 @@ async def idle_sessions(items: Items, idle_since: str, limit: int, after: IdleSe
     ]
 
 
-async def archive_idle(items: Items, session: IdleSession, archive_ttl: int) -> bool:
+async def archive_idle(partition: Partition, session: IdleSession, archive_ttl: int) -> bool:
     """Archive a session that is still as it was seen; see SessionStore.archive_idle."""
     if session.has_pages:
-        return await _archive_with_pages(items, session, archive_ttl)
+        return await _archive_with_pages(partition, session, archive_ttl)
     now = format_time(utc_now())
     ttl = applied_ttl(session.ttl_seconds, archive_ttl, pinned=False, status="archived")
     fields = set_fields(status="archived", archived_at=now, updated_at=now, ttl=ttl)
     try:
-        await items.patch_unseen(session.user_id, session.id, fields, writable(int(time())), session.etag)
+        await partition.patch(session.id, fields, writable(int(time())), session.etag, no_response=True)
     except ItemRefusedError as error:
         if error.repeated:  # perhaps by the try whose answer was lost
-            return await _archived_at(items, session) == now
-        return await _archive_with_pages(items, session, archive_ttl)
+            return await _archived_at(partition, session) == now
+        return await _archive_with_pages(partition, session, archive_ttl)
     except ItemMissingError:
         return False
     return True
 
 
-async def _archived_at(items: Items, session: IdleSession) -> str | None:
+async def _archived_at(partition: Partition, session: IdleSession) -> str | None:
     try:
-        archived_at: str | None = (await items.read(session.user_id, session.id))["archived_at"]
+        archived_at: str | None = (await partition.read(session.id))["archived_at"]
     except ItemMissingError:
         return None
     return archived_at
 
 
-async def _archive_with_pages(items: Items, session: IdleSession, archive_ttl: int) -> bool:
+async def _archive_with_pages(partition: Partition, session: IdleSession, archive_ttl: int) -> bool:
     """Archive a session whose pages must outlive their head, or which is due for renewal, if its etag still holds."""
     change = Change.of(SessionChanges(is_active=False), session.etag, archive_ttl)
     try:
-        await update(items, session.user_id, session.id, change)
+        await update(partition, session.id, change)
     except (PreconditionFailedError, SessionNotFoundError):
         return False
     return True
@@ -96,72 +99,74 @@ async def tidy(items: Items, limit: int) -> int:
     """Finish what is pending; see SessionStore.tidy. What has expired the service removes by itself."""
     parameters: JsonObject = {"abandoned": int(time()) - BUILDING_SECONDS}
     rows = await items.query_everywhere(_PENDING.replace("@limit", f"{limit:d}"), parameters, limit)
-    finished = [await _finish_alone(items, row["user_id"], row["id"]) for row in rows]
+    finished = [await _finish_alone(items.of(row["user_id"]), row["id"]) for row in rows]
     return sum(finished)
 
 
-async def _finish_alone(items: Items, user_id: str, session_id: str) -> bool:
+async def _finish_alone(partition: Partition, session_id: str) -> bool:
     """Finish one session for itself: if it cannot be done now, the others are not kept waiting."""
     try:
-        return await _finish(items, user_id, session_id)
+        return await _finish(partition, session_id)
     except (StoreError, ItemError):
         logger.warning("a pending session could not be finished", exc_info=True)
         return False
 
 
-async def _finish(items: Items, user_id: str, session_id: str) -> bool:
-    """Finish one session; tell whether that was done here and now, so that nobody comes back for it at once."""
+async def _finish(partition: Partition, session_id: str) -> bool:
+    """Finish one session; return whether that was done here and now, so that nobody comes back for it at once."""
     try:
-        head = Head(await items.read(user_id, session_id))
+        head = Head(await partition.read(session_id))
         if head.building is not None and head.building["since"] > time() - BUILDING_SECONDS:
             return False
         if head.is_deleted:
-            await finish_delete(items, head)
+            await finish_delete(partition, head)
             return True
         if head.building is not None:
-            head = await abandon(items, head, head.building["epoch"])
-        await sweep(items, user_id, session_id)
-        await settle(items, await renew(items, head) if head.counted_pages else head)
+            head = await abandon(partition, head, head.building["epoch"])
+        renewed = await renew(partition, head) if head.counted_pages else head
+        await settle(partition, await sweep(partition, session_id) or renewed)
     except (ItemMissingError, ItemRefusedError):
         return False  # somebody else went on with it
     return True
 
 
-async def erase(items: Items, user_id: str, budget_seconds: float) -> Erased:
+async def erase(partition: Partition, budget_seconds: float) -> Erased:
     """Delete the owner's sessions until none is found, then pages without one; see SessionStore.erase."""
     deadline = monotonic() + budget_seconds
     sessions = messages = 0
+    await partition.pin(NOBODY)  # whatever replica answers now has all that the owner had when this began
     while monotonic() < deadline:
-        rows = await _heads(items, user_id)
+        rows = await _heads(partition)
         if not rows:
-            await _sweep_orphans(items, user_id)
+            await _sweep_orphans(partition)
             return Erased(sessions=sessions, messages=messages, done=True)
         for start in range(0, len(rows), AT_ONCE):
             if monotonic() >= deadline:
                 break
             some = rows[start : start + AT_ONCE]
-            erased = await for_each(some, lambda row: _erase_one(items, user_id, row["id"]))
+            erased = await for_each(some, lambda row: _erase_one(partition, row["id"]))
             sessions += sum(erased)
             messages += sum(row["message_count"] for row, done in zip(some, erased, strict=True) if done)
     return Erased(sessions=sessions, messages=messages, done=False)
 
 
-async def _heads(items: Items, user_id: str) -> list[JsonObject]:
+async def _heads(partition: Partition) -> list[JsonObject]:
     sql = f"SELECT TOP {HEADS_AT_ONCE} c.id, c.message_count FROM c WHERE c.type = 'session'"  # noqa: S608 - a constant
-    return await items.query(user_id, sql, {}, at_most=HEADS_AT_ONCE)
+    return await partition.query(sql, {}, at_most=HEADS_AT_ONCE)
 
 
-async def _erase_one(items: Items, user_id: str, session_id: str) -> bool:
+async def _erase_one(partition: Partition, session_id: str) -> bool:
     """Delete a session; tell whether there was one for its owner to see."""
     try:
-        await delete(items, user_id, session_id)
+        await delete(partition, session_id)
     except SessionNotFoundError:
         return False
     return True
 
 
-async def _sweep_orphans(items: Items, user_id: str) -> None:
+async def _sweep_orphans(partition: Partition) -> None:
     """Remove pages whose session is gone: a rotator that lost its session may have left one."""
-    found = await items.query(user_id, "SELECT DISTINCT VALUE c.session_id FROM c WHERE c.type = 'page'", {})
+    found = await partition.query("SELECT DISTINCT VALUE c.session_id FROM c WHERE c.type = 'page'", {})
     for session_id in found:
-        await sweep(items, user_id, session_id)
+        with suppress(ItemRefusedError):
+            await sweep(partition, session_id)

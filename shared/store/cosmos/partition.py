@@ -1,0 +1,210 @@
+"""One owner's items: nothing here can name another owner's, and no read is older than what was seen before it."""
+
+import re
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from azure.core import MatchConditions
+from azure.cosmos.aio import ContainerProxy
+from azure.cosmos.exceptions import CosmosHttpResponseError
+
+from shared.errors import StoreError
+from shared.freshness import current_freshness
+from shared.models import JsonObject
+from shared.store.cosmos.errors import ItemError, ItemMissingError, ItemRefusedError, ReplicaBehindError
+from shared.store.cosmos.guards import NEVER
+from shared.store.cosmos.query import collect
+from shared.store.cosmos.retry import pause
+from shared.store.cosmos.session_tokens import newer
+from shared.usage import count_request
+
+if TYPE_CHECKING:
+    from shared.store.cosmos.items import Items
+
+READ_TRIES = 2  # of one state; a replica that has not reached it may catch up, and another may be asked
+ITEM_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:~-]*")  # of sessions and of pages
+Result = TypeVar("Result")
+Send = Callable[[ContainerProxy], Awaitable[Result]]
+
+
+def _named(item_id: str) -> str:
+    """Return an id that can name an item; the SDK writes ids into its URLs, where `..` and `/` lead elsewhere."""
+    if not ITEM_ID.fullmatch(item_id):
+        raise ItemMissingError
+    return item_id
+
+
+def _storable(document: JsonObject) -> JsonObject:
+    """Return a document whose id can be asked for again; raises ValueError for any other, before anything is sent."""
+    if not ITEM_ID.fullmatch(document["id"]):
+        message = "not an id that an item may have"
+        raise ValueError(message)
+    return document
+
+
+class Partition:
+    """Reads and writes of one owner's items, and queries among them, for one piece of work.
+
+    Each read is of a state at least as new as every answer that this work got before it, and as the caller has
+    seen. `pinned` says whether one of these was a write's: writes are decided where the newest state is, so what is
+    read after one is no older than that.
+    """
+
+    def __init__(self, items: "Items", user_id: str) -> None:
+        """Begin a piece of work for an owner; what the request in hand has seen counts."""
+        self.user_id = user_id
+        self.pinned = False
+        self._items = items
+        self._freshness = current_freshness()
+        self._hint: str | None = None
+        for hint in self._freshness.hints:
+            self._hint = newer(self._hint, items.tokens.believed(hint))
+        self._seen = items.tokens.believed(self._freshness.token or "")
+
+    async def read(self, item_id: str) -> JsonObject:
+        """Return the item; raises ItemMissingError."""
+        return await self._read(
+            lambda container: container.read_item(
+                _named(item_id), self.user_id, response_hook=self._hear, retry_total=1, **self._session()
+            )
+        )
+
+    async def query(self, sql: str, parameters: Mapping[str, object], at_most: int | None = None) -> list[Any]:
+        """Return what the query finds among the owner's items, at most that many rows."""
+        return await self._read(
+            lambda container: collect(
+                container,
+                sql,
+                parameters,
+                at_most,
+                partition_key=self.user_id,
+                response_hook=self._hear,
+                **self._session(),
+            )
+        )
+
+    async def pin(self, item_id: str) -> bool:
+        """Return whether the item is there now, by a write that changes nothing; what is read next is no older."""
+        try:
+            await self.patch(item_id, [{"op": "set", "path": "/pending", "value": True}], NEVER, no_response=True)
+        except ItemMissingError:
+            return False
+        except ItemRefusedError:
+            return True
+        raise AssertionError
+
+    async def create(self, make: Callable[[], JsonObject], *, no_response: bool = False) -> JsonObject:
+        """Store a new item, made anew for each try, and return it (`no_response`: {}); raises ItemExistsError."""
+        return await self._write(
+            lambda container: container.create_item(
+                _storable(make()), response_hook=self._hear, retry_total=0, no_response=no_response
+            )
+        )
+
+    async def patch(
+        self,
+        item_id: str,
+        operations: Sequence[JsonObject],
+        where: str,
+        etag: str | None = None,
+        *,
+        no_response: bool = False,
+    ) -> JsonObject:
+        """Change the item where the predicate holds and return it (`no_response`: {}).
+
+        Raises ItemMissingError, ItemRefusedError.
+        """
+        return await self._write(
+            lambda container: container.patch_item(
+                _named(item_id),
+                self.user_id,
+                list(operations),
+                filter_predicate=f"FROM c WHERE {where}",
+                response_hook=self._hear,
+                retry_total=0,
+                no_response=no_response,
+                **_if_match(etag),
+            )
+        )
+
+    async def replace(self, document: JsonObject, etag: str) -> JsonObject:
+        """Put a document in its item's place if that still has this etag; raises as `patch` does."""
+        return await self._write(
+            lambda container: container.replace_item(
+                document["id"],
+                document,
+                response_hook=self._hear,
+                retry_total=0,
+                no_response=False,
+                **_if_match(etag),
+            )
+        )
+
+    async def delete(self, item_id: str, etag: str | None = None) -> None:
+        """Remove the item, if it still has that etag; raises ItemMissingError, ItemRefusedError."""
+        await self._write(
+            lambda container: container.delete_item(
+                _named(item_id), self.user_id, response_hook=self._hear, retry_total=0, **_if_match(etag)
+            )
+        )
+
+    async def _read(self, send: Send[Result]) -> Result:
+        """Read, a second time where a replica is behind; then without what the caller claims to have seen."""
+        tried = 0
+        while True:
+            try:
+                return await self._asked(self._items.call, send)
+            except ReplicaBehindError:
+                tried += 1
+                if tried < READ_TRIES:
+                    await pause(tried)
+                    continue
+                if self._hint is None:
+                    raise
+            except CosmosHttpResponseError as error:
+                if self._hint is None or not _is_bad_request(error):
+                    raise
+            self._hint, tried = None, 0
+            self._freshness.hints.clear()
+
+    async def _write(self, send: Send[Result]) -> Result:
+        try:
+            result = await self._asked(self._items.write, send)
+        except ItemError:
+            self.pinned = True
+            raise
+        self.pinned = True
+        return result
+
+    async def _asked(self, ask: Callable[[Send[Result]], Awaitable[Result]], send: Send[Result]) -> Result:
+        try:
+            return await ask(send)
+        except (ItemError, StoreError) as error:
+            self._note(getattr(error.__cause__, "headers", None) or {})
+            raise
+
+    def _session(self) -> dict[str, Any]:
+        """Return what to tell the SDK of the state to read; nothing is known before the first answer."""
+        token = newer(self._hint, self._seen)
+        return {} if token is None else {"session_token": self._items.tokens.at_least(token)}
+
+    def _hear(self, headers: Mapping[str, Any], _body: object = None) -> None:
+        """Count an answer and note what state it is of; the SDK calls this with each."""
+        count_request(float(headers.get("x-ms-request-charge") or 0))
+        self._note(headers)
+
+    def _note(self, headers: Mapping[str, Any]) -> None:
+        token = headers.get("x-ms-session-token")
+        if token is None or token == self._seen:
+            return
+        self._items.tokens.note(token)
+        self._seen = newer(self._seen, token) or token
+        self._freshness.token = self._items.tokens.shown(self._seen)
+
+
+def _is_bad_request(error: CosmosHttpResponseError) -> bool:
+    return error.status_code == 400  # noqa: PLR2004
+
+
+def _if_match(etag: str | None) -> dict[str, Any]:
+    return {} if etag is None else {"etag": etag, "match_condition": MatchConditions.IfNotModified}
