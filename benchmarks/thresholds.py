@@ -107,7 +107,7 @@ async def _session(stage: Stage, profile: Profile) -> tuple[tuple[str, str], int
     user_id = profile.user_id()
     with stage.proxy.phase("creating") as recorded:
         session, _ = await stage.chat.create_session(user_id, profile.session())
-        head = Head(await stage.chat.store._items.read(user_id, session.id))  # noqa: SLF001 - the head is not in the port
+        head = Head(await stage.chat.store._items.of(user_id).read(session.id))  # noqa: SLF001 - the head is not in the port
         recorded.clear()
     return (user_id, session.id), head.generation_bytes()
 

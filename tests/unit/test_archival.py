@@ -394,7 +394,7 @@ async def test_what_a_crash_left_is_finished_and_counted(store: SessionStore) ->
 
 async def patch_head(store: Any, session: Session, **fields: object) -> None:
     operations = [{"op": "set", "path": f"/{name}", "value": value} for name, value in fields.items()]
-    await store._items.patch(session.user_id, session.id, operations, "true")
+    await store._items.of(session.user_id).patch(session.id, operations, "true")
 
 
 async def leave_a_tombstone(store: Any) -> None:
