@@ -34,7 +34,7 @@ class Interrupted:
         self._wrap(place[1], 0, **{place[0]: meanwhile})
 
     def before(self, request: str, meanwhile: Meanwhile, *, skip: int = 0) -> None:
-        """Let others act before a request of that kind is made: a method of Partition, `unseen` if nothing is sent back."""
+        """Let others act before a request of that kind: a method of Partition, `unseen` if nothing is sent back."""
         self._wrap(request, skip, before=meanwhile)
 
     def after(self, request: str, meanwhile: Meanwhile, *, skip: int = 0) -> None:
