@@ -1,5 +1,7 @@
 """Containers of earlier systems in Cosmos DB: read whole, document by document, and emptied of what was moved."""
 
+import asyncio
+import re
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -11,14 +13,19 @@ from azure.core import MatchConditions
 from azure.core.exceptions import AzureError
 from azure.cosmos import exceptions
 from azure.cosmos.aio import ContainerProxy, CosmosClient
+from azure.cosmos.http_constants import SubStatusCodes
 from azure.cosmos.partition_key import NonePartitionKeyValue, NullPartitionKeyValue
 
 from shared.migrate.record import Broken, MigrationError, Record, UsageError
 from shared.migrate.source import Options
 from shared.settings import Settings
+from shared.store.cosmos.client import make_client
 
 PAGE_DOCUMENTS = 500
 HERE = "cosmos:"
+BEHIND_TRIES, BEHIND_SECONDS = 5, 0.1  # for a replica that has not caught up; each pause is twice the one before
+BEHIND = "a replica of the source is behind and did not catch up"
+PATH_NAME = re.compile(r'"([^"]*)"|([^/"]+)')  # of a partition key's path, which quotes names that need it
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,22 +96,29 @@ class CosmosOrigin:
                 yield Record(place, document)
 
     async def remove(self, record: Record) -> bool:
-        """Remove a document unless it has changed since it was read; tell whether it is gone."""
-        document = record.value
+        """Remove a document that is still exactly what was read, by its etag; return whether it is gone."""
         with _translated():
-            container = await self._container()
-            try:
-                await container.delete_item(
-                    document["id"],
-                    partition_key=self._partition_of(document),
-                    etag=document["_etag"],
-                    match_condition=MatchConditions.IfNotModified,
-                )
-            except exceptions.CosmosResourceNotFoundError:
-                return True
-            except exceptions.CosmosAccessConditionFailedError:
-                return False
-        return True
+            for attempt in range(BEHIND_TRIES):
+                try:
+                    await self._delete(record.value)
+                except exceptions.CosmosResourceNotFoundError as error:
+                    if not _is_behind(error):
+                        return _is_gone(error)
+                    await asyncio.sleep(BEHIND_SECONDS * 2**attempt)
+                except exceptions.CosmosAccessConditionFailedError:
+                    return False
+                else:
+                    return True
+        raise MigrationError(BEHIND)
+
+    async def _delete(self, document: dict[str, Any]) -> None:
+        container = await self._container()
+        await container.delete_item(
+            document["id"],
+            partition_key=self._partition_of(document),
+            etag=document["_etag"],
+            match_condition=MatchConditions.IfNotModified,
+        )
 
     async def close(self) -> None:
         """Close the connection."""
@@ -115,10 +129,14 @@ class CosmosOrigin:
 
     async def _container(self) -> ContainerProxy:
         if self._client is None:
-            emulator: dict[str, Any] = (
-                {"enable_endpoint_discovery": False, "connection_verify": False} if self._place.emulator else {}
+            from azure.core.pipeline.transport import AioHttpTransport  # noqa: PLC0415 - loaded lazily by azure.core too
+
+            self._client = make_client(
+                self._place.endpoint,
+                self._place.key or self._identity(),
+                emulator=self._place.emulator,
+                transport=AioHttpTransport,
             )
-            self._client = CosmosClient(self._place.endpoint, self._place.key or self._identity(), **emulator)
             await self._client.__aenter__()
         return self._client.get_database_client(self._place.database).get_container_client(self._place.container)
 
@@ -134,11 +152,25 @@ class CosmosOrigin:
 
 
 def _value_at(document: Any, path: str) -> Any:  # noqa: ANN401 - a value somewhere in a document
-    for name in path.strip("/").split("/"):
+    for quoted, plain in PATH_NAME.findall(path):
+        name = quoted or plain
         if not isinstance(document, dict) or name not in document:
             return NonePartitionKeyValue
         document = document[name]
     return NullPartitionKeyValue if document is None else document
+
+
+def _is_behind(error: exceptions.CosmosHttpResponseError) -> bool:
+    """Return whether a replica says only that it has not seen yet what this client has: that is never "missing"."""
+    behind = SubStatusCodes.READ_SESSION_NOTAVAILABLE
+    return error.status_code == HTTPStatus.NOT_FOUND and error.sub_status == behind
+
+
+def _is_gone(error: exceptions.CosmosHttpResponseError) -> bool:
+    """Return that the document is not there; what a 404 says of anything else is raised."""
+    if error.sub_status not in {None, SubStatusCodes.UNKNOWN}:
+        raise error
+    return True
 
 
 @contextmanager
@@ -146,6 +178,8 @@ def _translated() -> Iterator[None]:
     try:
         yield
     except exceptions.CosmosHttpResponseError as error:
+        if _is_behind(error):
+            raise MigrationError(BEHIND) from error
         if error.status_code == HTTPStatus.NOT_FOUND:
             raise MigrationError("the source has no such database or container") from error
         raise MigrationError(f"the source refuses: status {error.status_code}") from error

@@ -27,7 +27,10 @@ class Fate:
 
 @dataclass(slots=True)
 class Prepared:
-    """A session to import, None where nothing of it is left, and what becomes of everything else that was read."""
+    """A session to import, None where nothing of it is left, and what becomes of everything else that was read.
+
+    `own` are the numbers of the records that tell of the session itself, repeats of them too.
+    """
 
     session: ImportedSession | None = None
     messages: list[ImportedMessage] = field(default_factory=list)
@@ -39,6 +42,7 @@ class Prepared:
     reasons: dict[int, RecordError] = field(default_factory=dict)
     notes: Counter[str] = field(default_factory=Counter)
     messages_read: int = 0
+    own: frozenset[int] = frozenset()
 
     def refuse(self, error: RecordError) -> None:
         """Set aside what was to be kept, for this reason."""
@@ -64,6 +68,7 @@ def prepare(source: str, conversation: Conversation, rules: Rules) -> Prepared:
         alternative_id=conversation.alternative_id,
         messages_read=len(conversation.turns),
         reasons=dict(conversation.told.refused),
+        own=frozenset(record.number for record in (*conversation.told.own, *conversation.told.duplicates)),
     )
     try:
         said = _messages(conversation, prepared)

@@ -8,7 +8,7 @@ import asyncio
 import json
 import os
 from collections.abc import Awaitable, Callable, Sequence
-from contextlib import ExitStack, closing
+from contextlib import ExitStack, closing, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from time import monotonic
@@ -22,7 +22,7 @@ from shared.migrate.report import Outcome, Rejects, Report
 from shared.migrate.sessions import Rules, owner_of, session_id_of
 from shared.migrate.source import Origin, RemovableOrigin, Source
 from shared.migrate.spool import Spool
-from shared.migrate.target import Target
+from shared.migrate.target import Target, says_the_same
 from shared.models import ImportedSession
 from shared.store.port import SessionStore
 
@@ -203,9 +203,11 @@ class _Storing:
         )
         elsewhere = await self._target.find(session.user_id, other_id)
         if elsewhere is None or elsewhere.fingerprint != session.fingerprint:
+            with suppress(SessionExistsError):
+                return await self._target.put(session, prepared.messages)
             there = await self._target.find(session.user_id, session.id)
             if there is None or there.channel == session.channel:
-                return await self._target.put(session, prepared.messages)
+                raise SessionExistsError
         prepared.session = renamed
         return await self._target.put(renamed, prepared.messages)
 
@@ -232,14 +234,31 @@ class _Storing:
     async def _remove_old(
         self, prepared: Prepared, session: ImportedSession, remove: Removal, *, was_new: bool
     ) -> None:
-        """Remove from the source what the store gives back exactly as it was read, and count what stays there."""
+        """Remove from the source what is known to be stored exactly as it was read, and count what stays there."""
         records = [*prepared.kept.records, *prepared.repeated.records]
-        read_back = self._target.is_as_imported if was_new else self._target.holds_session
         removed = 0
         if self._job.plan.dry_run:
             removed = len(records)
-        elif await read_back(session, prepared.messages):
-            for record in records:
+        else:
+            for record in await self._known_to_be_stored(prepared, session, was_new=was_new):
                 removed += await remove(record)
         self._report.old_records.removed += removed
         self._report.old_records.kept += len(records) - removed
+
+    async def _known_to_be_stored(
+        self, prepared: Prepared, session: ImportedSession, *, was_new: bool
+    ) -> Sequence[Record]:
+        """Return the records that were acknowledged now, or whose session another write proves to be there still.
+
+        What the source says of the session itself counts as stored if it came with the same import, or if the
+        session says the same today; its messages are compared one by one.
+        """
+        records = [*prepared.kept.records, *prepared.repeated.records]
+        if was_new:
+            return records if await self._target.is_as_imported(session, prepared.messages) else []
+        found = await self._target.proven(session, prepared.messages)
+        if found is None:
+            return []
+        if found.fingerprint == session.fingerprint or says_the_same(found, session):
+            return records
+        return [record for record in records if record.number not in prepared.own]

@@ -6,8 +6,8 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from itertools import count
 from typing import TypeVar
 
-from shared.errors import SessionExistsError, SessionNotFoundError, StoreError
-from shared.models import ImportedMessage, ImportedSession, Message, MessageQuery, Session
+from shared.errors import PreconditionFailedError, SessionExistsError, SessionNotFoundError, StoreError
+from shared.models import ImportedMessage, ImportedSession, Message, MessageQuery, Session, SessionChanges
 from shared.store.port import SessionStore
 
 MAX_PAUSE_SECONDS = 30.0
@@ -15,6 +15,11 @@ PAGE = 200
 COMPARED = {"session_name", "channel", "context", "tags", "pinned", "status", "created_at"}
 
 Result = TypeVar("Result")
+
+
+def says_the_same(found: Session, session: ImportedSession) -> bool:
+    """Return whether a stored session says of itself what the imported one does."""
+    return found.model_dump(include=COMPARED) == session.model_dump(include=COMPARED)
 
 
 class Target:
@@ -55,16 +60,27 @@ class Target:
                 return False
         return not missing
 
-    async def holds_session(self, session: ImportedSession, messages: Sequence[ImportedMessage]) -> bool:
-        """Tell whether a session that was imported before still has all it came with; it may have gone on since."""
-        if not messages:
-            return await self.find(session.user_id, session.id) is not None
-        return await self.holds(session.user_id, session.id, messages)
+    async def proven(self, session: ImportedSession, messages: Sequence[ImportedMessage]) -> Session | None:
+        """Return a session that was imported before, if it has each of these messages; None if that is not certain.
+
+        A replica that lags would still show what was deleted meanwhile, so a write on condition of the etag, which
+        changes nothing but `updated_at`, proves what was read: only the newest state lets it pass.
+        """
+        store, found = self._store, await self.find(session.user_id, session.id)
+        if store is None or found is None or not await self.holds(session.user_id, session.id, messages):
+            return None
+        nothing_new = SessionChanges(pinned=found.pinned)
+        try:
+            return await self._patiently(
+                lambda: store.update(session.user_id, session.id, nothing_new, if_match=found.etag)
+            )
+        except (PreconditionFailedError, SessionNotFoundError):
+            return None
 
     async def is_as_imported(self, session: ImportedSession, messages: Sequence[ImportedMessage]) -> bool:
         """Tell whether a session reads back exactly as it was sent, nothing more and nothing less."""
         found = await self.find(session.user_id, session.id)
-        if found is None or found.model_dump(include=COMPARED) != session.model_dump(include=COMPARED):
+        if found is None or not says_the_same(found, session):
             return False
         same_length = found.message_count == len(messages)
         return same_length and await self.holds(session.user_id, session.id, messages)

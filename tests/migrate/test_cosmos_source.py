@@ -2,9 +2,11 @@
 
 import json
 from collections.abc import AsyncIterator
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 from uuid import uuid4
 
 import pytest
@@ -12,15 +14,17 @@ import pytest_asyncio
 from azure.cosmos import PartitionKey
 from azure.cosmos.aio import ContainerProxy, CosmosClient
 
+from shared.migrate.cosmos import _value_at
 from shared.migrate.record import MigrationError, UsageError
 from shared.migrate.report import Report
 from shared.migrate.run import StoppedError
-from shared.models import ImportedMessage, ImportedSession, SessionChanges
+from shared.models import ImportedMessage, ImportedSession, MessageQuery, SessionChanges
 from shared.settings import Settings, load_settings
 from shared.store.port import SessionStore
 from shared.store.sqlite import SqliteStore
 from tests.builders import a_message
 from tests.conftest import CosmosPlace
+from tests.cosmos.proxy import answers, running_proxy
 
 from .importing import everything, histories, import_from, import_text, outcome, source_by
 from .systems import SYSTEMS
@@ -216,6 +220,105 @@ async def test_documents_of_another_partition_key_are_removed_too(
 
         assert (await other.left(), report.is_clean) == ([], True)
         await database.delete_container(name)
+
+
+async def imported_once(store: SessionStore, old: OldContainer, owner: str, *contents: str) -> list[dict[str, Any]]:
+    """Import one session of single messages and return its documents."""
+    common = {"session_id": "s", "user_id": owner, "message_type": "user", "created_at": "2024-01-01T10:00:00Z"}
+    await old.fill([{**common, "id": str(number), "content": text} for number, text in enumerate(contents)])
+    await old.move(store)
+    return await old.left()
+
+
+class Lagging:
+    """A store whose reads show the past: what it held before, until somebody writes."""
+
+    def __init__(self, store: SessionStore, past: dict[str, Any]) -> None:
+        self._store, self._past = store, past
+
+    def __getattr__(self, verb: str) -> Any:
+        async def answer(*_: Any) -> Any:
+            return self._past[verb]
+
+        return answer if verb in self._past else getattr(self._store, verb)
+
+
+async def test_what_only_a_lagging_replica_still_shows_keeps_the_old_documents(
+    old: OldContainer, store: SessionStore, owner: str
+) -> None:
+    documents = await imported_once(store, old, owner, "a", "b")
+    query = MessageQuery(limit=200, order="asc")
+    past = {"get": await store.get(owner, "s"), "read_messages": await store.read_messages(owner, "s", query)}
+    await store.delete(owner, "s")
+    lagging: Any = Lagging(store, {**past, "import_session": False})
+
+    report = await old.move(lagging, delete_old=True)
+
+    assert await old.left() == documents
+    assert (report.old_records.removed, report.old_records.kept, report.is_clean) == (0, 2, False)
+
+
+async def test_a_name_that_was_never_stored_stays_in_the_source(
+    old: OldContainer, store: SessionStore, owner: str
+) -> None:
+    said = {"id": "m", "message_type": "user", "content": "x", "created_at": "2024-01-01T10:00:00Z"}
+    document = {"id": "s", "user_id": owner, "session_name": "first", "messages": [said]}
+    await old.fill([document])
+    await old.move(store)
+    await old.fill([{**document, "session_name": "second"}])
+
+    report = await old.move(store, delete_old=True)
+
+    assert [left["session_name"] for left in await old.left()] == ["second"]
+    assert report.old_records.kept == 1
+
+
+@pytest.mark.parametrize(("sub_status", "times", "left"), [("1002", 1, 0), ("1002", None, 1), ("1003", None, 1)])
+async def test_a_document_is_gone_only_when_its_404_says_nothing_else(
+    old: OldContainer, store: SessionStore, owner: str, sub_status: str, times: int | None, left: int
+) -> None:
+    await imported_once(store, old, owner, "a")
+    async with running_proxy(old.address.rpartition("/")[0].rpartition("/")[0]) as proxy:
+        through = replace(old, address=proxy.endpoint + urlsplit(old.address).path)
+        proxy.on("delete", answers(404, x_ms_substatus=sub_status), times=times)
+
+        with nullcontext() if not left else pytest.raises(StoppedError) as stop:
+            await through.move(store, delete_old=True)
+
+    assert len(await old.left()) == left
+    assert not left or ("behind" if sub_status == "1002" else "no such") in str(stop.value)
+
+
+async def test_a_replica_that_is_behind_is_no_missing_container(
+    old: OldContainer, store: SessionStore, owner: str
+) -> None:
+    await imported_once(store, old, owner, "a")
+    async with running_proxy(old.address.rpartition("/")[0].rpartition("/")[0]) as proxy:
+        through = replace(old, address=proxy.endpoint + urlsplit(old.address).path)
+        proxy.on("query", answers(404, x_ms_substatus="1002"), times=None)
+
+        with pytest.raises(StoppedError, match="behind"):
+            await through.move(store)
+
+
+async def test_a_password_file_does_not_matter(
+    old: OldContainer, store: SessionStore, owner: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await old.fill(single_messages(owner, 3))
+    secrets = tmp_path / "netrc"
+    secrets.write_text("default login somebody password secret\n")
+    monkeypatch.setenv("NETRC", str(secrets))
+
+    report = await old.move(store)
+
+    assert report.records.stored == report.records.read > 0
+
+
+@pytest.mark.parametrize("path", ['/"who/what"', '/where/"who/what"', "/who"])
+def test_a_partition_keys_path_may_quote_its_names(path: str) -> None:
+    document = {"who/what": 1, "where": {"who/what": 1}, "who": 1}
+
+    assert _value_at(document, path) == 1
 
 
 # What INPUT may name

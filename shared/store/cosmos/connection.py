@@ -1,13 +1,14 @@
 """The one client of a process: made inside the running loop at first use, closed at the end."""
 
 import asyncio
+from functools import partial
 from time import monotonic
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
 
 from azure.cosmos import PartitionKey
 from azure.cosmos.aio import ContainerProxy, CosmosClient, DatabaseProxy
 
+from shared.store.cosmos.client import make_client
 from shared.store.cosmos.schema import DEFAULT_TTL, INDEXING_POLICY, PARTITION_KEY
 
 if TYPE_CHECKING:
@@ -106,17 +107,15 @@ class Connection:
         from shared.store.cosmos.silence import Silence, Transport  # noqa: PLC0415 - loads aiohttp, at the first use only
 
         self._silence = self._silence or Silence()
-        emulator: dict[str, Any] = {"enable_endpoint_discovery": False, "connection_verify": False}
-        return CosmosClient(
+        return make_client(
             self._endpoint,
             self._key or self._managed_identity(),
+            emulator=self._emulator,
+            transport=partial(Transport, self._silence),
             connection_timeout=CONNECT_SECONDS,
             read_timeout=READ_SECONDS,
-            transport=Transport(self._silence, use_env_settings=False),
-            proxies=_proxies(self._endpoint),
             retry_throttle_backoff_max=THROTTLE_SECONDS,
             enable_compact_utf8_item_writes=True,  # otherwise CJK doubles and emoji triple on the wire (measured)
-            **(emulator if self._emulator else {}),
         )
 
     def _managed_identity(self) -> Any:  # noqa: ANN401 - a type that is imported only when it is used
@@ -124,17 +123,3 @@ class Connection:
 
         self._credential = DefaultAzureCredential()
         return self._credential
-
-
-def _proxies(endpoint: str) -> dict[str, str]:
-    """Return the proxy on the way to an endpoint, by scheme, as HTTP_PROXY, HTTPS_PROXY and NO_PROXY name it.
-
-    It is looked up once: left to itself, the SDK's transport has a thread look for a password file and another
-    for a proxy before each request, a third of its time on a near server (measured, decision 9).
-    """
-    from urllib.request import getproxies, proxy_bypass  # noqa: PLC0415 - with the first client, as aiohttp is
-
-    url = urlsplit(endpoint)
-    proxy = getproxies().get(url.scheme)
-    bypassed = proxy_bypass(url.hostname or "") or proxy_bypass(url.netloc)
-    return {url.scheme: proxy} if proxy and not bypassed else {}
