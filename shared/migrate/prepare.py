@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 
 from shared.migrate.messages import message_from, placed, with_ids
 from shared.migrate.record import Conversation, Record, RecordError, Turn, digest
-from shared.migrate.sessions import Rules, session_from
+from shared.migrate.sessions import Rules, active_or_not, session_from
 from shared.migrate.storable import require_fitting
 from shared.migrate.times import parse_time
 from shared.models import ImportedMessage, ImportedSession, stored_json
@@ -143,8 +143,9 @@ def _require_first_fits(messages: Sequence[ImportedMessage]) -> None:
 
 def _fingerprint(source: str, conversation: Conversation, said: Iterable[_Said]) -> str:
     """Return a hash that is the same whenever the source says the same, whatever has expired meanwhile."""
-    told = [conversation.key, conversation.name, conversation.channel, conversation.context, conversation.archived]
-    hashed = hashlib.sha256(digest([source, *told]).encode())
+    told = [conversation.key, conversation.name, conversation.channel, conversation.context]
+    archived = active_or_not(conversation.is_active) is False
+    hashed = hashlib.sha256(digest([source, *told, archived]).encode())
     for each in said:
         if each.message:
             hashed.update(stored_json(each.message.document()).encode())

@@ -114,7 +114,7 @@ class Conversation:
     context: JsonObject = field(default_factory=dict)
     tags: object = None
     pinned: object = None
-    archived: bool = False
+    is_active: object = None
     created_at: object = None
     updated_at: object = None
     last_activity_at: object = None

@@ -25,6 +25,8 @@ from shared.models import (
 
 MAX_NAME_CHARACTERS = 200
 MAX_TAGS, MAX_TAG_CHARACTERS = 16, 64
+TRUE: frozenset[object] = frozenset({1, "1", "1.0", "t", "true", "y", "yes", "on", "active"})  # 1 is True, and 1.0
+FALSE: frozenset[object] = frozenset({0, "0", "0.0", "f", "false", "n", "no", "off", "inactive"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +74,7 @@ def session_from(
         "tags": _tags_of(conversation.tags, context),
         "pinned": conversation.pinned is True,
         "ttl_seconds": _ttl_of(conversation.ttl_seconds, rules.ttl_of(channel), context),
-        **_times_of(conversation, messages, context, notes),
+        **_times_of(conversation, messages, context, notes, now=rules.now),
         "last_seq": len(messages) if conversation.last_seq is None else conversation.last_seq,
     }
     require_storable([context, *(value for value in fields.values() if not isinstance(value, datetime))])
@@ -129,9 +131,17 @@ def _ttl_of(value: object, default: int, context: JsonObject) -> int:
 
 
 def _times_of(
-    conversation: Conversation, messages: list[ImportedMessage], context: JsonObject, notes: Counter[str]
+    conversation: Conversation,
+    messages: list[ImportedMessage],
+    context: JsonObject,
+    notes: Counter[str],
+    *,
+    now: datetime,
 ) -> JsonObject:
-    """Return what the session tells of its times; what it does not say follows from its messages."""
+    """Return what the session tells of its times; what it does not say follows from its messages.
+
+    Where nothing says when it was used last, that is now: else the next archival would take what has just come.
+    """
 
     def given(name: str) -> datetime | None:
         value = getattr(conversation, name)
@@ -146,16 +156,35 @@ def _times_of(
     created_at, updated_at = given("created_at"), given("updated_at")
     began = created_at or min(said, default=updated_at or EPOCH)
     last_activity_at = given("last_activity_at") or max([began, *said])
+    if last_activity_at <= EPOCH:
+        last_activity_at = updated_at if updated_at and updated_at > EPOCH else now
     changed = max(updated_at or last_activity_at, last_activity_at)
-    archived_at = (given("archived_at") or changed) if conversation.archived else None
+    is_active = _is_active(conversation.is_active, context, notes)
     return {
-        "status": "archived" if conversation.archived else "active",
+        "status": "active" if is_active else "archived",
         "created_at": began,
         "updated_at": changed,
         "last_activity_at": last_activity_at,
-        "archived_at": archived_at,
+        "archived_at": None if is_active else given("archived_at") or changed,
         "expires_at": given("expires_at") or _end_of(conversation, said),
     }
+
+
+def _is_active(value: object, context: JsonObject, notes: Counter[str]) -> bool:
+    """Return whether a session is active: the source says so, or does not say it is not."""
+    read = active_or_not(value)
+    if read is None and value is not None and value != "":
+        notes["is_active neither true nor false, taken as active"] += 1
+        context.setdefault("original_is_active", value)
+    return read is not False
+
+
+def active_or_not(value: object) -> bool | None:
+    """Return what is written for true or false in JSON, CSV, by pandas and in spreadsheets; None if it is neither."""
+    plain = value.strip().lower() if isinstance(value, str) else value
+    if not isinstance(plain, str | int | float):
+        return None
+    return True if plain in TRUE else False if plain in FALSE else None
 
 
 def _end_of(conversation: Conversation, said: list[datetime]) -> datetime | None:

@@ -1,13 +1,13 @@
 """LangChain's histories: messages as its own serializer wrote them, of every kind it has."""
 
 import json
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from shared.models import Message, Session
+from shared.models import Message, Session, utc_now
 from shared.store.port import SessionStore
 from tests.conftest import CosmosPlace
 
@@ -136,6 +136,17 @@ async def test_javascripts_documents_name_their_user_otherwise_and_have_a_contex
 
     [(session, [found])] = await everything(store, [owner])
     assert (session.id, session.context, found.content) == ("s1", {"title": "T"}, "x")
+
+
+async def test_a_history_without_any_time_is_not_archived_at_the_next_chance(
+    store: SessionStore, owner: str, tmp_path: Path
+) -> None:
+    document = {"id": "s1", "user_id": owner, "messages": [message("human", "x")]}
+    await import_text(store, "langchain", json.dumps(document), tmp_path)
+
+    idle = await store.idle_sessions(utc_now() - timedelta(days=1), 100)
+
+    assert owner not in {session.user_id for session in idle}
 
 
 @pytest.mark.parametrize(

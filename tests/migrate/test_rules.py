@@ -158,14 +158,19 @@ def test_a_time_without_a_zone_is_taken_as_utc_and_counted(time: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "time", [1704110400, 1704110400000, "1704110400", 1704110400.0, "2024-01-01T12:00:00.0000000Z"]
+    "time",
+    [
+        *(1704110400, 1704110400000, "1704110400", 1704110400.0, "2024-01-01T12:00:00.0000000Z"),
+        *(1704110400 * 10**6, "1704110400000000", 1704110400e6, 1704110400 * 10**9, "1704110400000000000"),
+        *("2024-01-01t12:00:00z", "2024-01-01t14:00:00+02:00", "2024-01-01 12:00:00z", "2024-01-01T11:59:60Z"),
+    ],
 )
 def test_times_are_read_however_they_are_written(time: Any) -> None:
     assert message(time=time).created_at == datetime(2024, 1, 1, 12, tzinfo=UTC)
 
 
 @pytest.mark.parametrize(
-    "time", ["yesterday", True, {"at": 1}, "0001-01-01T00:00:00Z", 10**15, "9999-12-31T23:59:59-05:00"]
+    "time", ["yesterday", True, {"at": 1}, "0001-01-01T00:00:00Z", -9 * 10**10, "9999-12-31T23:59:59-05:00"]
 )
 def test_what_is_no_time_is_kept_and_the_message_before_lends_its_own(time: Any) -> None:
     found = prepared({"content": "a", "time": "2024-01-01T13:00:00Z"}, {"content": "b", "time": time})
@@ -188,6 +193,51 @@ def test_a_session_without_times_has_those_of_its_messages() -> None:
 
     assert found is not None
     assert (found.created_at.hour, found.updated_at.hour, found.last_activity_at.hour) == (12, 13, 13)
+
+
+def test_microseconds_since_1970_keep_their_last_one() -> None:
+    assert message(time=1704110400123456).created_at == datetime(2024, 1, 1, 12, 0, 0, 123456, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("fields", "active_at"),
+    [
+        ({}, RULES.now),
+        ({"created_at": 0, "updated_at": "yesterday"}, RULES.now),
+        ({"updated_at": NOON}, datetime(2024, 1, 1, 12, tzinfo=UTC)),
+        ({"created_at": NOON}, datetime(2024, 1, 1, 12, tzinfo=UTC)),
+    ],
+)
+def test_what_nothing_dates_counts_as_active_now(fields: dict[str, Any], active_at: datetime) -> None:
+    found = prepared({"content": "a", "time": None}, {"content": "b", "time": 0}, **fields).session
+
+    assert found is not None
+    assert (found.last_activity_at, found.updated_at) == (active_at, active_at)
+
+
+# Whether it is active
+
+
+@pytest.mark.parametrize(
+    ("values", "status"),
+    [
+        ([True, 1, 1.0, "True", "TRUE", "1", "1.0", "t", "Y", "yes", " on ", None, ""], "active"),
+        ([False, 0, 0.0, "False", "FALSE", "0", "0.0", "f", "N", "no", "off ", "Inactive"], "archived"),
+    ],
+)
+def test_is_active_is_read_however_it_is_written(values: list[Any], status: str) -> None:
+    found = [session(is_active=value) for value in values]
+
+    assert [(each.status, each.context) for each in found] == [(status, {})] * len(values)
+
+
+@pytest.mark.parametrize("value", ["maybe", 2, [], {"a": 1}, "nein"])
+def test_an_is_active_that_is_neither_is_kept_and_counted(value: Any) -> None:
+    found = prepared({"content": "said"}, is_active=value)
+
+    assert found.session is not None
+    assert (found.session.status, found.session.context) == ("active", {"original_is_active": value})
+    assert found.notes["is_active neither true nor false, taken as active"] == 1
 
 
 # Contents and everything else

@@ -159,8 +159,11 @@ async def test_001_records_on_one_line_are_told_apart(store: SessionStore, owner
     assert (report.records.stored, report.records.set_aside) == (2, 1)
 
 
-async def test_001_a_session_that_is_not_active_comes_archived(store: SessionStore, owner: str, tmp_path: Path) -> None:
-    mine = json.dumps({**CHAT_SESSION, "user_id": owner, "is_active": False})
+@pytest.mark.parametrize("inactive", [False, "False", 0])
+async def test_001_a_session_that_is_not_active_comes_archived(
+    store: SessionStore, owner: str, tmp_path: Path, inactive: object
+) -> None:
+    mine = json.dumps({**CHAT_SESSION, "user_id": owner, "is_active": inactive})
 
     await import_text(store, "chat-messages", mine, tmp_path)
 

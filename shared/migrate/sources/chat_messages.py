@@ -48,7 +48,7 @@ def _session(key: Key, records: Sequence[Record], sessions: Sequence[Record]) ->
         told=told,
         turns=[_turn(key, own, document) for document in documents],
         name=fields.take("session_name"),
-        archived=fields.take("is_active") is False,
+        is_active=fields.take("is_active"),
         created_at=fields.take("created_at"),
         updated_at=fields.take("updated_at"),
         last_activity_at=fields.take("last_message_at") if not documents else None,

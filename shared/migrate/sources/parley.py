@@ -42,7 +42,7 @@ class Parley(Source):
             exact=True,
             last_seq=lines[-1].value["seq"] if lines else None,
             name=fields.take("session_name"),
-            archived=fields.take("status") == "archived",
+            is_active=fields.take("status") != "archived",
             archived_at=fields.take("archived_at"),
             channel=fields.take("channel"),
             tags=fields.take("tags"),

@@ -16,7 +16,6 @@ from shared.models import JsonObject
 
 MESSAGE_COLUMNS = {"message_id", "role", "content", "timestamp"}
 SESSION_COLUMNS = {"is_active", "created_at", "updated_at"}
-INACTIVE, ACTIVE = (False, "f", "false"), (True, "t", "true", None)
 
 
 class Postgres(Source):
@@ -72,15 +71,12 @@ def _row_number(record: Record) -> float:
 def _session(key: Key, records: Sequence[Record], sessions: Sequence[Record], turns: list[Turn]) -> Conversation:
     own, told = first_of(sessions)
     fields = Fields(own.value).without("id", "session_id")
-    is_active = own.value.get("is_active")
-    if is_active in (*INACTIVE, *ACTIVE):
-        fields.without("is_active")
     return Conversation(
         key=key,
         records=records,
         told=told,
         turns=turns,
-        archived=is_active in INACTIVE,
+        is_active=fields.take("is_active"),
         created_at=fields.take("created_at"),
         updated_at=fields.take("updated_at"),
         context=fields.rest("context"),
