@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Sequence
 from datetime import datetime
 
-from shared.migrate.record import Turn, as_list, derived_id, digest
+from shared.migrate.record import RecordError, Turn, as_list, derived_id, digest
 from shared.migrate.storable import require_fitting, require_storable
 from shared.migrate.times import EPOCH, parse_time
 from shared.models import (
@@ -18,6 +18,11 @@ from shared.models import (
 )
 
 LABELS = ("name", "persona", "tool_call_id")
+SPEAKERS = {"author", "direction", "from", "kind", "sender", "sender_type", "speaker", "type"}
+TEXTS = {
+    *("answer", "body", "completion", "data", "input", "kwargs", "message", "msg", "output", "parts", "prompt"),
+    *("query", "question", "reply", "response", "text", "transcript", "transcription", "utterance", "value"),
+}
 
 
 def placed(turns: Sequence[Turn], created_at: object, notes: Counter[str]) -> list[tuple[datetime, Turn]]:
@@ -46,6 +51,26 @@ def _time_of(turn: Turn, notes: Counter[str]) -> datetime | None:
     elif read[1]:
         notes["times without a zone, taken as UTC"] += 1
     return read[0] if read else None
+
+
+def require_known_shape(turn: Turn) -> None:
+    """Raise RecordError for a message that would lose its text, or who said it, because they have other names here."""
+    is_empty = turn.content in (None, "", [], {})
+    is_absent = turn.content is None and not turn.function_calls
+    left = turn.metadata
+    unread = left if is_absent else {name: value for name, value in left.items() if name.lower() in TEXTS}
+    nobody = turn.role is None
+    if (is_empty and _has_text(unread)) or (nobody and (is_absent or left.keys() & SPEAKERS)):
+        known = [name for name in ("role", "content") if getattr(turn, name) is not None]
+        raise RecordError("a message of an unknown shape", f"its fields: {', '.join([*known, *sorted(left)])}")
+
+
+def _has_text(value: object) -> bool:
+    if isinstance(value, dict):
+        return any(_has_text(item) for item in value.values())
+    if isinstance(value, list):
+        return any(_has_text(item) for item in value)
+    return isinstance(value, str) and bool(value.strip())
 
 
 def message_from(turn: Turn, moment: datetime, notes: Counter[str]) -> ImportedMessage:
@@ -130,7 +155,7 @@ def _role_of(value: object, metadata: JsonObject, notes: Counter[str]) -> str:
 
 def _content_of(turn: Turn, metadata: JsonObject, notes: Counter[str]) -> object:
     content = turn.content
-    if content is None:
+    if content is None or content == "":
         notes["messages without content"] += not turn.function_calls
         return ""
     if isinstance(content, str) or (isinstance(content, list) and all(_is_part(item) for item in content)):

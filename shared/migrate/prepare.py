@@ -6,7 +6,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from shared.migrate.messages import message_from, placed, with_ids
+from shared.migrate.calls import link
+from shared.migrate.messages import message_from, placed, require_known_shape, with_ids
 from shared.migrate.record import Conversation, Record, RecordError, Turn, digest
 from shared.migrate.sessions import Rules, active_or_not, session_from
 from shared.migrate.storable import require_fitting
@@ -93,8 +94,11 @@ def _messages(conversation: Conversation, prepared: Prepared) -> list[_Said]:
     said = [_Said(turn, at) for at, turn in timed]
     if not conversation.exact:
         said.sort(key=lambda each: each.at)
+        link(each.turn for each in said)
     for each in said:
         try:
+            if not conversation.exact:
+                require_known_shape(each.turn)
             each.message = message_from(each.turn, each.at, prepared.notes)
         except RecordError as error:
             prepared.reasons.setdefault(each.turn.record.number, error)

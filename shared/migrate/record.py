@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -59,6 +59,7 @@ class Key(NamedTuple):
 class Turn:
     """One message as its source knew it: nothing is checked yet, None means absent.
 
+    A `content` that is null in the source is the empty text: it has said that there is none.
     `fallback_time` counts where `time` is missing. What no field is for belongs into `metadata`.
     """
 
@@ -136,6 +137,16 @@ class Fields:
         """Return a field and remove it from what is left; None when it is missing or null."""
         return self._left.pop(name, None)
 
+    def take_if(self, name: str, fits: Callable[[object], bool]) -> object:
+        """Return a field and remove it if its value fits; None, and the field stays, if not."""
+        return self.take(name) if fits(self._left.get(name)) else None
+
+    def take_text(self, name: str) -> object:
+        """Return the content of a message: the empty text where it is null, None only where there is no such field."""
+        is_null = name in self._left and self._left[name] is None
+        value = self.take(name)
+        return "" if is_null else value
+
     def take_first(self, *names: str) -> object:
         """Return the first of these fields that is not null; the others stay among what is left."""
         return self.take(next((name for name in names if self._left.get(name) is not None), names[0]))
@@ -145,6 +156,11 @@ class Fields:
         for name in names:
             self._left.pop(name, None)
         return self
+
+    @property
+    def left(self) -> JsonObject:
+        """Return what nobody has taken."""
+        return self._left
 
     def rest(self, name: str = "metadata") -> JsonObject:
         """Return what is left, joined to the object in the field of that name; what that says wins."""

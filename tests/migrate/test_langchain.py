@@ -100,6 +100,66 @@ async def test_older_messages_have_their_calls_elsewhere(store: SessionStore, ow
     assert (found.function_calls, found.metadata) == ([API_CALL], {"additional_kwargs": {"refusal": None}})
 
 
+CLASSES = {"human": "HumanMessage", "ai": "AIMessage", "system": "SystemMessage", "tool": "ToolMessage"}
+CLASSES |= {"function": "FunctionMessage", "chat": "ChatMessage", "AIMessageChunk": "AIMessageChunk"}
+EVERY_KIND = [
+    message("system", "be kind"),
+    message("human", [{"type": "text", "text": "hi"}], name="Ann", id="run--1"),
+    message("ai", "", tool_calls=[CALL, {name: CALL[name] for name in ("name", "args", "id")}]),
+    message("tool", "sunny", tool_call_id="call_1", status="error"),
+    message("ai", "", additional_kwargs={"function_call": {"name": "f", "arguments": "{}"}, "refusal": None}),
+    message("function", "done", name="f"),
+    message("chat", "x", role="narrator"),
+    message("AIMessageChunk", "x", **NO_CALLS, tool_call_chunks=[]),
+]
+
+
+def constructed(written: dict[str, Any], package: list[str]) -> dict[str, Any]:
+    """Return a message as `dumpd`, or JavaScript's toJSON, writes it."""
+    path = [*package, CLASSES[written["type"]]]
+    return {"lc": 1, "type": "constructor", "id": path, "kwargs": written["data"]}
+
+
+@pytest.mark.parametrize(
+    "rewritten",
+    [
+        lambda written: written["data"],
+        lambda written: constructed(written, ["langchain", "schema", "messages"]),
+        lambda written: constructed(written, ["langchain_core", "messages"]),
+        lambda written: {**constructed(written, []), "kwargs": _without_type(written["data"])},
+    ],
+    ids=["flat", "python", "javascript", "without a type"],
+)
+async def test_each_form_of_a_message_says_the_same(store: SessionStore, owner: str, tmp_path: Path, rewritten) -> None:
+    _, plain = await imported(store, owner, tmp_path, *EVERY_KIND)
+    await store.delete(owner, "s1")
+
+    _, found = await imported(store, owner, tmp_path, *[rewritten(written) for written in EVERY_KIND])
+
+    assert [each.model_dump() for each in found] == [each.model_dump() for each in plain]
+    assert [each.role for each in plain[:6]] == ["system", "user", "assistant", "tool", "assistant", "tool"]
+
+
+def _without_type(data: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in data.items() if name != "type"}
+
+
+async def test_a_call_of_before_calls_had_ids_gets_one_that_its_answer_names(
+    store: SessionStore, owner: str, tmp_path: Path
+) -> None:
+    called = {"name": "f", "arguments": "{}"}
+    asked = message("ai", "", additional_kwargs={"function_call": called})
+    answered = message("function", "done", name="f")
+
+    _, [first, one, second, two] = await imported(store, owner, tmp_path, asked, answered, asked, answered)
+
+    [call], [again] = first.function_calls, second.function_calls
+    assert call == {"id": one.tool_call_id, "type": "function", "function": called}
+    assert again == {"id": two.tool_call_id, "type": "function", "function": called}
+    assert one.tool_call_id != two.tool_call_id
+    assert (one.role, one.name, first.metadata) == ("tool", "f", {})
+
+
 async def test_calls_of_another_shape_stay_as_they_are(store: SessionStore, owner: str, tmp_path: Path) -> None:
     calls = [{**CALL, "more": 1}, "f", {"name": "g"}]
 
@@ -158,10 +218,25 @@ async def test_what_is_no_history_is_set_aside(tmp_path: Path, broken: dict[str,
     assert (report.records.set_aside, adds_up(report)) == (1, True)
 
 
-async def test_a_message_without_data_is_kept(store: SessionStore, owner: str, tmp_path: Path) -> None:
-    _, [found] = await imported(store, owner, tmp_path, {"type": "human", "data": "hi", "more": 1})
+UNKNOWN = [
+    {"sender": "bot", "text": "hi"},
+    {"type": "human", "data": "hi"},
+    {"type": "human", "text": "hi"},
+    {"type": "human", "data": {"text": "hi"}},
+    {"role": "user", "parts": [{"text": "hi"}]},
+    {"lc": 1, "type": "not_implemented", "id": ["x", "HumanMessage"], "repr": "hi"},
+    {"lc": 1, "type": "constructor", "id": ["x", "Document"], "kwargs": {"page_content": "hi"}},
+    {"lc": 1, "type": "constructor", "id": "HumanMessage", "kwargs": {"content": "hi"}},
+]
 
-    assert (found.role, found.content, found.metadata) == ("user", "", {"more": 1, "data": "hi"})
+
+@pytest.mark.parametrize("unknown", UNKNOWN)
+async def test_a_message_of_an_unknown_shape_is_set_aside(tmp_path: Path, unknown: dict[str, Any]) -> None:
+    document = {"id": "s1", "user_id": "ann", "messages": [message("human", "x"), unknown]}
+
+    report = await import_text(None, "langchain", json.dumps(document), tmp_path, dry_run=True)
+
+    assert (report.reasons, report.messages.stored) == ({"a message of an unknown shape": 1}, 0)
 
 
 async def test_the_container_gives_what_its_export_gives(

@@ -271,6 +271,36 @@ def test_no_content_is_the_empty_text_and_counted() -> None:
 
 
 @pytest.mark.parametrize(
+    "turn",
+    [
+        {"metadata": {"utterance": "hi"}},
+        {"content": "", "metadata": {"text": "hi"}},
+        {"content": [], "metadata": {"Parts": [{"text": "hi"}]}},
+        {"role": None},
+        {"content": "hi", "role": None, "metadata": {"sender": "bot"}},
+        {"function_calls": ["f"], "metadata": {"text": "hi"}},
+    ],
+)
+def test_a_text_or_a_speaker_under_another_name_is_set_aside(turn: dict[str, Any]) -> None:
+    found = prepared(turn)
+
+    assert [error.reason for error in found.reasons.values()] == ["a message of an unknown shape"]
+
+
+@pytest.mark.parametrize(
+    "turn",
+    [
+        {"content": "", "metadata": {"mood": "sad"}},
+        {"content": "hi", "metadata": {"text": "ho", "type": "t"}},
+        {"function_calls": ["f"], "metadata": {"refusal": "no"}},
+        {"metadata": {"n": 1, "text": " "}},
+    ],
+)
+def test_a_message_that_says_nothing_may_say_so(turn: dict[str, Any]) -> None:
+    assert message(**{"content": None, **turn}).metadata == turn["metadata"]
+
+
+@pytest.mark.parametrize(
     ("name", "value"),
     [
         ("persona", {"name": "x"}),

@@ -64,8 +64,8 @@ async def test_the_tenth_pair_is_behind_the_second(store: SessionStore, owner: s
     ("given", "content", "metadata"),
     [
         ("just text", "just text", {}),
-        ({"error": "broke"}, "", {"error": "broke"}),
-        ({"message": "text"}, "", {"message": "text"}),
+        ({"message": "text"}, "text", {}),
+        ({"message": {"content": None}}, "", {}),
         (response("x", delta={"content": "y"}), "x", {"delta": {"content": "y"}, "context": SOURCES}),
         (response("x", session_state={"a": 1}, context=None), "x", {"session_state": {"a": 1}, "context": None}),
         ({"message": {"content": "x", "role": None, "name": "n"}}, "x", {"name": "n"}),
@@ -78,6 +78,15 @@ async def test_responses_of_any_shape_are_kept(
 
     [(_, [_, answer])] = await everything(store, [owner])
     assert (answer.role, answer.content, answer.metadata) == ("assistant", content, metadata)
+
+
+@pytest.mark.parametrize("given", [{"error": "broke"}, {"answer": "Two.", "thoughts": ""}, {"message": {"text": "x"}}])
+async def test_a_response_that_says_nothing_where_answers_are_is_set_aside(tmp_path: Path, given: Any) -> None:
+    text = documents("ann", pair(0, "?", given))
+
+    report = await import_text(None, "search-demo", text, tmp_path, dry_run=True)
+
+    assert (report.reasons, adds_up(report)) == ({"a message of an unknown shape": 1}, True)
 
 
 async def test_what_a_pair_says_more_stays_with_the_question(store: SessionStore, owner: str, tmp_path: Path) -> None:

@@ -250,6 +250,52 @@ async def test_004_a_conversation_of_a_customer(store: SessionStore, owner: str,
     ]
 
 
+async def test_004_messages_as_a_models_api_has_them_keep_their_calls(
+    store: SessionStore, owner: str, tmp_path: Path
+) -> None:
+    call = {"id": "call_1", "type": "function", "function": {"name": "f", "arguments": "{}"}}
+    messages = [
+        {"role": "assistant", "content": None, "tool_calls": [call]},
+        {"role": "tool", "content": "1", "tool_call_id": "call_1"},
+        {"role": "assistant", "content": None, "function_call": {"name": "g", "arguments": "{}"}},
+        {"role": "function", "content": "2", "name": "g"},
+        {"role": "user", "content": "x", "name": "Ann", "function_call": "auto"},
+    ]
+    document = {**CONVERSATION, "customer_id": owner, "messages": messages}
+
+    await import_text(store, "conversations", json.dumps(document), tmp_path)
+
+    [(_, [asks, answers, asks_g, answers_g, said])] = await everything(store, [owner])
+    assert (asks.content, asks.function_calls, answers.role, answers.tool_call_id) == ("", [call], "tool", "call_1")
+    assert [given["id"] for given in asks_g.function_calls if isinstance(given, dict)] == [answers_g.tool_call_id]
+    assert (answers_g.role, answers_g.name, answers_g.content) == ("tool", "g", "2")
+    assert (said.name, said.function_calls, said.metadata) == ("Ann", [], {"function_call": "auto"})
+
+
+UNKNOWN = {
+    "conversations": {"id": "c", "customer_id": "a", "messages": [{"sender": "bot", "text": "hi"}]},
+    "chat-messages": {"id": "c", "user_id": "a", "messages": [{"message_type": "user", "text": "hi"}]},
+    "conversation-logs": {"session_id": "c", "message_type": "user", "message": "hi"},
+    "postgres": {"session_id": "c", "message_id": "m", "sender": "bot", "content": "hi"},
+    "aoai-sample": {"id": "m", "type": "message", "conversationId": "c", "role": "user", "content": "", "text": "hi"},
+}
+
+
+@pytest.mark.parametrize("source", UNKNOWN)
+async def test_a_message_of_an_unknown_shape_is_set_aside(tmp_path: Path, source: str) -> None:
+    report = await import_text(None, source, json.dumps(UNKNOWN[source]), tmp_path, dry_run=True)
+
+    assert (report.reasons, report.messages.stored) == ({"a message of an unknown shape": 1}, 0)
+
+
+async def test_004_a_document_whose_messages_have_another_name_is_set_aside(tmp_path: Path) -> None:
+    document = {"id": "c", "customer_id": "a", "history": [{"role": "user", "content": "hi"}]}
+
+    report = await import_text(None, "conversations", json.dumps(document), tmp_path, dry_run=True)
+
+    assert report.reasons == {"not a conversation": 1}
+
+
 @pytest.mark.parametrize("channel", [None, "other"])
 def test_003_needs_one_of_its_two_channels(channel: str | None) -> None:
     with pytest.raises(UsageError):

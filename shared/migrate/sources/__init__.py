@@ -8,7 +8,8 @@ How to add one: write a module here with a subclass of `shared.migrate.source.So
   system with one document a message, or with sessions and messages apart, needs nothing else.
 - `conversation(key, records)`: a `Conversation` of `Turn`s. Only name what is what: `Fields(document)` hands out
   the known fields, `.rest()` is everything unknown and belongs into `metadata` (a turn's) or `context` (a
-  conversation's). Do not clean anything: roles, ids, times without a zone, ties, repeats, sizes and whatever is
+  conversation's). `take_text` takes the content, so that a null is told from a missing field, and `api_fields` the
+  names and calls of a message in a model's API's shape. Do not clean anything: roles, ids, times without a zone, ties, repeats, sizes and whatever is
   missing are handled for every source by `messages.py`, `sessions.py` and `prepare.py`. Records that tell of the
   session itself go into `own`, those that only say again what another one says into `duplicates`.
 - `origin(place)`: only for a source that reads something else than JSON, a database for example: an object with

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from datetime import timedelta
 
+from shared.migrate.calls import api_fields
 from shared.migrate.record import Conversation, Fields, Key, Record, RecordError, Turn, first_of
 from shared.migrate.source import COSMOS_FIELDS, CosmosSource
 from shared.migrate.times import parse_time
@@ -71,10 +72,11 @@ def _turn(record: Record) -> Turn:
         record=record,
         id=fields.take("id"),
         role=fields.take("role"),
-        content=fields.take("content"),
+        content=fields.take_text("content"),
         time=fields.take("createdAt"),
         fallback_time=document.get("_ts"),
         feedback=_feedback(fields.take("feedback")),
+        **api_fields(fields),
         metadata=fields.rest(),
     )
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from shared.migrate.calls import api_fields
 from shared.migrate.record import Conversation, Fields, Key, Record, Turn, first_of, objects_in
 from shared.migrate.source import COSMOS_FIELDS, CosmosSource, require_message
 from shared.models import JsonObject
@@ -65,8 +66,9 @@ def _turn(key: Key, record: Record, document: JsonObject) -> Turn:
         record=record,
         id=fields.take("id"),
         role=fields.take_first("message_type", "role"),
-        content=fields.take("content"),
+        content=fields.take_text("content"),
         time=fields.take_first("created_at", "timestamp"),
         fallback_time=document.get("_ts"),
+        **api_fields(fields),
         metadata=fields.rest(),
     )

@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Sequence
 
+from shared.migrate.calls import api_fields
 from shared.migrate.record import Conversation, Fields, Key, Record, Turn, as_list, digest, first_of, objects_in
 from shared.migrate.source import Source, require_message
 from shared.migrate.times import object_id_time, parse_time
@@ -58,12 +59,13 @@ def _turn(record: Record, document: JsonObject) -> Turn:
         record=record,
         id=document_id,
         role=fields.take("message_type"),
-        content=fields.take("content"),
+        content=fields.take_text("content"),
         time=fields.take("timestamp"),
         fallback_time=object_id_time(document_id),
         persona=fields.take("persona"),
         audio_files=as_list(fields.take("audio_file")),
         transcription_confidence=fields.take("transcription_confidence"),
+        **api_fields(fields),
         metadata=fields.rest(),
     )
 

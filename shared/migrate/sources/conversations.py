@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from shared.migrate.calls import api_fields
 from shared.migrate.record import Conversation, Fields, Key, Record, RecordError, Turn, first_of, objects_in
 from shared.migrate.source import COSMOS_FIELDS, CosmosSource
 from shared.models import JsonObject
@@ -15,7 +16,7 @@ class Conversations(CosmosSource):
 
     def key(self, record: Record) -> Key:
         """Return the customer and the conversation's id."""
-        if not {"messages", "customer_id"} & record.value.keys():
+        if "messages" not in record.value:
             raise RecordError("not a conversation")
         return Key(record.value.get("customer_id"), record.value.get("id"))
 
@@ -40,7 +41,8 @@ def _turn(record: Record, document: JsonObject) -> Turn:
         record=record,
         id=fields.take("id"),
         role=fields.take("role"),
-        content=fields.take("content"),
+        content=fields.take_text("content"),
         time=fields.take("timestamp"),
+        **api_fields(fields),
         metadata=fields.rest(),
     )

@@ -1,9 +1,10 @@
 """LangChain's chat histories in Cosmos DB, of its Python and its JavaScript package: one document a session."""
 
-import json
+import re
 from collections.abc import Mapping, Sequence
 
-from shared.migrate.record import Conversation, Fields, Key, Record, RecordError, Turn, as_list, first_of, objects_in
+from shared.migrate.calls import take_calls
+from shared.migrate.record import Conversation, Fields, Key, Record, RecordError, Turn, first_of, objects_in
 from shared.migrate.source import COSMOS_FIELDS, CosmosSource
 from shared.models import JsonObject
 
@@ -19,11 +20,12 @@ DEFAULTS: Mapping[str, object] = {
     "example": False,
     "status": "success",
 }
+MESSAGE_CLASS = re.compile(r"(Human|AI|System|Tool|Function|Chat|Remove)Message(?:Chunk)?")
 DEVELOPER = "__openai_role__"  # where LangChain notes that a system message is a developer's
 
 
 class LangChain(CosmosSource):
-    """`messages` hold `{type, data}` as `messages_to_dict` makes them; without times, so that the document's counts."""
+    """`messages` hold `{type, data}`, the same flat, or `{lc, kwargs}`; without times: the document's counts."""
 
     name = "langchain"
     summary = "LangChain's CosmosDBChatMessageHistory documents, one a session; an export or the container"
@@ -50,9 +52,7 @@ class LangChain(CosmosSource):
 
 
 def _turn(record: Record, message: JsonObject) -> Turn:
-    outer = Fields(message)
-    kind, data = outer.take("type"), outer.take("data")
-    told = data if isinstance(data, dict) else {"data": data}
+    kind, told, outer = _opened(message)
     calls, rest = _function_calls({name: value for name, value in told.items() if not _is_default(name, value)})
     fields = Fields(rest)
     if told.get("type") == kind:
@@ -61,12 +61,38 @@ def _turn(record: Record, message: JsonObject) -> Turn:
         record=record,
         id=fields.take("id"),
         role=fields.take("role") or _role(kind, told),
-        content=fields.take("content"),
+        content=fields.take_text("content"),
         name=fields.take("name"),
         tool_call_id=fields.take("tool_call_id"),
         function_calls=calls,
-        metadata=outer.rest() | fields.rest(),
+        metadata=outer | fields.rest(),
     )
+
+
+def _opened(message: JsonObject) -> tuple[object, JsonObject, JsonObject]:
+    """Return the kind of a message, what it says, and what stands around that, in each form LangChain has for it."""
+    if "lc" in message:
+        kind, told = _kind_of_class(message.get("id")), message.get("kwargs")
+        if message.get("type") != "constructor" or kind is None or not isinstance(told, dict):
+            raise RecordError("a message of an unknown shape", "LangChain could not write it down")
+        own = {"type": kind} if _kind(told.get("type")) == kind else {}
+        return kind, told | own, _without(message, "lc", "type", "id", "kwargs")
+    kind = message.get("type")
+    if "data" not in message:
+        return kind, message, {}
+    data = message["data"]
+    return kind, data if isinstance(data, dict) else {"data": data}, _without(message, "type", "data")
+
+
+def _kind_of_class(path: object) -> str | None:
+    """Return the kind of message that a class is for, by where it stands in its package; None for another class."""
+    name = path[-1] if isinstance(path, list) and path else None
+    match = MESSAGE_CLASS.fullmatch(name) if isinstance(name, str) else None
+    return match[1].lower() if match else None
+
+
+def _kind(value: object) -> object:
+    return value.removesuffix("MessageChunk").lower() if isinstance(value, str) else value
 
 
 def _is_default(name: str, value: object) -> bool:
@@ -77,32 +103,20 @@ def _role(kind: object, data: JsonObject) -> object:
     extra = data.get("additional_kwargs")
     if kind == "system" and isinstance(extra, dict) and extra.get(DEVELOPER) == "developer":
         return "developer"
-    return kind.removesuffix("MessageChunk") if isinstance(kind, str) else kind
+    return _kind(kind)
 
 
 def _function_calls(data: JsonObject) -> tuple[list[object], JsonObject]:
     """Return the calls as models' APIs take them, which is all that older messages have, and everything else."""
-    extra = data.get("additional_kwargs")
-    if data.get("tool_calls"):
-        return [_as_api_has_it(call) for call in as_list(data["tool_calls"])], _without(data, "tool_calls")
-    if not isinstance(extra, dict) or not extra.get("tool_calls"):
-        return [], data
-    left = _without(extra, "tool_calls")
-    return as_list(extra["tool_calls"]), _without(data, "additional_kwargs") | (
-        {"additional_kwargs": left} if left else {}
-    )
+    fields, extra = Fields(data), data.get("additional_kwargs")
+    calls = take_calls(fields)
+    if calls or not isinstance(extra, dict):
+        return calls, fields.left
+    more = Fields(extra)
+    calls, left = take_calls(more), more.left
+    rest = _without(data, "additional_kwargs")
+    return calls, rest | ({"additional_kwargs": left} if left else {})
 
 
-def _without(value: JsonObject, name: str) -> JsonObject:
-    return {key: item for key, item in value.items() if key != name}
-
-
-def _as_api_has_it(call: object) -> object:
-    if not isinstance(call, dict) or call.keys() != {"name", "args", "id", "type"} or call["type"] != "tool_call":
-        return call
-    arguments = json.dumps(call["args"], ensure_ascii=False, separators=(",", ":"))  # nobody has judged them yet
-    return {
-        "id": call["id"],
-        "type": "function",
-        "function": {"name": call["name"], "arguments": arguments},
-    }
+def _without(value: JsonObject, *names: str) -> JsonObject:
+    return {key: item for key, item in value.items() if key not in names}

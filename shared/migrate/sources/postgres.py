@@ -91,7 +91,7 @@ def _turn(record: Record) -> Turn:
         record=record,
         id=fields.take("message_id"),
         role=fields.take("role"),
-        content=fields.take("content"),
+        content=fields.take_text("content"),
         time=fields.take("timestamp"),
         audio_files=as_list(fields.take("audio_files")),
         function_calls=as_list(fields.take("function_calls")),

@@ -64,7 +64,7 @@ def _turns(record: Record, version: object) -> list[Turn]:
     fields = Fields(record.value).without("type", "session_id", "entra_oid", *COSMOS_FIELDS)
     if record.value.get("version") == version:
         fields.without("version")
-    pair_id, question, response = fields.take("id"), fields.take("question"), fields.take("response")
+    pair_id, question, response = fields.take("id"), fields.take_text("question"), fields.take("response")
     asked = Turn(record=record, role="user", content=question, id=_id(pair_id, "question"), metadata=fields.rest())
     return [asked] if response is None else [asked, _answer(record, _id(pair_id, "response"), response)]
 
@@ -87,8 +87,10 @@ def _answer(record: Record, message_id: object, response: object) -> Turn:
     answer.content = None
     if isinstance(message, dict):
         said = Fields(message)
-        answer.role, answer.content = said.take("role") or "assistant", said.take("content")
+        answer.role, answer.content = said.take("role") or "assistant", said.take_text("content")
         fields.without("message")
         answer.metadata = said.rest()
+    elif isinstance(message, str):
+        answer.content = fields.take("message")
     answer.metadata |= fields.rest()
     return answer

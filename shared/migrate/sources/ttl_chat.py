@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from typing_extensions import override
 
 from shared.earlier_ids import session_id_beside
+from shared.migrate.calls import api_fields
 from shared.migrate.record import Conversation, Fields, Key, Record, Turn, UsageError
 from shared.migrate.sessions import session_id_of
 from shared.migrate.source import Options, Source, require_message
@@ -53,8 +54,9 @@ def _turn(record: Record) -> Turn:
         record=record,
         id=document_id,
         role=fields.take("role"),
-        content=fields.take("content"),
+        content=fields.take_text("content"),
         time=fields.take("created_at"),
         fallback_time=object_id_time(document_id),
+        **api_fields(fields),
         metadata=fields.rest(),
     )
