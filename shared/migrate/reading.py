@@ -1,32 +1,36 @@
-"""JSON documents from a file or standard input, one after another in bounded memory, broken ones told apart."""
+"""JSON documents from a file, one after another in bounded memory, broken ones told apart."""
 
 import json
 import re
 from collections.abc import AsyncIterator, Callable, Iterator
-from io import BufferedReader, TextIOWrapper
-from pathlib import Path
 from typing import NoReturn
 
 from shared.migrate.extended_json import plain
-from shared.migrate.record import Broken, Record
+from shared.migrate.files import TextFile
+from shared.migrate.record import Broken, Record, UsageError
 
 CHUNK = 1024 * 1024  # characters read at once
 MAX_RECORD = 64 * 1024 * 1024  # characters of one record; beyond that a quote was left open somewhere
 MAX_BROKEN_TEXT = 1024 * 1024  # characters of a broken record that are kept
 CUT_NEAR_END = 16  # an error this near to what has been read so far may only mean that there is more
-BOMS = {b"\xff\xfe": "utf-16", b"\xfe\xff": "utf-16"}
 BETWEEN_LINES = re.compile(r"\s*")
 BETWEEN_ITEMS = re.compile(r"[\s,\[\]]*")
 PRETTY = re.compile(r"\{[ \t\r]*\n")
 
 
 class FileOrigin:
-    """A file, or `-` for standard input, with a JSON array or any number of JSON objects behind one another."""
+    """A file with a JSON array or any number of JSON objects behind one another."""
 
-    def __init__(self, place: str, *, extended_json: bool) -> None:
-        """Open the file; OSError tells why that cannot be done."""
-        self._file = _open(place)
-        self._stream = JsonStream(_text_of(self._file).read, plain if extended_json else None)
+    def __init__(self, file: TextFile, *, extended_json: bool) -> None:
+        """Read from an open file, which is closed with this; raises UsageError for a table."""
+        if file.is_csv:
+            file.text.close()
+            raise UsageError(
+                f"{file.name} is CSV, which loses types and nested values: export it as JSON, as mongoexport does "
+                "without --type=csv"
+            )
+        self._file = file.text
+        self._stream = JsonStream(self._file.read, plain if extended_json else None)
 
     async def records(self) -> AsyncIterator[Record | Broken]:
         """Return each record, or what stands in a record's place."""
@@ -36,17 +40,6 @@ class FileOrigin:
     async def close(self) -> None:
         """Close the file."""
         self._file.close()
-
-
-def _open(place: str) -> BufferedReader:
-    if place == "-":
-        return open(0, "rb", closefd=False)
-    return Path(place).open("rb")
-
-
-def _text_of(file: BufferedReader) -> TextIOWrapper:
-    encoding = BOMS.get(file.peek(2)[:2], "utf-8-sig")
-    return TextIOWrapper(file, encoding, errors="surrogateescape", newline="")  # such bytes are found where they matter
 
 
 class JsonStream:

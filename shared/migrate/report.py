@@ -89,6 +89,8 @@ class Rejects:
         if self._path is None:
             return
         if self._file is None:
+            if self._path.is_file():
+                self._path.unlink()  # and not emptied: it may be what is being read
             self._file = self._path.open("w", encoding="utf-8")
             self._report.rejects = str(self._path)
         what = {"text": record.text} if isinstance(record, Broken) else {"record": record.value}

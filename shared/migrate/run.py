@@ -7,8 +7,8 @@ and the progress has an end. Repeating an import is harmless, so a killed one go
 import asyncio
 import json
 import os
-from collections.abc import Awaitable, Callable, Sequence
-from contextlib import ExitStack, closing, suppress
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from contextlib import ExitStack, closing, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from time import monotonic
@@ -113,9 +113,6 @@ class _Reading:
                 if backup and isinstance(item, Record):
                     backup.write(json.dumps(item.value) + "\n")
                 self._keep(item, spool)
-            if backup:
-                backup.flush()
-                os.fsync(backup.fileno())
 
     def _keep(self, item: Record | Broken, spool: Spool) -> None:
         try:
@@ -133,11 +130,21 @@ class _Reading:
         return [owner_of(owner, self._job.rules.user_id), session_id_of(session_id)], item
 
 
-def _new_file(path: Path) -> TextIO:
+@contextmanager
+def _new_file(path: Path) -> Iterator[TextIO]:
+    """Write a file that is not there yet, whole and for good, or not at all."""
     try:
-        return path.open("x", encoding="utf-8")
+        file = path.open("x", encoding="utf-8")
     except FileExistsError as error:  # of a backup before, perhaps the only one of what is removed by now
         raise UsageError(f"{path} exists already; name another file for this backup") from error
+    with file:
+        try:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        except BaseException:
+            path.unlink()
+            raise
 
 
 class _Storing:

@@ -8,6 +8,7 @@ from typing import ClassVar, Protocol, runtime_checkable
 
 from typing_extensions import override
 
+from shared.migrate.files import open_text
 from shared.migrate.reading import FileOrigin
 from shared.migrate.record import Broken, Conversation, Key, Record, RecordError, UsageError
 from shared.models import JsonObject
@@ -69,7 +70,7 @@ class Source(ABC):
             raise UsageError(
                 f"{self.name} is read from a file or standard input, not from {place.split('://', maxsplit=1)[0]}://…"
             )
-        return FileOrigin(place, extended_json=self.extended_json)
+        return FileOrigin(open_text(place), extended_json=self.extended_json)
 
     @abstractmethod
     def key(self, record: Record) -> Key:

@@ -5,13 +5,18 @@ from collections import deque
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
+from shared.migrate.files import TextFile, open_text
 from shared.migrate.reading import MAX_BROKEN_TEXT, MAX_RECORD, FileOrigin
 from shared.migrate.record import Broken, Record, UsageError
 from shared.models import JsonObject
 
 SESSIONS, MESSAGES = "chat_sessions", "chat_messages"
-SUFFIXES = (".csv", ".ndjson", ".jsonl", ".json")
-FIELD = re.compile(r'(?:"([^"]*(?:""[^"]*)*)"|([^",\r\n]*))(,|\r?\n?\Z)')
+PLAIN_SUFFIXES = (".csv", ".ndjson", ".jsonl", ".json")
+SUFFIXES = (*PLAIN_SUFFIXES, *(f"{suffix}.gz" for suffix in PLAIN_SUFFIXES))
+FIELDS = {
+    delimiter: re.compile(rf'(?:"([^"]*(?:""[^"]*)*)"|([^"{delimiter}\r\n]*))({delimiter}|\r?\n?\Z)')
+    for delimiter in (",", ";", "\t")  # a spreadsheet takes the second where the comma is in numbers
+}
 QUOTED, PLAIN, END = 1, 2, 3
 
 
@@ -43,7 +48,7 @@ class Folder:
         """Have nothing to close: each file is closed at its end."""
 
     async def _rows(self, table: str) -> AsyncIterator[Record | Broken]:
-        origin = _rows_of(self._files[table])
+        origin = rows_of(str(self._files[table]))
         try:
             async for item in origin.records():
                 yield item
@@ -56,7 +61,7 @@ class Folder:
         return [is_row_number(value) for value in first] == [False, True]
 
     async def _first_session_id(self, table: str) -> object:
-        origin = _rows_of(self._files[table])
+        origin = rows_of(str(self._files[table]))
         found = None
         async for item in origin.records():
             if isinstance(item, Record):
@@ -69,13 +74,15 @@ class Folder:
 def _file_of(folder: Path, table: str) -> Path:
     found = [folder / f"{table}{suffix}" for suffix in SUFFIXES if (folder / f"{table}{suffix}").is_file()]
     if len(found) != 1:
-        names = ", ".join(f"{table}{suffix}" for suffix in SUFFIXES)
-        raise UsageError(f"{folder} must have one of {names}")
+        names = ", ".join(f"{table}{suffix}" for suffix in PLAIN_SUFFIXES)
+        raise UsageError(f"{folder} must have one of {names}, packed with gzip or not")
     return found[0]
 
 
-def _rows_of(path: Path) -> "CsvFile | FileOrigin":
-    return CsvFile(path) if path.suffix == ".csv" else FileOrigin(str(path), extended_json=False)
+def rows_of(place: str) -> "CsvFile | FileOrigin":
+    """Return the rows of a file, `-` for standard input; OSError or UsageError tells why that cannot be done."""
+    file = open_text(place)
+    return CsvFile(file) if file.is_csv else FileOrigin(file, extended_json=False)
 
 
 def _named(table: str, row: JsonObject, session_ids: dict[str, object]) -> JsonObject:
@@ -90,15 +97,19 @@ def _named(table: str, row: JsonObject, session_ids: dict[str, object]) -> JsonO
 class CsvFile:
     """Rows under a header; an empty field without quotes is NULL. A row that is none costs no other its place."""
 
-    def __init__(self, path: Path) -> None:
-        """Read the header; OSError or UsageError tells why that cannot be done."""
-        self._file = path.open(encoding="utf-8-sig", errors="surrogateescape", newline="")
+    def __init__(self, file: TextFile) -> None:
+        """Read the header of an open file, which is closed with this; UsageError tells why that cannot be done."""
+        self._file = file.text
         self._line = 0
         self._again: deque[str] = deque()
-        self._header = [value or "" for value in _fields(self._next()) or []]
-        if "session_id" not in self._header:
+        header = self._next()
+        read = {delimiter: [value or "" for value in _fields(header, delimiter) or []] for delimiter in FIELDS}
+        found = next((delimiter for delimiter, names in read.items() if "session_id" in names), None)
+        if found is None:
             self._file.close()
-            raise UsageError(f"{path} must begin with a header that names a column session_id")
+            told = r"must begin with a header that names a column session_id, as \copy … csv header writes it"
+            raise UsageError(f"{file.name} {told}")
+        self._delimiter, self._header = found, read[found]
 
     async def records(self) -> AsyncIterator[Record | Broken]:
         """Return each row, or what stands in a row's place."""
@@ -117,7 +128,7 @@ class CsvFile:
     def _row(self, line: str) -> Record | Broken:
         """Return the row that begins with this line; lines that are none of it are read again."""
         begin, more = self._line, list(self._rest_of(line))
-        fields = _fields("".join([line, *more]))
+        fields = _fields("".join([line, *more]), self._delimiter)
         if fields is not None and len(fields) == len(self._header):
             return Record(begin, dict(zip(self._header, fields, strict=True)))
         self._again.extendleft(reversed(more))
@@ -138,14 +149,14 @@ class CsvFile:
         return line
 
 
-def _fields(text: str) -> list[str | None] | None:
+def _fields(text: str, delimiter: str) -> list[str | None] | None:
     """Return the fields of a row; None if its quotes are not in order."""
     fields: list[str | None] = []
     at = 0
-    while (match := FIELD.match(text, at)) is not None:
+    while (match := FIELDS[delimiter].match(text, at)) is not None:
         quoted, plain = match.group(QUOTED), match.group(PLAIN)
         fields.append(plain or None if quoted is None else quoted.replace('""', '"'))
         at = match.end()
-        if match.group(END) != ",":
+        if match.group(END) != delimiter:
             return fields
     return None

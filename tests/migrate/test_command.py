@@ -1,5 +1,6 @@
 """The command line: what it prints, writes and answers, and how it ends."""
 
+import gzip
 import json
 import os
 import subprocess
@@ -9,6 +10,9 @@ from typing import Any
 
 import pytest
 
+from shared.migrate.__main__ import main
+from shared.migrate.record import Broken, RecordError
+from shared.migrate.report import Rejects, Report
 from shared.store.sqlite import SqliteStore
 from tests.builders import listed
 
@@ -104,6 +108,61 @@ def test_a_wrong_command_ends_with_2_and_says_why(tmp_path: Path, arguments: lis
     assert ended.returncode == 2
     assert ended.stderr
     assert "Traceback" not in ended.stderr
+
+
+REFUSED = {
+    b"": "is empty",
+    b"\xef\xbb\xbf \n": "is empty",
+    gzip.compress(b""): "is empty",
+    gzip.compress(GOOD.encode())[:-9]: "cut off",
+    b"_id,session_id,message_type,content\n1,s,user,hi\n": "without --type=csv",
+    b'"id";"customer_id"\r\n"1";"a"\r\n': "without --type=csv",
+    b"--\n-- PostgreSQL database dump\n--\n": r"\copy",
+    b"PGDMP\x01\x0f": r"\copy",
+    b"PK\x03\x04\x14\x00": "unpack it",
+    b"BZh91AY": "bunzip2",
+    b"\x1b\x00\x00\x00\x02id\x00": "bsondump",
+}
+
+
+@pytest.mark.parametrize(("content", "advice"), REFUSED.items(), ids=range(len(REFUSED)))
+def test_a_file_of_another_kind_is_refused_with_what_to_do(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, content: bytes, advice: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("SQLITE_PATH", "parley.db")
+    Path("export").write_bytes(content)
+
+    ended = main(["conversations", "export", "--backup", "backup"])
+
+    told = capsys.readouterr()
+    assert (ended, told.out) == (2, "")
+    assert advice in told.err
+    assert not Path("backup").exists()
+
+
+def test_a_packed_file_is_read(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("SQLITE_PATH", "parley.db")
+    Path("export.json.gz").write_bytes(gzip.compress(f"\n\n{GOOD}".encode()))
+
+    ended = main(["conversations", "export.json.gz", "--dry-run"])
+
+    assert (ended, "1 stored" in capsys.readouterr().out) == (0, True)
+
+
+def test_what_was_set_aside_can_be_fed_back_from_its_own_file(tmp_path: Path) -> None:
+    rejects = Rejects(tmp_path / "rejects", Report("conversations"))
+    (tmp_path / "rejects").write_text("of a run before")
+
+    with (tmp_path / "rejects").open() as being_read:
+        rejects.add(Broken(1, "x", "not valid JSON"), RecordError("not valid JSON"))
+        rejects.close()
+
+        assert being_read.read() == "of a run before"
+    assert "not valid JSON" in (tmp_path / "rejects").read_text()
 
 
 def test_unusable_settings_end_with_2(tmp_path: Path) -> None:

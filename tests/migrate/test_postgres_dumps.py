@@ -1,5 +1,6 @@
 """Dumps of 002's tables without any server: folders and files of CSV and JSON, whole, odd and broken."""
 
+import gzip
 import random
 import sys
 from pathlib import Path
@@ -8,6 +9,7 @@ from typing import Any
 import pytest
 
 from shared.migrate import tables
+from shared.migrate.files import open_text
 from shared.migrate.record import Broken, Record, UsageError
 from shared.migrate.report import Report
 from shared.migrate.tables import CsvFile
@@ -24,7 +26,7 @@ ROWS = "".join(f'{number},s,m{number},user,"line\n""{number}"", 🙂",,,,\n' for
 async def read(tmp_path: Path, text: str) -> list[Record | Broken]:
     path = tmp_path / "rows.csv"
     path.write_text(text, encoding="utf-8", errors="surrogateescape", newline="")
-    file = CsvFile(path)
+    file = CsvFile(open_text(str(path)))
     items = [item async for item in file.records()]
     await file.close()
     return items
@@ -101,7 +103,7 @@ async def test_a_quote_left_open_in_a_long_file_takes_neither_other_rows_nor_mem
     monkeypatch.setattr(tables, "MAX_RECORD", 1000)
     path = tmp_path / "rows.csv"
     path.write_text(MESSAGES + '1,s,m1,user,"open\n' + "2,s,m2,user,fine,,,,\n" * 500)
-    file = CsvFile(path)
+    file = CsvFile(open_text(str(path)))
     rows = file.records()
 
     first = await anext(rows)
@@ -175,13 +177,38 @@ def test_a_folder_has_each_table_once(tmp_path: Path) -> None:
         source_by("postgres").origin(str(tmp_path))
 
 
-@pytest.mark.parametrize("text", ["", "1,s1,m1,user\n", '"session_id\n'])
+@pytest.mark.parametrize("text", ["1\ts1\t\\N\n", "1,s1,m1,user\n", '"session_id\n'])
 def test_csv_needs_a_header(tmp_path: Path, text: str) -> None:
     path = tmp_path / "chat_messages.csv"
     path.write_text(text)
 
     with pytest.raises(UsageError, match="header"):
         source_by("postgres").origin(str(path))
+
+
+@pytest.mark.parametrize("delimiter", [";", "\t"])
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16"])
+async def test_a_spreadsheets_tables_are_read(
+    store: SessionStore, owner: str, tmp_path: Path, delimiter: str, encoding: str
+) -> None:
+    text = "id,session_id,role,content\n1,s,user,'a;b,c\td'\n".replace(",", delimiter).replace("'", '"')
+    path = tmp_path / "chat_messages.csv"
+    path.write_text(text, encoding=encoding)
+
+    report = await move(store, path, owner)
+
+    [(_, [message])] = await everything(store, [owner])
+    assert (message.content, report.is_clean) == (f"a;b{delimiter}c\td", True)
+
+
+async def test_packed_tables_are_read(store: SessionStore, owner: str, tmp_path: Path) -> None:
+    (tmp_path / "chat_sessions.csv.gz").write_bytes(gzip.compress(f"{SESSIONS}1,s1,,,n\n".encode()))
+    (tmp_path / "chat_messages.json.gz").write_bytes(gzip.compress(b'[{"session_id": "s1", "content": "x"}]'))
+
+    await move(store, tmp_path, owner)
+
+    [(session, [message])] = await everything(store, [owner])
+    assert (session.status, message.content) == ("archived", "x")
 
 
 @pytest.mark.parametrize("address", ["postgres://me:s3cret@[broken", "postgresql://me:s3cret@host/db?no_such=1"])

@@ -11,6 +11,7 @@ import pytest
 
 from shared.migrate import reading
 from shared.migrate.extended_json import plain
+from shared.migrate.files import open_text
 from shared.migrate.reading import FileOrigin, JsonStream
 from shared.migrate.record import Broken, Record
 
@@ -122,7 +123,7 @@ def test_a_broken_line_is_known_for_one_before_much_more_is_read(monkeypatch: py
 async def test_files_come_in_several_encodings(tmp_path: Path, encoding: str) -> None:
     path = tmp_path / "export.json"
     path.write_text(json.dumps(DOCUMENTS, ensure_ascii=False), encoding=encoding)
-    origin = FileOrigin(str(path), extended_json=False)
+    origin = FileOrigin(open_text(str(path)), extended_json=False)
 
     items = [item async for item in origin.records()]
 

@@ -9,9 +9,10 @@ How to add one: write a module here with a subclass of `shared.migrate.source.So
 - `conversation(key, records)`: a `Conversation` of `Turn`s. Only name what is what: `Fields(document)` hands out
   the known fields, `.rest()` is everything unknown and belongs into `metadata` (a turn's) or `context` (a
   conversation's). `take_text` takes the content, so that a null is told from a missing field, and `api_fields` the
-  names and calls of a message in a model's API's shape. Do not clean anything: roles, ids, times without a zone, ties, repeats, sizes and whatever is
-  missing are handled for every source by `messages.py`, `sessions.py` and `prepare.py`. Records that tell of the
-  session itself go into `own`, those that only say again what another one says into `duplicates`.
+  names and calls of a message in a model's API's shape. Do not clean anything: roles, ids, times without a zone,
+  ties, repeats, sizes and whatever is missing are handled for every source by `messages.py`, `sessions.py` and
+  `prepare.py`. Records that tell of the session itself go into `own`, those that only say again what another one
+  says into `duplicates`.
 - `origin(place)`: only for a source that reads something else than JSON, a database for example: an object with
   `records()` (Record or Broken, one after another, in bounded memory), `close()`, and, where `--delete-old` shall
   work, `remove(record)`. `place` is INPUT of the command line.

@@ -11,7 +11,7 @@ from typing_extensions import override
 
 from shared.migrate.record import Conversation, Fields, Key, Record, RecordError, Turn, UsageError, as_list, first_of
 from shared.migrate.source import Origin, Source
-from shared.migrate.tables import CsvFile, Folder, is_row_number
+from shared.migrate.tables import Folder, is_row_number, rows_of
 from shared.models import JsonObject
 
 MESSAGE_COLUMNS = {"message_id", "role", "content", "timestamp"}
@@ -30,7 +30,7 @@ class Postgres(Source):
             return _database(place)
         if Path(place).is_dir():
             return Folder(Path(place))
-        return CsvFile(Path(place)) if place.endswith(".csv") else super().origin(place)
+        return super().origin(place) if "://" in place else rows_of(place)
 
     def key(self, record: Record) -> Key:
         """Return the session's id."""
