@@ -79,7 +79,7 @@ def search_demo_documents(chat: Chat, number: int) -> list[dict]:
     pairs = [chat.said[at : at + 2] for at in range(0, len(chat.said), 2)]
     for said in chat.said:
         said.at, said.role = BEGIN, "assistant" if said.number % 2 else "user"
-    common = {"session_id": chat.id, "entra_oid": chat.owner, "version": "cosmosdb-v2"}
+    common = {"session_id": chat.id, "entra_oid": chat.owner, "version": "cosmosdb-v2", "_ts": 1_704_103_200}
     own = {"id": chat.id, "type": "session", "title": f"Über {number}", "timestamp": 1_704_103_200_000, **common}
     documents = [
         {"id": f"{chat.id}-{place}", "type": "message_pair", **_question_and_response(pair), **common}

@@ -139,6 +139,7 @@ def chat_messages(owner: str, count: int, long: int = 0) -> Export:
             "id": chat.id,
             "user_id": chat.owner,
             "session_name": f"Chat {number}",
+            "created_at": "2024-01-01T10:00:00Z",
             "is_active": number % 2 == 0,
             "context": {},
             "messages": [message_document(chat, said) for said in chat.said],
