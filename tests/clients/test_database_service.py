@@ -143,6 +143,17 @@ async def test_a_session_id_that_parley_cannot_have_is_found_again(db_service: D
     assert session["context"] == {"original_id": "pitch / 1"}
 
 
+async def test_logging_into_an_archived_session_restores_it(db_service: DatabaseService, parley: Parley) -> None:
+    for content in ("before", "after"):
+        message = {"session_id": "s", "message_type": "user", "content": content}
+        assert await db_service.log_conversation(message) is True
+        if content == "before":
+            parley.archive("s")
+
+    session = parley.read_session("s")
+    assert (session["status"], contents(session["messages"])) == ("active", ["before", "after"])
+
+
 async def test_an_unknown_session_is_empty(db_service: DatabaseService) -> None:
     counts = dict.fromkeys(["message_count", "user_messages", "ai_messages", "system_messages"], 0)
 

@@ -213,7 +213,7 @@ def test_the_environment_says_where_parley_is(url: str, customer: str, monkeypat
 
     with Parley(user=customer) as parley:
         assert parley.create_session()["user_id"] == customer
-        assert parley._http.headers["x-functions-key"] == "secret"
+        assert parley._http.here().headers["x-functions-key"] == "secret"
         assert "secret" not in repr(parley)
 
 
@@ -229,7 +229,7 @@ def test_retry_after_is_a_number_or_a_date(value: str | None, seconds: float | N
 
 
 IN_PROCESS = """
-import asyncio, json
+import asyncio, json, os, signal
 from parley_client import AsyncParley, ConversationManager, Parley, ParleyError
 
 with Parley.in_process("me") as parley:
@@ -248,11 +248,19 @@ async def main():
     async with AsyncParley.in_process("me") as parley:
         return [found["session_name"] async for found in parley.sessions()]
 
-print(json.dumps([saved, code, asyncio.run(main())]))
+found = asyncio.run(main())
+parley = Parley.in_process("me")
+parley.create_session()
+if not (child := os.fork()):
+    signal.alarm(20)
+    os._exit(len(list(parley.sessions())))
+seen_by_child = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+print(json.dumps([saved, code, found, seen_by_child, len(list(parley.sessions()))]))
+parley.close()
 """
 
 
-def test_in_process_the_functions_are_called_without_a_socket(tmp_path: Path) -> None:
+def test_in_process_the_functions_are_called_without_a_socket_in_a_forked_child_too(tmp_path: Path) -> None:
     path = f"{ROOT / 'clients' / 'python' / 'src'}:{ROOT}"
     no_sockets = "import socket\ndef refuse(*_): raise OSError('no sockets here')\nsocket.socket.connect = refuse\n"
 
@@ -267,4 +275,4 @@ def test_in_process_the_functions_are_called_without_a_socket(tmp_path: Path) ->
     )
 
     assert ended.returncode == 0, ended.stderr
-    assert json.loads(ended.stdout) == [True, "session_not_found", [None, "Zoë"]]
+    assert json.loads(ended.stdout) == [True, "session_not_found", [None, "Zoë"], 3, 3]

@@ -20,6 +20,16 @@ class Weather:
         """Where the client is to go; the same after an outage."""
         return self._proxy.endpoint
 
+    @property
+    def connections(self) -> int:
+        """How many connections it has accepted so far."""
+        return self._proxy.connections
+
+    @property
+    def connected(self) -> int:
+        """How many of them are open."""
+        return len(self._proxy._clients)
+
     def on(self, method: str, ending: str, act: Act, *, times: int | None = 1) -> Rule:
         """Do this to requests by that method, to paths that end so."""
 

@@ -123,7 +123,7 @@ class Rule:
 
 
 class Proxy:
-    """Stands before a server; `requests` are those for items that arrived, oldest first."""
+    """Stands before a server; `requests` are those for items that arrived, oldest first; it counts `connections`."""
 
     def __init__(self, endpoint: str) -> None:
         """Forward to that server."""
@@ -134,6 +134,7 @@ class Proxy:
         self._port = 0
         self.rules: list[Rule] = []
         self.requests: list[Request] = []
+        self.connections = 0
 
     @property
     def endpoint(self) -> str:
@@ -167,6 +168,7 @@ class Proxy:
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._clients.add(writer)
+        self.connections += 1
         try:
             while True:
                 start, headers, body = await _read_message(reader)

@@ -1,7 +1,7 @@
 """The asynchronous client."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from types import TracebackType
 from typing import Any, Self
 
@@ -10,12 +10,15 @@ import httpx
 from parley_client import calls
 from parley_client.calls import Call, JsonObject
 from parley_client.client import TIMEOUT_SECONDS
+from parley_client.connections import LoopConnections
 from parley_client.exchange import LOST, Outcome, Patience, Send, exchange, json_of, lines_of
+from parley_client.freshness import Freshness
+from parley_client.process import PerProcess
 from parley_client.settings import Place
 
 
 class AsyncParley:
-    """Speaks to Parley for one user, as Parley does, without blocking the loop."""
+    """Speaks to Parley for one user, as Parley does, without blocking the loop; in any loop, also in several."""
 
     def __init__(
         self,
@@ -24,11 +27,23 @@ class AsyncParley:
         *,
         function_key: str | None = None,
         patience: Patience | None = None,
-        transport: httpx.AsyncBaseTransport | None = None,
+        transport: Callable[[], httpx.AsyncBaseTransport] | None = None,
     ) -> None:
-        """Take PARLEY_URL and PARLEY_FUNCTION_KEY where nothing is given; `user` None where a user is signed in."""
+        """Take PARLEY_URL and PARLEY_FUNCTION_KEY where nothing is given; `user` None where a user is signed in.
+
+        `transport` makes what carries the requests of one loop.
+        """
         place = Place.of(url, function_key)
-        self._http = httpx.AsyncClient(base_url=place.url, headers=place.headers(), transport=transport)
+        certificates = PerProcess(httpx.create_ssl_context)  # 24 ms each (measured): too much for every loop
+
+        def connect() -> httpx.AsyncClient:
+            made = transport and transport()
+            return httpx.AsyncClient(
+                base_url=place.url, headers=place.headers(), verify=certificates.here(), transport=made
+            )
+
+        self._http = LoopConnections(connect)
+        self._freshness = Freshness()
         self._user = user
         self._patience = patience or Patience()
 
@@ -37,17 +52,17 @@ class AsyncParley:
         """Call the functions of the project in this process, without a socket; it must be importable."""
         from parley_client.in_process import AsyncFunctionsTransport  # noqa: PLC0415 - only who asks needs the project
 
-        return cls("http://in-process", user, patience=patience, transport=AsyncFunctionsTransport())
+        return cls("http://in-process", user, patience=patience, transport=AsyncFunctionsTransport)
 
     def speaking_for(self, user: str | None) -> "AsyncParley":
         """Return a client for another user, which shares the connections and is closed with this one."""
         other = object.__new__(type(self))
-        other._http, other._patience, other._user = self._http, self._patience, user
+        other._http, other._freshness, other._patience, other._user = self._http, self._freshness, self._patience, user
         return other
 
     async def close(self) -> None:
-        """Close the connections."""
-        await self._http.aclose()
+        """Close this process's connections, those of other loops too; a later request opens new ones."""
+        await self._http.close()
 
     async def __aenter__(self) -> Self:
         return self
@@ -167,14 +182,18 @@ class AsyncParley:
 
     async def _once(self, call: Call, seconds: float) -> Outcome:
         headers, query = calls.identity(self._user)
+        owner = call.owner(self._user)
+        http = await self._http.here()
         try:
-            return await self._http.request(
+            response = await http.request(
                 call.method,
                 call.path,
                 params={**call.query, **query},
                 content=call.content(),
-                headers={**headers, **call.headers},
+                headers={**headers, **self._freshness.headers(owner), **call.headers},
                 timeout=min(seconds, TIMEOUT_SECONDS),
             )
         except LOST as error:
             return error
+        self._freshness.learn(owner, response.headers)
+        return response

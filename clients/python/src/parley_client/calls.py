@@ -37,6 +37,10 @@ class Call:
         except UnicodeEncodeError:  # a lone surrogate; escaped, Parley can say where it stands
             return json.dumps(self.body, allow_nan=False).encode()
 
+    def owner(self, user: str | None) -> str | None:
+        """Return whose request this is: that of the client's user, else of one whom it names itself."""
+        return user or str(self.query.get("user_id") or (self.body or {}).get("user_id") or "") or None
+
     def behind(self, cursor: str) -> "Call":
         """Return the request for the page behind a cursor."""
         kept = {name: value for name, value in self.query.items() if name not in {"after", "before"}}

@@ -1,7 +1,7 @@
 """The synchronous client."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from types import TracebackType
 from typing import Any, Self
 
@@ -10,13 +10,15 @@ import httpx
 from parley_client import calls
 from parley_client.calls import Call, JsonObject
 from parley_client.exchange import LOST, Outcome, Patience, Send, exchange, json_of, lines_of
+from parley_client.freshness import Freshness
+from parley_client.process import PerProcess
 from parley_client.settings import Place
 
 TIMEOUT_SECONDS = 10.0  # for one part of one answer; Patience bounds the whole
 
 
 class Parley:
-    """Speaks to Parley for one user; safe to share between threads.
+    """Speaks to Parley for one user; safe to share between threads, and with forked processes.
 
     Whatever it sends it may send again: appended messages carry ids, new sessions a key. Refusals are
     ParleyError, and UnavailableError when Parley was not reached or stayed busy.
@@ -29,11 +31,20 @@ class Parley:
         *,
         function_key: str | None = None,
         patience: Patience | None = None,
-        transport: httpx.BaseTransport | None = None,
+        transport: Callable[[], httpx.BaseTransport] | None = None,
     ) -> None:
-        """Take PARLEY_URL and PARLEY_FUNCTION_KEY where nothing is given; `user` None where a user is signed in."""
+        """Take PARLEY_URL and PARLEY_FUNCTION_KEY where nothing is given; `user` None where a user is signed in.
+
+        `transport` makes what carries the requests of one process.
+        """
         place = Place.of(url, function_key)
-        self._http = httpx.Client(base_url=place.url, headers=place.headers(), transport=transport)
+
+        def connect() -> httpx.Client:
+            made = transport and transport()
+            return httpx.Client(base_url=place.url, headers=place.headers(), transport=made)
+
+        self._http = PerProcess(connect)
+        self._freshness = Freshness()
         self._user = user
         self._patience = patience or Patience()
 
@@ -42,17 +53,18 @@ class Parley:
         """Call the functions of the project in this process, without a socket; it must be importable."""
         from parley_client.in_process import FunctionsTransport  # noqa: PLC0415 - only who asks needs the project
 
-        return cls("http://in-process", user, patience=patience, transport=FunctionsTransport())
+        return cls("http://in-process", user, patience=patience, transport=FunctionsTransport)
 
     def speaking_for(self, user: str | None) -> "Parley":
         """Return a client for another user, which shares the connections and is closed with this one."""
         other = object.__new__(type(self))
-        other._http, other._patience, other._user = self._http, self._patience, user
+        other._http, other._freshness, other._patience, other._user = self._http, self._freshness, self._patience, user
         return other
 
     def close(self) -> None:
-        """Close the connections."""
-        self._http.close()
+        """Close this process's connections; a later request opens new ones."""
+        if http := self._http.take():
+            http.close()
 
     def __enter__(self) -> Self:
         return self
@@ -170,14 +182,17 @@ class Parley:
 
     def _once(self, call: Call, seconds: float) -> Outcome:
         headers, query = calls.identity(self._user)
+        owner = call.owner(self._user)
         try:
-            return self._http.request(
+            response = self._http.here().request(
                 call.method,
                 call.path,
                 params={**call.query, **query},
                 content=call.content(),
-                headers={**headers, **call.headers},
+                headers={**headers, **self._freshness.headers(owner), **call.headers},
                 timeout=min(seconds, TIMEOUT_SECONDS),
             )
         except LOST as error:
             return error
+        self._freshness.learn(owner, response.headers)
+        return response

@@ -2,7 +2,6 @@
 
 import atexit
 import logging
-import threading
 import weakref
 from collections.abc import Callable, Mapping
 from types import TracebackType
@@ -12,12 +11,13 @@ from uuid import uuid4
 from parley_client.calls import JsonObject
 from parley_client.client import Parley
 from parley_client.courier import Courier
-from parley_client.delivery import Delivery
+from parley_client.delivery import Delivery, speaking_for
 from parley_client.document import document_of, message_of, now, session_of
 from parley_client.errors import ParleyError
 from parley_client.exchange import Patience
 from parley_client.ledger import Ledger
 from parley_client.names import session_id_for
+from parley_client.process import PerProcess
 
 logger = logging.getLogger(__name__)
 
@@ -33,7 +33,8 @@ class ConversationManager:
     """Creates, saves, loads and deletes conversations; no failure of Parley ever reaches the caller.
 
     A call waits `wait_seconds` at most. What could not be saved by then is kept in memory, up to `capacity`
-    messages, and saved by a thread in the background as soon as Parley is there.
+    messages, and saved by a thread in the background as soon as Parley is there. A forked child starts with
+    nothing that waits: what its parent kept is the parent's to store.
     """
 
     def __init__(
@@ -49,16 +50,19 @@ class ConversationManager:
 
         Conversations are made in the channel, and only those of it are listed; by default in Parley's own, and all.
         """
-        self._parley = parley or Parley(patience=PATIENCE)
+        speaker = parley or Parley(patience=PATIENCE)
+        self._parley = speaker
         self._owned = parley is None
         self._wait_seconds = wait_seconds
         self._channel = channel
         options = {"channel": channel, "ttl_seconds": ttl_seconds}
-        self._mutex = threading.RLock()
         given = {name: value for name, value in options.items() if value is not None}
-        self._delivery = Delivery(self._parley, self._mutex, given)
-        self._courier = Courier(self._delivery, self._mutex, capacity)
+        self._couriers = PerProcess(lambda: Courier(Delivery(speaker, given), capacity))
         OPEN.add(self)
+
+    @property
+    def _courier(self) -> Courier:
+        return self._couriers.here()
 
     def create_conversation_document(
         self, customer_id: str, session_id: str, voicebot_type: str | None = None
@@ -152,11 +156,12 @@ class ConversationManager:
         return otherwise
 
     def _read(self, conversation_id: str, customer_id: str) -> JsonObject:
-        parley, session_id = self._delivery.speaking_for(customer_id), session_id_for(conversation_id)
+        parley, session_id = speaking_for(self._parley, customer_id), session_id_for(conversation_id)
         session = parley.read_session(session_id, limit=AT_ONCE)
         messages = list(parley.messages(session_id)) if session["has_more"] else session["messages"]
-        ledger = self._courier.ledger({"id": session_id, "context": session["context"]}, customer_id)
-        with self._mutex:
+        courier = self._courier
+        ledger = courier.ledger({"id": session_id, "context": session["context"]}, customer_id)
+        with courier.mutex:
             ledger.read(messages)
             ledger.exists = True
             document = document_of(session, messages + [each.message for each in ledger.waiting.values()])
@@ -164,7 +169,7 @@ class ConversationManager:
         return document
 
     def _recent(self, customer_id: str, limit: int) -> list[JsonObject]:
-        parley = self._delivery.speaking_for(customer_id)
+        parley = speaking_for(self._parley, customer_id)
         wanted = {"status": "all", "channel": self._channel, "limit": min(limit, 100)}
         found: list[JsonObject] = []
         for session in parley.sessions(**wanted):
@@ -178,7 +183,7 @@ class ConversationManager:
         ledger = self._courier.known(session_id, customer_id) or Ledger({"id": session_id}, customer_id)
         with ledger.turn:
             try:
-                self._delivery.speaking_for(customer_id).delete_session(session_id)
+                speaking_for(self._parley, customer_id).delete_session(session_id)
             except ParleyError as error:
                 if error.code == "session_not_found":
                     self._courier.forget(ledger)

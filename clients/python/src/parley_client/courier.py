@@ -32,10 +32,11 @@ class BusyError(UnavailableError):
 class Courier:
     """Knows the ledgers, delivers them, and keeps trying as long as something waits."""
 
-    def __init__(self, delivery: Delivery, mutex: threading.RLock, capacity: int) -> None:
+    def __init__(self, delivery: Delivery, capacity: int) -> None:
         """Deliver so; at most `capacity` messages wait."""
         self._delivery = delivery
-        self._changed = threading.Condition(mutex)
+        self.mutex = delivery.mutex
+        self._changed = threading.Condition(self.mutex)
         self._capacity = capacity
         self._ledgers: OrderedDict[Key, Ledger] = OrderedDict()
         self._slots = threading.BoundedSemaphore(THREADS)

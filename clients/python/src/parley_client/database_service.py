@@ -2,14 +2,14 @@
 
 import asyncio
 import logging
-from collections.abc import Mapping
+from collections.abc import Coroutine, Mapping
 from datetime import UTC, datetime
 from types import TracebackType
-from typing import Any, Final, Self
+from typing import Any, Final, Self, TypeVar
 
 from parley_client.aio import AsyncParley
 from parley_client.calls import JsonObject
-from parley_client.errors import ParleyError
+from parley_client.errors import ParleyError, UnavailableError
 from parley_client.exchange import Patience
 from parley_client.names import session_id_for, with_originals
 from parley_client.plain import plain
@@ -17,15 +17,18 @@ from parley_client.roles import role_of, written_role
 
 logger = logging.getLogger(__name__)
 
+Result = TypeVar("Result")
+
 USER: Final = "default"  # the earlier system knew no users; the importer's default too
 OWN_FIELDS: Final = frozenset(
     {"session_id", "timestamp", "message_type", "content", "persona", "audio_file", "transcription_confidence"}
 )
 NOT_FOUND: Final = "session_not_found"
+ROUNDS: Final = 10  # of a message, where somebody archives its session beside us all the time
 
 
 class DatabaseService:
-    """Logs conversations; like the earlier one it never raises when storing or reading fails, but logs it.
+    """Logs conversations, in any loop; like the earlier one it never raises when that fails, but logs it.
 
     Failures then read as False, an empty list, None or zeroes, as they did. With `strict` they are raised.
     """
@@ -51,55 +54,57 @@ class DatabaseService:
         await self.close()
 
     async def log_conversation(self, log_data: Mapping[str, Any]) -> bool:
-        """Add a message to the session it names, which is made if need be; False when it is not known to be stored."""
-        try:
-            session_id, message = _message_of(log_data)
-            await self._name(session_id)
-            await self._parley.append_anywhere(message, session_id=session_id_for(session_id))
-        except (ParleyError, ValueError, TypeError) as error:
-            self._complain("a message was not logged", error)
-            return False
-        return True
+        """Add a message to the session it names, which is made if need be; False when it is not known to be stored.
+
+        An archived session is restored.
+        """
+        return await self._spared("a message was not logged", self._log(log_data), otherwise=False)
 
     async def get_conversation_logs(self, session_id: str, *, limit: int | None = None) -> list[JsonObject]:
         """Return a session's messages by time, or the newest `limit` of them; none when it is unknown."""
-        try:
-            return await self._entries(session_id, limit)
-        except ParleyError as error:
-            self._complain("messages were not read", error)
-            return []
+        return await self._spared("messages were not read", self._entries(session_id, limit), [])
 
     async def get_conversation_log_document(self, session_id: str) -> JsonObject | None:
         """Return a session with all its messages, None when it is unknown."""
-        try:
-            session, entries = await asyncio.gather(
-                self._parley.read_session(session_id_for(session_id), limit=1), self._entries(session_id, None)
-            )
-        except ParleyError as error:
-            self._complain("a conversation was not read", error)
-            return None
-        times = {name: session[name] for name in ("created_at", "updated_at")}
-        return {"_id": session["id"], "session_id": session_id, **times, "messages": entries}
+        return await self._spared("a conversation was not read", self._document(session_id), None)
 
     async def get_conversation_stats(self, session_id: str) -> JsonObject:
         """Return a session's counts and the times of its first and last message; zeroes when it is unknown."""
+        return await self._spared("statistics were not read", self._counted(session_id), _stats({}, None, None))
+
+    async def _log(self, log_data: Mapping[str, Any]) -> bool:
+        session_id, message = _message_of(log_data)
         known = session_id_for(session_id)
-        counted: JsonObject = {"message_count": 0, "by_role": {}}
-        ends: list[str | None] = [None, None]
+        await self._name(session_id)
+        for _ in range(ROUNDS):
+            try:
+                await self._parley.append_anywhere(message, session_id=known)
+            except ParleyError as error:
+                if error.code != "session_archived":
+                    raise
+                await self._restore(known)
+            else:
+                return True
+        raise UnavailableError("the session is archived all the time")
+
+    async def _restore(self, session_id: str) -> None:
         try:
-            counted = await self._parley.stats(known)
-            ends = list(await asyncio.gather(self._time_of(known, "asc"), self._time_of(known, "desc")))
+            await self._parley.restore(session_id)
         except ParleyError as error:
-            self._complain("statistics were not read", error)
-        roles = counted["by_role"]
-        return {
-            "message_count": counted["message_count"],
-            "user_messages": roles.get("user", 0),
-            "ai_messages": roles.get("assistant", 0),
-            "system_messages": roles.get("system", 0),
-            "first_message_time": ends[0],
-            "last_message_time": ends[1],
-        }
+            if error.code != NOT_FOUND:  # deleted since: the next try makes it again
+                raise
+
+    async def _document(self, session_id: str) -> JsonObject:
+        session, entries = await asyncio.gather(
+            self._parley.read_session(session_id_for(session_id), limit=1), self._entries(session_id, None)
+        )
+        times = {name: session[name] for name in ("created_at", "updated_at")}
+        return {"_id": session["id"], "session_id": session_id, **times, "messages": entries}
+
+    async def _counted(self, session_id: str) -> JsonObject:
+        known = session_id_for(session_id)
+        counted = await self._parley.stats(known)
+        return _stats(counted, *await asyncio.gather(self._time_of(known, "asc"), self._time_of(known, "desc")))
 
     async def _name(self, session_id: str) -> None:
         """Make the session of an id that Parley cannot have as it is, so that the id is kept."""
@@ -127,12 +132,33 @@ class DatabaseService:
             return str(_entry_of(message)["timestamp"])
         return None
 
-    def _complain(self, what: str, error: Exception) -> None:
-        unknown = isinstance(error, ParleyError) and error.code == NOT_FOUND
-        if self._strict and not unknown:
-            raise error
-        if not unknown:
-            logger.error("Parley: %s: %s", what, error)
+    async def _spared(self, what: str, work: Coroutine[Any, Any, Result], otherwise: Result) -> Result:
+        """Return what the work returns; whatever goes wrong is logged, or raised where that is asked for."""
+        try:
+            return await work
+        except ParleyError as error:
+            if error.code == NOT_FOUND:
+                return otherwise
+            if self._strict:
+                raise
+            logger.error("Parley: %s: %s", what, error)  # noqa: TRY400 - no defect here
+        except Exception:  # whatever it is, it must not end the caller's conversation
+            if self._strict:
+                raise
+            logger.exception("Parley: %s", what)
+        return otherwise
+
+
+def _stats(counted: JsonObject, first: str | None, last: str | None) -> JsonObject:
+    roles = counted.get("by_role", {})
+    return {
+        "message_count": counted.get("message_count", 0),
+        "user_messages": roles.get("user", 0),
+        "ai_messages": roles.get("assistant", 0),
+        "system_messages": roles.get("system", 0),
+        "first_message_time": first,
+        "last_message_time": last,
+    }
 
 
 def _message_of(log_data: Mapping[str, Any]) -> tuple[str, JsonObject]:

@@ -18,25 +18,26 @@ NO_SESSION: Final = "session_not_found"
 ROUNDS: Final = 10  # of a delivery without a message stored; somebody deletes or archives beside us all the time
 
 
+def speaking_for(parley: Parley, customer_id: str) -> Parley:
+    """Return a client for a customer."""
+    return parley.speaking_for(user_id_for(customer_id))
+
+
 class Delivery:
     """Delivers ledgers, each by one thread at a time; `mutex` guards what they know."""
 
-    def __init__(self, parley: Parley, mutex: RLock, options: dict[str, Any]) -> None:
+    def __init__(self, parley: Parley, options: dict[str, Any]) -> None:
         """Send with this client; `options` are fields of the sessions it makes."""
         self._parley = parley
-        self._mutex = mutex
         self._options = options
-
-    def speaking_for(self, customer_id: str) -> Parley:
-        """Return a client for a customer."""
-        return self._parley.speaking_for(user_id_for(customer_id))
+        self.mutex = RLock()
 
     def deliver(self, ledger: Ledger, document: Iterable[JsonObject] = ()) -> None:
         """Store everything that waits, and with it a document of which Parley has no session any more.
 
         Raises UnavailableError or another ParleyError when that cannot be done now; what is left goes on waiting.
         """
-        parley, messages = self.speaking_for(ledger.customer_id), list(document)
+        parley, messages = speaking_for(self._parley, ledger.customer_id), list(document)
         with ledger.turn:
             for _ in range(ROUNDS):
                 try:
@@ -54,7 +55,7 @@ class Delivery:
             elif not ledger.current:
                 self._catch_up(parley, ledger)
             else:
-                with self._mutex:
+                with self.mutex:
                     batch = ledger.batch()
                 if batch:
                     self._append(parley, ledger, batch)
@@ -77,7 +78,7 @@ class Delivery:
     def _catch_up(self, parley: Parley, ledger: Ledger) -> None:
         """Learn what others have stored, and what we have ourselves without knowing it."""
         messages = list(parley.messages(ledger.session["id"], after=ledger.seq))
-        with self._mutex:
+        with self.mutex:
             ledger.read(messages)
             ledger.current = True
 
@@ -89,7 +90,7 @@ class Delivery:
                 raise
             self._refuse(parley, ledger, batch, error)
             return
-        with self._mutex:
+        with self.mutex:
             ledger.appended(stored)
 
     def _refuse(self, parley: Parley, ledger: Ledger, batch: list[JsonObject], error: ParleyError) -> None:
@@ -98,7 +99,7 @@ class Delivery:
             self._append(parley, ledger, [message])
         if len(batch) == 1:
             logger.error("Parley does not take message %s of %s: %s", batch[0]["id"], ledger.session["id"], error)
-            with self._mutex:
+            with self.mutex:
                 ledger.refuse(batch[0]["id"])
 
     def _redact(self, parley: Parley, ledger: Ledger) -> None:
@@ -107,12 +108,12 @@ class Delivery:
         except ParleyError as error:
             if error.code not in {"message_not_found", NO_SESSION}:
                 raise
-        with self._mutex:
+        with self.mutex:
             del ledger.replaced[0]
 
     def _mend(self, parley: Parley, ledger: Ledger, document: list[JsonObject], error: ParleyError) -> None:
         """Remove what was in the way of a delivery, or raise the error when that is nothing of the session's."""
-        with self._mutex:
+        with self.mutex:
             if isinstance(error, UnavailableError):
                 ledger.current = False  # what was sent may be stored
             elif error.code == NO_SESSION:

@@ -1,7 +1,7 @@
 """Parley in the caller's own process: transports that call the project's functions as the local host does.
 
 The project's folder must be importable (its `function_app` and `shared`) and its packages installed; its
-settings are read as ever. One client at a time, because they share its store.
+settings are read as ever. One client at a time, because they share its store; a forked child opens its own.
 """
 
 import asyncio
@@ -10,17 +10,22 @@ import json
 import logging
 import threading
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 
 import httpx
+
+from parley_client.process import Process, this_process
 
 logger = logging.getLogger(__name__)
 
 START_SECONDS: Final = 10.0
+LEFT_ALONE: Final[list[object]] = []  # what a parent opened: to have it collected could close the parent's files
 
 
 class Functions:
     """The project's HTTP functions, found by their routes."""
+
+    _process: ClassVar[Process] = this_process()  # whose store the project has
 
     def __init__(self) -> None:
         """Import the project and read its routes."""
@@ -34,6 +39,10 @@ class Functions:
             for found in read_functions(self._module.app)
             if isinstance(found, HttpFunction)
         )
+        if Functions._process != this_process():
+            LEFT_ALONE.append(self._module.chat)
+            self._renew_store()
+            Functions._process = this_process()
 
     async def answer(self, request: httpx.Request, body: bytes) -> httpx.Response:
         """Call the function that the request leads to; 404 where there is none, an empty 500 where it fails."""
@@ -63,9 +72,12 @@ class Functions:
 
     async def close(self) -> None:
         """Let go of the store, which belongs to this loop, and leave an unopened one for whoever comes next."""
+        await self._module.close()
+        self._renew_store()
+
+    def _renew_store(self) -> None:
         from shared.store import open_store  # noqa: PLC0415 - as above
 
-        await self._module.close()
         settings = self._module.settings
         self._module.chat = type(self._module.chat)(open_store(settings), settings)  # type: ignore[attr-defined]
 
