@@ -43,6 +43,8 @@ class Website(ThreadingHTTPServer):
 
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), _Files)
+        self.replies: list[tuple[int, str, str | None]] = []  # to what is posted here: status, body and token
+        self.posted: list[str | None] = []  # the tokens that came with it
 
     @property
     def origin(self) -> str:
@@ -55,12 +57,27 @@ class _Files(BaseHTTPRequestHandler):
     page: ClassVar = '<!doctype html><link rel="icon" href="data:,"><script type="module" src="client.js"></script>'
 
     def do_GET(self) -> None:  # the name is http.server's
+        if "/sessions/" in self.path:
+            self._reply(200, '{"messages": [], "data": []}', None)  # to the README's example
+            return
         script = self.path == "/client.js"
         text = f"{readme_client()}\nglobalThis.Parley = Parley;\n" if script else self.page
         self.send_response(200)
         self.send_header("Content-Type", "text/javascript" if script else "text/html")
         self.end_headers()
         self.wfile.write(text.replace(WRITTEN_FOR, self.server.api).encode())
+
+    def do_POST(self) -> None:  # the name is http.server's
+        self.rfile.read(int(self.headers["content-length"]))
+        self.server.posted.append(self.headers["x-session-token"])
+        self._reply(*(self.server.replies.pop(0) if self.server.replies else (200, '{"id": "s"}', None)))
+
+    def _reply(self, status: int, body: str, token: str | None) -> None:
+        self.send_response(status)
+        if token:
+            self.send_header("x-session-token", token)
+        self.end_headers()
+        self.wfile.write(body.encode())
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the name is http.server's
         """Say nothing."""
@@ -237,3 +254,83 @@ async def test_a_session_that_has_not_changed_is_not_sent_twice(visit: Visit, pa
 
     assert first == second
     assert [status for status in statuses if status != 204] == [200, 304]
+
+
+@pytest.mark.parametrize("user", ["李雷", "Łukasz", "Zoë", "two words"])
+async def test_whatever_a_user_is_called_it_is_that_user(visit: Visit, parley: Parley, user: str) -> None:
+    session = await run(visit, parley, user, "return parley.create();")
+    seqs = await run(
+        visit,
+        parley,
+        user,
+        f"await parley.append('{session['id']}', {{ role: 'user', content: 'Hello' }}); const seqs = [];"
+        f"for await (const {{ seq }} of parley.history('{session['id']}')) seqs.push(seq); return seqs;",
+    )
+
+    assert (session["user_id"], seqs) == (user, [1])
+
+
+async def test_on_plain_http_where_there_is_no_random_uuid_ids_are_made_all_the_same(
+    visit: Visit, parley: Parley
+) -> None:
+    as_on_plain_http = "delete Crypto.prototype.randomUUID; if (crypto.randomUUID) throw new Error('still there');"
+    say = "const { id } = await parley.create(); return parley.append(id, { role: 'user', content: 'Hello' });"
+
+    stored = await run(visit, parley, an_owner(), as_on_plain_http + say)
+
+    assert stored["message_count"] == 1
+
+
+async def answered(browser: Browser, website: Website, replies: list[tuple[int, str, str | None]], code: str) -> Any:
+    """Have the page's own origin answer so, run code that has a client, `parley`, and return what it returns."""
+    website.api = website.origin
+    async with at(browser, website) as visit:
+        website.posted.clear()
+        website.replies = replies
+        return await visit.page.evaluate(
+            f"async (api) => {{ const parley = new Parley(api, 'me'); {code} }}", website.api
+        )
+
+
+async def test_a_token_goes_back_with_the_next_request_of_the_same_client(browser: Browser, website: Website) -> None:
+    replies = [(201, "{}", "0:-1#1"), (404, "{}", "0:-1#2"), (201, "{}", None), (201, "{}", None), (201, "{}", None)]
+    create = "await parley.create().catch(() => null);"
+
+    await answered(browser, website, replies, create * 4 + "await new Parley(parley.api, 'you').create();")
+
+    assert website.posted == [None, "0:-1#1", "0:-1#2", "0:-1#2", None]
+
+
+async def test_an_answer_without_a_problem_document_is_told_by_its_status_and_not_asked_for_again(
+    browser: Browser, website: Website
+) -> None:
+    replies = [
+        (204, "", None),
+        *((status, body, None) for status in (404, 502) for body in ("", "<p>")),
+        (200, "<p>", None),
+    ]
+    ask = """
+        const found = [];
+        for (let times = 6; times; times--) {
+            const refused = ({ status, message }) => found.push(status, message);
+            await parley.create().then((said) => found.push(said), refused);
+        }
+        return found;
+    """
+
+    found = await answered(browser, website, replies, ask)
+
+    assert [value for value in found if not isinstance(value, str)] == [None, 404, 404, 502, 502, 200]
+    assert "404 Not Found" in found[2]
+    assert len(website.posted) == 6
+
+
+async def test_only_what_may_pass_is_tried_again(browser: Browser, website: Website) -> None:
+    replies = [(429, "", None), (503, "", None), (201, '{"id": "made"}', None)]
+    at_once = "globalThis.setTimeout = (resume) => resume();"
+    mistaken = "const mistake = await parley.send('POST', '/', {}, { 'a header': '' }).catch(({ name }) => name);"
+
+    found = await answered(browser, website, replies, f"{at_once} {mistaken} return [mistake, await parley.create()];")
+
+    assert found == ["TypeError", {"id": "made"}]
+    assert len(website.posted) == 3
