@@ -40,8 +40,8 @@ class Connection:
 
     @property
     def names(self) -> tuple[str, str, str]:
-        """Where the container is: the account's host, the database, its own name."""
-        return urlsplit(self._endpoint).netloc, self._database, self._name
+        """Where the container is: the account, the database, its own name."""
+        return self._endpoint, self._database, self._name
 
     async def container(self) -> ContainerProxy:
         """Return the container, connected."""
