@@ -8,10 +8,12 @@ import azure.functions as func
 
 from shared import http
 from shared.http.boundary import Handler, respond
+from shared.logs import quieten
 from shared.service import ChatService
 from shared.settings import load_settings
 from shared.store import open_store
 
+quieten()
 settings = load_settings()
 trusted = settings.user_identity == "trusted"
 app = func.FunctionApp(http_auth_level=func.AuthLevel.FUNCTION if trusted else func.AuthLevel.ANONYMOUS)
@@ -273,4 +275,4 @@ async def archive_idle_sessions(timer: func.TimerRequest) -> None:
     """Archive what has gone quiet."""
     from shared import archival  # noqa: PLC0415 - as the handlers: when it is first used
 
-    await archival.run(chat.store, archival.Plan.of(settings), past_due=timer.past_due)
+    await archival.tick(chat.store, archival.Plan.of(settings), past_due=timer.past_due)

@@ -12,6 +12,8 @@ from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from time import monotonic
 
+from shared.errors import ParleyError, StoreError
+from shared.logs import trace
 from shared.models import IdleSession, utc_now
 from shared.settings import Settings, SettingsError, load_settings
 from shared.store import open_store
@@ -19,6 +21,10 @@ from shared.store.port import SessionStore
 from shared.usage import measured
 
 logger = logging.getLogger("parley.archival")
+
+
+class ArchivalFailedError(ParleyError):
+    """The archival run ended before its time; the log says where."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +94,18 @@ async def run(  # noqa: PLR0913 - a job says what it depends on
     return report
 
 
+async def tick(store: SessionStore, plan: Plan, *, past_due: bool) -> None:
+    """Run as the timer does; a failure is logged here, and the host is told its kind alone.
+
+    A host logs what it is told with all that led to it, which may name sessions and users.
+    """
+    try:
+        await run(store, plan, past_due=past_due)
+    except Exception as error:
+        logger.error("the archival run failed\n%s", trace(error))  # noqa: TRY400 - its text may tell too much
+        raise (error if isinstance(error, StoreError) else ArchivalFailedError()) from None
+
+
 class _Run:
     """One run: batch after batch, longest idle first, so that one that always fails keeps nobody waiting."""
 
@@ -117,7 +135,7 @@ class _Run:
         for failure in outcomes:
             if failure is not None:
                 self._report.failed += 1
-                logger.warning("a session could not be archived", exc_info=failure)
+                logger.warning("a session could not be archived\n%s", trace(failure))
 
     async def _archive(self, session: IdleSession) -> None:
         async with self._gate:

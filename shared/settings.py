@@ -14,6 +14,7 @@ from shared.models import CHANNEL, KEEP, MAX_TTL_SECONDS
 
 PROJECT_ROOT = Path(__file__).resolve().parent.parent
 MAX_CONTENT_BYTES = 262_144  # a quarter of the largest request body; the 2 MB item limit leaves room
+LEAST_SECRET_CHARACTERS = 16  # what is shorter can be found by trying
 
 StoreName = Literal["sqlite", "cosmos"]
 STORES: tuple[StoreName, ...] = ("sqlite", "cosmos")
@@ -53,6 +54,7 @@ class Settings:
     archive_concurrency: int
     archive_budget_seconds: int
     max_message_bytes: int
+    log_hash_key: str | None = field(repr=False)
     port: int
     cors_origins: tuple[str, ...]
 
@@ -63,6 +65,7 @@ def load_settings(environ: Mapping[str, str] | None = None, root: Path = PROJECT
     An empty value counts as missing. Raises SettingsError naming every bad or missing setting.
     """
     reader = _Reader(os.environ if environ is None else environ, root / "local.settings.json")
+    emulator = reader.flag("COSMOS_EMULATOR")
     settings = Settings(
         store=_choose_store(reader),
         sqlite_path=root / reader.path("SQLITE_PATH", "data/parley.db"),
@@ -70,7 +73,7 @@ def load_settings(environ: Mapping[str, str] | None = None, root: Path = PROJECT
         cosmos_key=reader.key("COSMOS_KEY"),
         cosmos_database=reader.text("COSMOS_DATABASE", reader.resource_name) or "parley",
         cosmos_container=reader.text("COSMOS_CONTAINER", reader.resource_name) or "sessions",
-        cosmos_emulator=reader.flag("COSMOS_EMULATOR"),
+        cosmos_emulator=emulator,
         user_identity=reader.choice("USER_IDENTITY", IDENTITY_MODES) or "trusted",
         easyauth_enabled=(reader.named("WEBSITE_AUTH_ENABLED") or "").lower() == "true",
         session_ttl_seconds=reader.ttl("SESSION_TTL_SECONDS", 7_776_000),
@@ -82,6 +85,7 @@ def load_settings(environ: Mapping[str, str] | None = None, root: Path = PROJECT
         archive_concurrency=reader.number("ARCHIVE_CONCURRENCY", 8, 1, 64),
         archive_budget_seconds=reader.number("ARCHIVE_BUDGET_SECONDS", 240, 1, 280),
         max_message_bytes=reader.number("MAX_MESSAGE_BYTES", MAX_CONTENT_BYTES, 1, MAX_CONTENT_BYTES),
+        log_hash_key=reader.secret("LOG_HASH_KEY") or _secret_of_all_instances(reader, emulator=emulator),
         port=reader.number("PORT", 7071, 0, 65_535),
         cors_origins=tuple(part.strip() for part in (reader.text("CORS_ORIGINS") or "").split(",") if part.strip()),
     )
@@ -99,6 +103,17 @@ def _choose_store(reader: "_Reader") -> StoreName:
         place = "on Azure" if reader.on_azure else "when STORE is cosmos"
         reader.problems.append(f"COSMOS_ENDPOINT is missing; it is required {place}.")
     return store
+
+
+def _secret_of_all_instances(reader: "_Reader", *, emulator: bool) -> str | None:
+    """Return what every instance of a deployment has and no outsider: an emulator's key is known to everybody."""
+    if (key := reader.named("COSMOS_KEY")) and not emulator:
+        return key
+    if not reader.on_azure:
+        return None
+    platforms = (reader.named("WEBSITE_AUTH_ENCRYPTION_KEY"), reader.named("MACHINEKEY_DecryptionKey"))
+    storage = reader.named("AzureWebJobsStorage") or ""
+    return next(filter(None, platforms), None) or (storage if "AccountKey=" in storage else None)
 
 
 def _is_ttl(value: object) -> bool:
@@ -145,6 +160,13 @@ class _Reader:
             b64decode(value or "", validate=True)
         except ValueError:
             self.problems.append(f"{name} must be an account key in Base64.")  # which is not repeated: it is a secret
+        return value
+
+    def secret(self, name: str) -> str | None:
+        value = self.named(name)
+        if value and len(value) < LEAST_SECRET_CHARACTERS:
+            self.problems.append(f"{name} must have {LEAST_SECRET_CHARACTERS} characters or more.")  # as above
+            return None
         return value
 
     def path(self, name: str, default: str) -> Path:

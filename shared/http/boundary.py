@@ -1,7 +1,6 @@
 """The boundary between the host and Parley: every request passes here, every error becomes a problem document."""
 
 import asyncio
-import hashlib
 import json
 import logging
 import re
@@ -17,6 +16,7 @@ from shared.errors import StoreUnavailableError
 from shared.freshness import fresh_as
 from shared.http.call import Call
 from shared.http.problems import INTERNAL, kind_of, problem, retry_after
+from shared.logs import trace, user_hash
 from shared.service import ChatService
 from shared.usage import Usage, measured
 
@@ -49,13 +49,15 @@ async def respond(request: func.HttpRequest, chat: ChatService, handler: Handler
     with measured() as usage, fresh_as(call.header(SESSION_TOKEN)) as freshness:
         try:
             answer = await _in_time(handler(call))
+            response = _response(answer, request_id, usage, freshness.token)
         except Exception as error:  # noqa: BLE001 - the one place where everything ends as a problem document
             answer = _problem_answer(error, request_id)
+            response = _response(answer, request_id, usage, freshness.token)
     seconds = time.perf_counter() - started
     if logger.isEnabledFor(logging.INFO):
         about = {"request_id": request_id, "handler": f"{handler.__module__}.{handler.__name__}"}
         logger.info(json.dumps(about | _log_fields(call, answer, usage, seconds)))
-    return _response(answer, request_id, usage, freshness.token)
+    return response
 
 
 async def _in_time(answering: Awaitable[Answer]) -> Answer:
@@ -74,7 +76,7 @@ def _request_id(request: func.HttpRequest) -> str:
 
 def _problem_answer(error: Exception, request_id: str) -> Answer:
     if kind_of(error) is INTERNAL:
-        logger.error("request %s failed", request_id, exc_info=error)
+        logger.error("request %s failed\n%s", request_id, trace(error))
     return Answer(
         body=problem(error, request_id),
         status=kind_of(error).status,
@@ -98,12 +100,12 @@ def _response(answer: Answer, request_id: str, usage: Usage, session_token: str 
 
 
 def _log_fields(call: Call, answer: Answer, usage: Usage, seconds: float) -> dict[str, object]:
-    """Return what is logged of a request; whose it was only as a hash, and never what was said."""
+    """Return what is logged of a request; whose it was only as a keyed hash, and never what was said."""
     owner = call.__dict__.get("owner")  # only if it was found out; asking again could raise
     return {
         "status": answer.status,
         "milliseconds": round(seconds * 1000, 1),
         "store_requests": usage.requests,
         "request_units": round(usage.request_units, 2),
-        "user": hashlib.sha256(owner.encode()).hexdigest()[:16] if owner else None,
+        "user": user_hash(call.chat.settings.log_hash_key, owner) if owner else None,
     }

@@ -12,6 +12,7 @@ from shared.errors import (
     SessionNotFoundError,
     StoreError,
 )
+from shared.logs import trace
 from shared.models import Appended, JsonObject, Message, NewMessage, format_time
 from shared.store.cosmos.errors import ItemError, ItemMissingError, ItemRefusedError
 from shared.store.cosmos.guards import appendable, known, same_log, unsealed, writable
@@ -189,8 +190,8 @@ async def _rotate_if_due(partition: Partition, head: Head, appended_bytes: int) 
         return
     try:
         await rotate(partition, head)
-    except (StoreError, ItemError):
-        logger.warning("a rotation was put off; the next one makes up for it", exc_info=True)
+    except (StoreError, ItemError) as error:
+        logger.warning("a rotation was put off; the next one makes up for it\n%s", trace(error))
 
 
 async def rotate_new(partition: Partition, head: Head) -> None:

@@ -5,6 +5,7 @@ from contextlib import suppress
 from time import monotonic, time
 
 from shared.errors import PreconditionFailedError, SessionNotFoundError, StoreError
+from shared.logs import trace
 from shared.models import Erased, IdleSession, JsonObject, SessionChanges, format_time, utc_now
 from shared.store.cosmos.changes import Change, set_fields, settle, update
 from shared.store.cosmos.errors import ItemError, ItemMissingError, ItemRefusedError
@@ -107,8 +108,8 @@ async def _finish_alone(partition: Partition, session_id: str) -> bool:
     """Finish one session for itself: if it cannot be done now, the others are not kept waiting."""
     try:
         return await _finish(partition, session_id)
-    except (StoreError, ItemError):
-        logger.warning("a pending session could not be finished", exc_info=True)
+    except (StoreError, ItemError) as error:
+        logger.warning("a pending session could not be finished\n%s", trace(error))
         return False
 
 
