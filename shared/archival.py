@@ -13,6 +13,7 @@ from datetime import datetime, timedelta
 from time import monotonic
 
 from shared.errors import ParleyError, StoreError
+from shared.interruptions import must_pass
 from shared.logs import trace
 from shared.models import IdleSession, utc_now
 from shared.settings import Settings, SettingsError, load_settings
@@ -101,7 +102,9 @@ async def tick(store: SessionStore, plan: Plan, *, past_due: bool) -> None:
     """
     try:
         await run(store, plan, past_due=past_due)
-    except Exception as error:
+    except BaseException as error:
+        if must_pass(error):
+            raise
         logger.error("the archival run failed\n%s", trace(error))  # noqa: TRY400 - its text may tell too much
         raise (error if isinstance(error, StoreError) else ArchivalFailedError()) from None
 

@@ -16,6 +16,7 @@ from shared.errors import StoreUnavailableError
 from shared.freshness import fresh_as
 from shared.http.call import Call
 from shared.http.problems import INTERNAL, kind_of, problem, retry_after
+from shared.interruptions import must_pass
 from shared.logs import trace, user_hash
 from shared.service import ChatService
 from shared.usage import Usage, measured
@@ -50,7 +51,9 @@ async def respond(request: func.HttpRequest, chat: ChatService, handler: Handler
         try:
             answer = await _in_time(handler(call))
             response = _response(answer, request_id, usage, freshness.token)
-        except Exception as error:  # noqa: BLE001 - the one place where everything ends as a problem document
+        except BaseException as error:  # the one place where everything ends as a problem document
+            if must_pass(error):
+                raise
             answer = _problem_answer(error, request_id)
             response = _response(answer, request_id, usage, freshness.token)
     seconds = time.perf_counter() - started
@@ -74,8 +77,11 @@ def _request_id(request: func.HttpRequest) -> str:
     return sent if REQUEST_ID.fullmatch(sent) else secrets.token_hex(16)
 
 
-def _problem_answer(error: Exception, request_id: str) -> Answer:
-    if kind_of(error) is INTERNAL:
+def _problem_answer(error: BaseException, request_id: str) -> Answer:
+    if not isinstance(error, Exception):
+        logger.error("request %s was broken off\n%s", request_id, trace(error))
+        error = StoreUnavailableError()
+    elif kind_of(error) is INTERNAL:
         logger.error("request %s failed\n%s", request_id, trace(error))
     return Answer(
         body=problem(error, request_id),

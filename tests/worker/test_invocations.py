@@ -177,6 +177,20 @@ async def test_a_defect_is_a_problem_document(api: Client, runtime: Runtime, mon
     assert b"secret" not in answer.body
 
 
+async def test_a_request_that_waited_for_a_cancelled_task_is_answered(
+    api: Client, runtime: Runtime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def wait_for_a_cancelled_task(*_: object) -> None:
+        task = asyncio.create_task(asyncio.sleep(60))
+        asyncio.get_running_loop().call_soon(task.cancel)
+        await task
+
+    monkeypatch.setattr(runtime.app_module.chat.store, "read", wait_for_a_cancelled_task)
+
+    async with asyncio.timeout(5):
+        assert (await api.get(f"{SESSIONS}/any")).refusal == (503, "store_unavailable")
+
+
 async def test_an_unchanged_session_is_a_304_without_a_body(api: Client) -> None:
     session = await a_session(api)
     path = f"{SESSIONS}/{session['id']}"

@@ -52,6 +52,18 @@ async def test_a_late_tick_is_logged_as_late(
     assert ("the archival run is late" in caplog.messages) is past_due
 
 
+async def test_a_run_that_waited_for_a_cancelled_task_is_told_to_the_host(
+    runtime: Runtime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def cancelled(*_: object) -> None:
+        raise asyncio.CancelledError
+
+    monkeypatch.setattr(runtime.app_module.chat.store, "idle_sessions", cancelled)
+
+    async with asyncio.timeout(5):
+        assert (await tick(runtime))[0] == "Failure"
+
+
 async def test_a_failure_is_told_to_the_host(runtime: Runtime, monkeypatch: pytest.MonkeyPatch) -> None:
     async def fail(*_: object) -> None:
         raise StoreUnavailableError
