@@ -7,7 +7,12 @@ import secrets
 import traceback
 from collections.abc import Iterator
 
-TALKATIVE = ("azure.cosmos", "azure.core", "azure.identity")  # not `azure`: Microsoft's runtime logs below that
+LEVELS = {  # not `azure`: Microsoft's runtime logs below that
+    "azure.core": logging.WARNING,
+    "azure.cosmos": logging.WARNING,
+    "azure.cosmos._execution_context": logging.CRITICAL,  # its errors hold continuations, in which ids are
+    "azure.identity": logging.WARNING,
+}
 FACTS = ("status_code", "sub_status", "errno", "sqlite_errorname")  # of drivers' errors: numbers, or names from a list
 HASH_CHARACTERS = 16
 _MADE_HERE = secrets.token_hex(32)
@@ -15,9 +20,9 @@ _MADE_HERE = secrets.token_hex(32)
 
 def quieten() -> None:
     """Silence what the SDK logs of every request: its records name sessions and users, and no host filters them."""
-    for name in TALKATIVE:
+    for name, level in LEVELS.items():
         logger = logging.getLogger(name)
-        logger.setLevel(max(logger.level, logging.WARNING))
+        logger.setLevel(max(logger.level, level))
 
 
 def user_hash(key: str | None, user_id: str) -> str:
