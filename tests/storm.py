@@ -22,7 +22,8 @@ from tqdm import tqdm
 
 from shared.errors import StoreError
 from shared.models import Appended, NewMessage, Session
-from shared.store.cosmos import CosmosStore, log
+from shared.store.cosmos import CosmosStore
+from shared.store.cosmos.retry import Retries
 from shared.store.port import SessionStore
 from shared.store.sqlite import SqliteStore
 from tests.builders import a_session, again, all_messages, an_owner, messages
@@ -30,7 +31,7 @@ from tests.conftest import OpenStore
 from tests.cosmos_server.launch import missing_reason, running_server
 
 _tries: ContextVar[list[int] | None] = ContextVar("tries", default=None)
-_pause = log.pause
+_again = Retries.again
 
 
 @dataclass
@@ -109,7 +110,7 @@ async def run(open_store: OpenStore, report: Report, writers: int, each: int) ->
     try:
         session = await store.create(a_session(an_owner()))
         sent = [messages(each) for _ in range(writers)]
-        with mock.patch.object(log, "pause", _counted_pause):
+        with mock.patch.object(Retries, "again", _counted):
             answers = await asyncio.gather(*(_write(store, session, own, report) for own in sent))
         stored = [message.id for message in await all_messages(store, session)]
     finally:
@@ -119,11 +120,11 @@ async def run(open_store: OpenStore, report: Report, writers: int, each: int) ->
     report.doubled += len(stored) - len(set(stored))
 
 
-async def _counted_pause(attempt: int) -> None:
+async def _counted(retries: Retries) -> None:
     tries = _tries.get()
     if tries is not None:
         tries[0] += 1
-    await _pause(attempt)
+    await _again(retries)
 
 
 async def _write(store: SessionStore, session: Session, sent: list[NewMessage], report: Report) -> list[Appended]:
