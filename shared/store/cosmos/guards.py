@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterable
 
-from shared.store.cosmos.head import HEAD_CAP_BYTES, Head
+from shared.store.cosmos.head import HEAD_CAP_BYTES, RECENT_IDS, Head
 
 SAFE = re.compile(r"[A-Za-z0-9_.:-]{1,128}")
 NOT_DELETED = "c.type = 'session' AND c.status != 'deleted'"
@@ -65,6 +65,15 @@ def appendable(ids: Iterable[str], size: int, now: int) -> str:
 def known(received: int) -> str:
     """Hold while a message of a request received then, in milliseconds, cannot have been stored and forgotten since."""
     return f"c.log.sealed.known_from <= {received:d}"
+
+
+def unforgotten(head: Head) -> str:
+    """Hold while every message stored since `head` was read is held in the head, or among the newest sealed ids."""
+    sealed = "c.last_seq - ARRAY_LENGTH(c.log.messages) - ARRAY_LENGTH(c.log.previous)"
+    same = (
+        f"c.log.epoch = {literal(head.epoch)} AND c.log.edits = {head.edits:d}"  # a rewind in place counts as an edit
+    )
+    return f"{same} AND {sealed} <= {head.last_seq + RECENT_IDS:d}"
 
 
 def unsealed(hashes: Iterable[str]) -> str:

@@ -3,7 +3,6 @@
 import logging
 from collections.abc import Sequence
 from contextlib import suppress
-from datetime import UTC, datetime
 from time import time
 
 from shared.errors import (
@@ -13,21 +12,25 @@ from shared.errors import (
     StoreError,
 )
 from shared.logs import trace
-from shared.models import Appended, JsonObject, Message, NewMessage, format_time
+from shared.models import Appended, JsonObject, Message, NewMessage
+from shared.store.cosmos.batch import Batch, find_stored
 from shared.store.cosmos.errors import ItemError, ItemMissingError, ItemRefusedError
-from shared.store.cosmos.guards import appendable, known, same_log, unsealed, writable
+from shared.store.cosmos.guards import same_log, writable
 from shared.store.cosmos.head import (
     FAR_FUTURE,
     HEAD_CAP_BYTES,
     PREVIOUS_CAP_BYTES,
-    RECENT_IDS,
     Head,
-    milliseconds,
     renewal_due,
-    short_hash,
     summary,
 )
-from shared.store.cosmos.pages import lengthen_pages, list_counted, read_page, seal_previous, shorten_pages, sweep
+from shared.store.cosmos.pages import (
+    lengthen_pages,
+    list_counted,
+    seal_previous,
+    shorten_pages,
+    sweep,
+)
 from shared.store.cosmos.partition import Partition
 from shared.store.cosmos.proof import proven
 from shared.store.cosmos.retry import Retries
@@ -35,7 +38,6 @@ from shared.store.documents import conflicting_ids, documents_bytes
 
 logger = logging.getLogger(__name__)
 
-REPEAT_SECONDS = 60  # how long before a try of a request another one of it may have come
 MESSAGES_PER_PATCH = 6  # with four operations for the counters that makes ten, the most a Patch may have
 
 
@@ -53,7 +55,7 @@ async def read_head(partition: Partition, session_id: str) -> Head:
 @proven
 async def append(partition: Partition, session_id: str, messages: Sequence[NewMessage]) -> Appended:
     """Append the messages, all or none; see SessionStore.append."""
-    batch = _Batch(session_id, messages)
+    batch = Batch(session_id, messages)
     write = _append_few if len(messages) <= MESSAGES_PER_PATCH else _append_many
     retries = Retries()
     while True:
@@ -73,46 +75,7 @@ async def append(partition: Partition, session_id: str, messages: Sequence[NewMe
             return Appended(messages=placed, message_count=head.document["message_count"], created=True)
 
 
-class _Batch:
-    """Messages about to be appended, as they are stored, with what every try of theirs needs."""
-
-    def __init__(self, session_id: str, messages: Sequence[NewMessage]) -> None:
-        self.documents = [message.document() for message in messages]
-        self.size = documents_bytes(self.documents)
-        self._ids = [message.id for message in messages]
-        self.received = milliseconds()
-        self.searched: Head | None = None
-        self._unsealed = unsealed(short_hash(session_id, message_id) for message_id in self._ids)
-
-    def guard(self) -> str:
-        """Hold while the batch may be appended and none of it is there.
-
-        That none of it is in pages follows from the time of the request, or from a search of the pages that count.
-        """
-        judged = same_log(self.searched) if self.searched else known(self.received)
-        return f"{appendable(self._ids, self.size, int(time()))} AND {self._unsealed} AND {judged}"
-
-    def is_newer_than(self, documents: Sequence[JsonObject]) -> bool:
-        """Tell whether these were stored too long ago to hold a message that came with this request or a repeat."""
-        oldest = format_time(datetime.fromtimestamp(self.received / 1000 - REPEAT_SECONDS, UTC))
-        return all(document["created_at"] < oldest for document in documents)
-
-    def sealed_in(self, head: Head) -> set[str]:
-        """Return which of its ids pages may hold: those the head says so of, or all where it cannot know."""
-        if head.known_from > self.received:
-            return set(self._ids)
-        return {message_id for message_id in self._ids if short_hash(head.id, message_id) in head.recent_ids}
-
-    def counters(self) -> list[JsonObject]:
-        """Return the operations that every append ends with."""
-        return [
-            {"op": "incr", "path": "/last_seq", "value": len(self.documents)},
-            {"op": "incr", "path": "/message_count", "value": len(self.documents)},
-            {"op": "set", "path": "/last_activity_at", "value": self.documents[-1]["created_at"]},
-        ]
-
-
-async def _append_few(partition: Partition, session_id: str, batch: _Batch) -> Head:
+async def _append_few(partition: Partition, session_id: str, batch: Batch) -> Head:
     operations: list[JsonObject] = [
         *({"op": "add", "path": "/log/messages/-", "value": document} for document in batch.documents),
         {"op": "incr", "path": "/log/bytes", "value": batch.size},
@@ -121,7 +84,7 @@ async def _append_few(partition: Partition, session_id: str, batch: _Batch) -> H
     return Head(await partition.patch(session_id, operations, batch.guard()))
 
 
-async def _append_many(partition: Partition, session_id: str, batch: _Batch) -> Head:
+async def _append_many(partition: Partition, session_id: str, batch: Batch) -> Head:
     head = await read_head(partition, session_id)
     if head.generation:
         await seal_previous(partition, head)
@@ -231,13 +194,14 @@ async def renew_if_due(partition: Partition, head: Head, etag: str | None = None
         return None
 
 
-async def _explain(partition: Partition, head: Head, messages: Sequence[NewMessage], batch: _Batch) -> Appended | None:
+async def _explain(partition: Partition, head: Head, messages: Sequence[NewMessage], batch: Batch) -> Appended | None:
     """Say why an append was refused: return it if it is stored already, raise, or make room for the next try."""
     try:
-        stored = await _find_stored(partition, head, batch)
+        stored = await find_stored(partition, head, batch)
     except ItemMissingError:  # the head has moved on
         return None
-    batch.searched = head if head.known_from > batch.received else None
+    if batch.searched or batch.is_late_for(head):
+        batch.searched = head
     if stored:
         conflicts = conflicting_ids(messages, dict(stored))
         if not conflicts:
@@ -258,25 +222,3 @@ def _as_stored(head: Head, messages: Sequence[NewMessage], stored: dict[str, Mes
         message_count=head.document["message_count"],
         created=all(stored[message.id].created_at == message.created_at for message in messages),
     )
-
-
-async def _find_stored(partition: Partition, head: Head, batch: _Batch) -> dict[str, Message]:
-    """Return the messages of the batch that the head, or the newest pages, hold.
-
-    Pages are searched as far back as recent_ids reach, or if these cannot tell, as the request itself does.
-    """
-    ids = {document["id"] for document in batch.documents}
-    found = {document["id"]: head.message(seq, document) for seq, document in head.held() if document["id"] in ids}
-    sealed = batch.sealed_in(head)
-    looked_at = 0
-    for generation in reversed(range(head.counted_pages)):
-        if not sealed - found.keys():
-            break
-        page = await read_page(partition, head, generation)
-        for seq, document in enumerate(page["messages"], page["first_seq"]):
-            if document["id"] in sealed:
-                found.setdefault(document["id"], head.message(seq, document))
-        looked_at += len(page["messages"])
-        if looked_at >= RECENT_IDS and batch.is_newer_than(page["messages"]):
-            break
-    return found

@@ -1,0 +1,93 @@
+"""Messages about to be appended: what guards them, and whether they are stored already."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from functools import partial
+from time import time
+
+from shared.models import JsonObject, Message, NewMessage, format_time
+from shared.store.cosmos.guards import appendable, known, unforgotten, unsealed
+from shared.store.cosmos.head import RECENT_IDS, Head, milliseconds, short_hash
+from shared.store.cosmos.pages import AT_ONCE, for_each, read_page
+from shared.store.cosmos.partition import Partition
+from shared.store.documents import documents_bytes
+
+REPEAT_SECONDS = 60  # how long before a try of a request another one of it may have come
+
+
+class Batch:
+    """Messages about to be appended, as they are stored, with what every try of theirs needs."""
+
+    def __init__(self, session_id: str, messages: Sequence[NewMessage]) -> None:
+        self.documents = [message.document() for message in messages]
+        self.size = documents_bytes(self.documents)
+        self._ids = [message.id for message in messages]
+        self.received = milliseconds()
+        self.searched: Head | None = None
+        self._unsealed = unsealed(short_hash(session_id, message_id) for message_id in self._ids)
+
+    def guard(self) -> str:
+        """Hold while the batch may be appended and none of it is there.
+
+        That none of it is in pages follows from the time of the request, or from a search of the pages that count:
+        then it is enough that nothing stored since has been forgotten, however many rotations there were.
+        """
+        judged = unforgotten(self.searched) if self.searched else known(self.received)
+        return f"{appendable(self._ids, self.size, int(time()))} AND {self._unsealed} AND {judged}"
+
+    def is_newer_than(self, documents: Sequence[JsonObject]) -> bool:
+        """Return whether these were stored too long ago to hold a message that came with this request or a repeat."""
+        oldest = format_time(datetime.fromtimestamp(self.received / 1000 - REPEAT_SECONDS, UTC))
+        return all(document["created_at"] < oldest for document in documents)
+
+    def is_late_for(self, head: Head) -> bool:
+        """Return whether the head may have forgotten a message of this request, or of a repeat of it."""
+        if seen := self.searched_log_of(head):
+            return head.previous_first_seq - 1 > seen.last_seq + RECENT_IDS
+        return head.known_from > self.received
+
+    def searched_log_of(self, head: Head) -> Head | None:
+        """Return the head whose pages were searched in vain, if these are the first pages of this one."""
+        seen = self.searched
+        return seen if seen and (seen.epoch, seen.edits) == (head.epoch, head.edits) else None
+
+    def sealed_in(self, head: Head) -> set[str]:
+        """Return which of its ids pages may hold: those the head says so of, or all where it cannot know."""
+        if self.is_late_for(head):
+            return set(self._ids)
+        return {message_id for message_id in self._ids if short_hash(head.id, message_id) in head.recent_ids}
+
+    def counters(self) -> list[JsonObject]:
+        """Return the operations that every append ends with."""
+        return [
+            {"op": "incr", "path": "/last_seq", "value": len(self.documents)},
+            {"op": "incr", "path": "/message_count", "value": len(self.documents)},
+            {"op": "set", "path": "/last_activity_at", "value": self.documents[-1]["created_at"]},
+        ]
+
+
+async def find_stored(partition: Partition, head: Head, batch: Batch) -> dict[str, Message]:
+    """Return the messages of the batch that the head, or the newest pages, hold.
+
+    Pages are searched as far back as recent_ids reach, or if these cannot tell, as the request itself does; those
+    that an earlier try has searched hold none of it. Several are read at once, because writers go on meanwhile.
+    """
+    ids = {document["id"] for document in batch.documents}
+    found = {document["id"]: head.message(seq, document) for seq, document in head.held() if document["id"] in ids}
+    sealed = batch.sealed_in(head)
+    looked_at = 0
+    seen = batch.searched_log_of(head)
+    first = seen.counted_pages if seen else 0
+    at_once = AT_ONCE if batch.is_late_for(head) else 1
+    for end in range(head.counted_pages, first, -at_once):
+        if not sealed - found.keys():
+            break
+        pages = await for_each(range(max(first, end - at_once), end), partial(read_page, partition, head))
+        for page in reversed(pages):
+            for seq, document in enumerate(page["messages"], page["first_seq"]):
+                if document["id"] in sealed:
+                    found.setdefault(document["id"], head.message(seq, document))
+            looked_at += len(page["messages"])
+        if looked_at >= RECENT_IDS and batch.is_newer_than(pages[0]["messages"]):
+            break
+    return found
