@@ -14,6 +14,7 @@ from pydantic_core import to_json
 
 from shared.errors import StoreUnavailableError
 from shared.freshness import fresh_as
+from shared.http.body import require_length
 from shared.http.call import Call
 from shared.http.problems import INTERNAL, kind_of, problem, retry_after
 from shared.interruptions import must_pass
@@ -26,7 +27,7 @@ logger = logging.getLogger("parley.requests")
 REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,128}")
 REQUEST_SECONDS = 25.0  # of work for one answer; whatever is broken off then is safe to send again
 SESSION_TOKEN = "x-session-token"  # noqa: S105 - a header's name
-EXPOSED = f"ETag, Location, Retry-After, x-request-id, x-request-charge, x-next-cursor, {SESSION_TOKEN}"
+EXPOSED = f"ETag, Location, Retry-After, x-request-id, x-request-charge, x-next-cursor, {SESSION_TOKEN}, x-left-out"
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,15 +41,30 @@ class Answer:
 
 
 Handler = Callable[[Call], Awaitable[Answer]]
+_QUERY_PARAMETERS: dict[Handler, frozenset[str]] = {}
+
+
+def reads_query(*names: str) -> Callable[[Handler], Handler]:
+    """Name the query parameters that a handler of PUT, PATCH or DELETE reads; it is refused any other but the owner's.
+
+    Handlers of other methods need not say: what they do not know is ignored there.
+    """
+
+    def note(handler: Handler) -> Handler:
+        _QUERY_PARAMETERS[handler] = frozenset(names)
+        return handler
+
+    return note
 
 
 async def respond(request: func.HttpRequest, chat: ChatService, handler: Handler) -> func.HttpResponse:
     """Answer a request with what the handler says, or with the problem document of what it raised."""
     started = time.perf_counter()
     request_id = _request_id(request)
-    call = Call(request, chat)
+    call = Call(request, chat, _QUERY_PARAMETERS.get(handler, frozenset()))
     with measured() as usage, fresh_as(call.header(SESSION_TOKEN)) as freshness:
         try:
+            require_length(request.get_body(), call.header("transfer-encoding"))
             answer = await _in_time(handler(call))
             response = _response(answer, request_id, usage, freshness.token)
         except BaseException as error:  # the one place where everything ends as a problem document

@@ -10,7 +10,7 @@ import azure.functions as func
 from pydantic import BaseModel
 
 from shared.errors import MessageNotFoundError, SessionNotFoundError
-from shared.http.body import parse_body
+from shared.http.body import is_blank, parse_body
 from shared.http.problems import BadRequestError
 from shared.http.query import Query
 from shared.idempotency import IdempotencyKey
@@ -20,21 +20,28 @@ from shared.service import ChatService
 
 Input = TypeVar("Input", bound=BaseModel)
 IDEMPOTENCY_KEY = re.compile(r"[\x21-\x7e]{1,128}")
+STRICT_METHODS = {"PUT", "PATCH", "DELETE"}  # there a misspelt parameter is refused: it could mean to spare something
 BODY_METHODS = {"POST", "PUT", "PATCH", "DELETE"}  # a DELETE may name its owner there, and nothing else
 
 
 class Call:
     """A request, read lazily: each part is checked when it is first asked for."""
 
-    def __init__(self, request: func.HttpRequest, chat: ChatService) -> None:
-        """Wrap the host's request."""
+    def __init__(
+        self, request: func.HttpRequest, chat: ChatService, query_parameters: frozenset[str] = frozenset()
+    ) -> None:
+        """Wrap the host's request; of PUT, PATCH and DELETE only these query parameters and the owner's are taken."""
         self._request = request
+        self._query_parameters = query_parameters
         self.chat = chat
 
     @cached_property
     def query(self) -> Query:
-        """The query parameters."""
-        return Query(self._request.url)
+        """The query parameters; raises BadRequestError for one that must not be there."""
+        query = Query(self._request.url)
+        if self._request.method in STRICT_METHODS:
+            query.require_known(self._query_parameters)
+        return query
 
     @cached_property
     def owner(self) -> str:
@@ -97,7 +104,7 @@ class Call:
     def required_body(self) -> JsonObject:
         """Return the fields of a body that must not be empty."""
         fields = self.body
-        if not self._request.get_body().strip():
+        if is_blank(self._request.get_body()):
             message = "A JSON body is required."
             raise BadRequestError(message)
         return fields

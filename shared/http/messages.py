@@ -4,7 +4,7 @@ from typing import Annotated, Literal, NamedTuple
 
 from pydantic import Field
 
-from shared.http.boundary import Answer
+from shared.http.boundary import Answer, reads_query
 from shared.http.call import Call
 from shared.http.cursors import decode_cursor, encode_cursor
 from shared.http.problems import BadRequestError
@@ -117,6 +117,7 @@ async def redact(call: Call) -> Answer:
     return Answer(None, 204)
 
 
+@reads_query("after")
 async def clear(call: Call) -> Answer:
     """Remove every message of a session, or with `after` only what is newer, and keep the session."""
     owner, session_id = call.owner, call.session_id

@@ -14,6 +14,10 @@ class BadRequestError(errors.ParleyError):
     """The request cannot be read."""
 
 
+class LengthRequiredError(errors.ParleyError):
+    """The host hands on no body that is sent in chunks: send it with a Content-Length. Nothing was done."""
+
+
 class UnsupportedMediaTypeError(errors.ParleyError):
     """The body must be JSON, with a content type that says so."""
 
@@ -51,6 +55,7 @@ KINDS: Mapping[type[Exception], Kind] = {
     errors.SessionArchivedError: Kind(409, "session_archived", "The session is archived"),
     errors.IdempotencyConflictError: Kind(409, "idempotency_conflict", "The key was used for something else"),
     errors.MessageConflictError: Kind(409, "message_conflict", "Messages with these ids are stored already"),
+    LengthRequiredError: Kind(411, "length_required", "A body needs a length"),
     errors.PreconditionFailedError: Kind(412, "precondition_failed", "The session has changed"),
     errors.PayloadTooLargeError: Kind(413, "payload_too_large", "Too large"),
     UnsupportedMediaTypeError: Kind(415, "unsupported_media_type", "Not JSON"),

@@ -8,12 +8,13 @@ from shared.http.problems import BadRequestError
 from shared.models import ROLE_ALIASES, ROLES, Role
 
 MAX_FIELDS = 100
+EVERYWHERE = frozenset({"user_id", "code", "clientId"})  # the owner, and how a function key is sent in a URL
 WHOLE_NUMBER = re.compile(r"[0-9]{1,16}")  # as many digits as 2^53 has
 Choice = TypeVar("Choice", bound=str)
 
 
 class Query:
-    """The query of one request; an empty value counts as absent, unknown names are ignored."""
+    """The query of one request; an empty value counts as absent."""
 
     def __init__(self, url: str) -> None:
         """Read the query of this URL; raises BadRequestError when it cannot be decoded."""
@@ -25,6 +26,14 @@ class Query:
             raise BadRequestError(message) from error
         self._names = {name for name, _ in pairs}
         self._pairs = [(name, value) for name, value in pairs if value]
+
+    def require_known(self, names: frozenset[str]) -> None:
+        """Raise BadRequestError unless every parameter is one of these, or one that is known everywhere."""
+        if self._names <= names | EVERYWHERE:
+            return
+        known = ", ".join(sorted(names | {"user_id"}))
+        message = f"The query has a parameter that is not known here; known are: {known}."
+        raise BadRequestError(message)
 
     def __contains__(self, name: str) -> bool:
         """Tell whether a parameter is there, with a value or without."""

@@ -8,7 +8,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from shared import errors, identity
-from shared.http.problems import KINDS, BadRequestError, Kind, UnsupportedMediaTypeError
+from shared.http.problems import KINDS, BadRequestError, Kind, LengthRequiredError, UnsupportedMediaTypeError
 from shared.models import JsonObject
 from shared.openapi.bodies import Problem
 from shared.openapi.fields import BY_COMPONENT, FIELDS
@@ -126,6 +126,7 @@ class _Document:
 def _errors(route: Route) -> Iterable[type[Exception]]:
     """Return everything that can go wrong, beside what nobody foresaw."""
     about = route.about
+    yield LengthRequiredError
     yield from () if about.public else OWNER_ERRORS
     yield from (error for name, error in PATH_ERRORS.items() if f"{{{name}}}" in route.path)
     yield from BODY_ERRORS if about.body or route.method == "DELETE" else ()  # whose body may name the owner

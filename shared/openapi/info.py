@@ -26,13 +26,19 @@ Unknown routes, wrong methods and missing function keys are answered by the host
 It can stand in a URL as it is.
 
 **Browsers** on other origins are let in where the operator says so (`CORS`); they may read the headers ETag, Location,
-Retry-After, x-request-id, x-request-charge and x-next-cursor.
+Retry-After, x-request-id, x-request-charge, x-next-cursor, x-session-token and x-left-out.
 
 **Every answer** has an `x-request-id`, yours if you send one of letters, digits and `._-`, and the `x-request-charge`.
 
 **Bodies** are JSON objects in UTF-8 of at most 1 MiB, nested at most 32 deep, whole numbers within ±2^53 and written
 without a fraction, text without lone surrogates; null in an optional field means absent.
-Unknown fields are refused; unknown query parameters, and those without a value, are ignored.
+A byte order mark before the JSON is skipped.
+Unknown fields are refused.
+A body needs a `Content-Length`: the Functions host drops what is sent in chunks (`Transfer-Encoding`), so that such a
+request is a 411 `length_required`, and nothing is done.
+
+**Query parameters** that are unknown are refused on PUT, PATCH and DELETE (`user_id`, `code` and `clientId` are known
+everywhere), so that nothing is removed because of a misspelling, and ignored elsewhere; so are those without a value.
 """
 
 INFO: JsonObject = {

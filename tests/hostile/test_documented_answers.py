@@ -86,6 +86,14 @@ async def _with_a_slash(api: Client, route: Route) -> Answer:
         return Answer(response.status, response.headers, await response.read())
 
 
+async def _in_chunks(api: Client, route: Route) -> Answer:
+    async def chunks() -> AsyncIterator[bytes]:
+        yield b"{}"
+
+    async with api.http.request(route.method, f"{api.url}{path_of(route)}", data=chunks()) as response:
+        return Answer(response.status, response.headers, await response.read())
+
+
 async def _twice(api: Client, route: Route) -> Answer:
     await _as_it_should_be(api, route, KEY)
     return await _as_it_should_be(api, route, KEY)
@@ -141,12 +149,14 @@ PROVOCATIONS: dict[tuple[int, str | None], Provocation] = {
     (409, "message_conflict"): _with_a_used_id,
     (409, "session_archived"): _to_an_archived_session,
     (409, "idempotency_conflict"): _with_a_used_key,
+    (411, "length_required"): _in_chunks,
     (412, "precondition_failed"): _lost_condition,
     (413, "payload_too_large"): _too_large,
     (415, "unsupported_media_type"): _no_json,
     (422, "validation_failed"): _unknown_field,
     (429, "throttled"): _as_it_should_be,
     (503, "store_unavailable"): _as_it_should_be,
+    (411, None): _in_chunks,
     (429, None): _as_it_should_be,  # to a HEAD, which has no body to name a code in
     (503, None): _as_it_should_be,
 }

@@ -48,8 +48,8 @@ NO_IDS = [
 NO_JSON = [
     b"{", b"{}}", b"{} {}", b"[]", b"[{}]", b'"text"', b"5", b"null", b"true", b"text", b"\x00", b"{'a': 1}",
     b'{"a": 1,}', b'{"a": NaN}', b'{"a": -Infinity}', b'{"a": "\xff"}', b'{"a": "\xed\xa0\x80"}', b'{"a": "\n"}',
-    b"\xef\xbb\xbf{}", "{}".encode("utf-16"), "{}".encode("utf-32"), b"[" * 10_000, b'{"a":' * 10_000, b"<a/>",
-    b"a=1&b=2", b"\x1f\x8b\x08\x00",
+    b"\xef\xbb\xbf\xef\xbb\xbf{}", "{}".encode("utf-16"), "{}".encode("utf-32"), b"[" * 10_000, b'{"a":' * 10_000,
+    b"<a/>", b"a=1&b=2", b"\x1f\x8b\x08\x00",
 ]  # fmt: skip
 NO_JSON_TYPES = [
     "text/plain", "text/json", "application/x-www-form-urlencoded", "multipart/form-data; boundary=x",

@@ -8,7 +8,7 @@ import pytest
 
 from shared.errors import StoreThrottledError
 from shared.store.port import SessionStore
-from tests.http.client import PROBLEM, Client, a_session, a_talk, contents, refused_before_any_store_is_asked, spoken
+from tests.http.client import PROBLEM, Client, a_session, a_talk, refused_before_any_store_is_asked, spoken
 
 SESSIONS = "/api/chat/sessions"
 MEBIBYTE = 1024 * 1024
@@ -30,13 +30,43 @@ def nested(depth: int) -> dict[str, Any]:
         b"[]", b"[{}]", b'"text"', b"5", b"true", b"null", b"{", b"{}}", b"{} {}", b"{'a': 1}", b'{"a": 1,}', b"text",
         b'{"context": {"n": NaN}}', b'{"context": {"n": Infinity}}', b'{"context": {"n": -Infinity}}',
         b'{"session_name": "\xff"}', b'{"session_name": "\xed\xa0\x80"}', b'{"session_name": "a\nb"}',
-        b"\xef\xbb\xbf{}", b"\x00", b'{"context": {"n": 01}}', '{"session_name": "ü"}'.encode("utf-16"),
+        b"\xef\xbb\xbf\xef\xbb\xbf{}", b"{}\xef\xbb\xbf", b"\x00",
+        b'{"context": {"n": 01}}', '{"session_name": "ü"}'.encode("utf-16"),
     ],
 )  # fmt: skip
 async def test_a_body_that_is_no_json_object_is_refused(api: Client, body: bytes) -> None:
     answer = await api.post(SESSIONS, body)
 
     assert answer.refusal == (400, "bad_request")
+
+
+@refused_before_any_store_is_asked
+@pytest.mark.parametrize(
+    ("body", "place"),
+    [
+        (b'{\n  "session_name": \n}', "line 3, column 1"),
+        (b'{"a": 1} {', "column 10"),
+        (b'{"tags": ["\xff"]}', "number 12"),
+    ],
+)
+async def test_the_refusal_of_a_malformed_body_says_where_it_breaks(api: Client, body: bytes, place: str) -> None:
+    answer = await api.post(f"{SESSIONS}/any/messages", body)
+
+    assert answer.refusal == (400, "bad_request")
+    assert place in answer.json["detail"]
+
+
+async def test_a_byte_order_mark_before_the_json_is_skipped(api: Client) -> None:
+    answer = await api.post(SESSIONS, b'\xef\xbb\xbf{"session_name": "Marked"}')
+
+    assert (answer.status, answer.json["session_name"]) == (201, "Marked")
+
+
+async def test_a_body_of_a_byte_order_mark_alone_is_empty(api: Client) -> None:
+    path = await a_talk(api)
+
+    assert (await api.post(SESSIONS, b"\xef\xbb\xbf")).status == 201
+    assert (await api.post(path, b"\xef\xbb\xbf")).refusal == (400, "bad_request")
 
 
 @refused_before_any_store_is_asked
@@ -237,16 +267,47 @@ async def test_a_throttled_store_says_when_to_come_back(
     assert answer.headers["retry-after"] == "7"
 
 
-async def test_a_chunked_body_arrives_empty_as_it_does_on_azure(api: Client) -> None:
-    path = await a_talk(api)
-    headers = {"x-user-id": str(api.user), "content-type": "application/json"}
+CHUNKED_REQUESTS = {
+    "a creation": ("POST", SESSIONS, {"id": "other"}),
+    "an append": ("POST", f"{SESSIONS}/mine/messages", spoken()),
+    "an append anywhere": ("POST", "/api/chat/messages", spoken()),
+    "a change": ("PATCH", f"{SESSIONS}/mine", {"session_name": "new"}),
+    "a link": ("POST", f"{SESSIONS}/mine/share", {"expires_in_seconds": 60}),
+    "a fork": ("POST", f"{SESSIONS}/mine/fork", {"after_seq": 0}),
+    "a removal": ("DELETE", f"{SESSIONS}/mine/messages", {"user_id": "somebody else"}),
+    "an erasure": ("DELETE", "/api/chat/data", {}),
+    "an earlier route": ("POST", "/api/chat/load-session?session_id=mine", {}),
+    "a read": ("GET", f"{SESSIONS}/mine", {}),
+}
 
-    async with api.http.post(
-        api.url + path, data=in_chunks(json.dumps(spoken()).encode()), headers=headers
-    ) as response:
-        assert (response.status, (await response.json(content_type=PROBLEM))["code"]) == (400, "bad_request")
 
-    assert contents(await api.get(path)) == []
+@pytest.mark.parametrize("about", CHUNKED_REQUESTS)
+async def test_a_body_sent_in_chunks_is_refused_and_nothing_is_done(api: Client, about: str) -> None:
+    await a_talk(api, "one", id="mine")
+    before = await everything(api)
+    method, path, body = CHUNKED_REQUESTS[about]
+
+    assert await chunked(api, method, path, body) == (411, "length_required")
+
+    assert await everything(api) == before
+
+
+async def test_who_asks_does_not_matter_for_a_body_sent_in_chunks(api: Client) -> None:
+    for path in ("/api/health", "/api/chat/sessions"):
+        assert await chunked(api.speaking_for(None), "GET", path, {}) == (411, "length_required")
+
+
+async def chunked(api: Client, method: str, path: str, body: object) -> tuple[int, str]:
+    headers = {"content-type": "application/json"} | ({"x-user-id": api.user} if api.user else {})
+    data = in_chunks(json.dumps(body).encode())
+    async with api.http.request(method, api.url + path, data=data, headers=headers) as response:
+        return response.status, (await response.json(content_type=PROBLEM))["code"]
+
+
+async def everything(api: Client) -> list[Any]:
+    sessions = (await api.get(f"{SESSIONS}?status=all")).json["data"]
+    paths = [f"{SESSIONS}/{session['id']}{rest}" for session in sessions for rest in ("", "/share")]
+    return [(await api.get(path)).json for path in paths]
 
 
 async def in_chunks(body: bytes) -> AsyncIterator[bytes]:

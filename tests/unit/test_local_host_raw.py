@@ -94,6 +94,12 @@ async def test_a_chunked_body_arrives_empty(client: aiohttp.ClientSession) -> No
     assert (status, json.loads(body)["body"]) == (200, "")
 
 
+async def test_the_coding_of_a_chunked_body_is_handed_on(client: aiohttp.ClientSession) -> None:
+    _, body = await send_raw(client, f"{CHUNKED}2\r\n{{}}\r\n0\r\n\r\n")
+
+    assert json.loads(body)["headers"]["transfer-encoding"] == "chunked"
+
+
 async def test_a_broken_chunked_body_is_400(client: aiohttp.ClientSession) -> None:
     status, _ = await send_raw(client, f"{CHUNKED}nope\r\n\r\n")
 

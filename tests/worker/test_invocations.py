@@ -93,12 +93,12 @@ async def test_a_body_that_must_not_be_empty_is_asked_for(api: Client) -> None:
     assert (await api.post(path, b"")).refusal == (400, "bad_request")
 
 
-async def test_a_chunked_body_arrives_empty(api: Client) -> None:
+async def test_a_chunked_body_is_refused(api: Client) -> None:
     path = await a_talk(api)
     headers = {"x-user-id": str(api.user), "content-type": "application/json"}
 
     async with api.http.post(api.url + path, data=_in_chunks(json.dumps(spoken()).encode()), headers=headers) as answer:
-        assert answer.status == 400
+        assert answer.status == 411
 
     assert contents(await api.get(path)) == []
 
