@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterator
 from contextlib import suppress
 from time import monotonic
-from typing import Annotated
+from typing import Annotated, NamedTuple
 
 from pydantic import Field
 
@@ -11,6 +11,7 @@ from shared.errors import SessionNotFoundError
 from shared.http.boundary import Answer
 from shared.http.call import Call
 from shared.http.cursors import decode_cursor, encode_cursor
+from shared.http.messages import left_out_header
 from shared.http.renderings import Lines, Rendering, rendering_of
 from shared.models import MAX_SEQ, Message, MessageQuery, Model, Session
 
@@ -36,13 +37,21 @@ class _Budget:
         self._taken = 0
         self._deadline = monotonic() + SECONDS
 
-    def take(self, text: str | None) -> bool:
-        """Take a text if there is room for it."""
-        size = len((text or "").encode())
+    def take(self, *texts: str) -> bool:
+        """Take texts if there is room for all of them."""
+        size = sum(len(text.encode()) for text in texts)
         if self._taken and (self._taken + size > MAX_BYTES or monotonic() > self._deadline):
             return False
         self._taken += size
         return True
+
+
+class _Part(NamedTuple):
+    """What one answer holds of a session, how much of it was left out, and where to go on; None at the end."""
+
+    texts: list[str]
+    left_out: int
+    seq: int | None
 
 
 async def export_session(call: Call) -> Answer:
@@ -53,10 +62,11 @@ async def export_session(call: Call) -> Answer:
     place = _place(call, *binding)
     session = await call.chat.store.get(owner, session_id)
     rendering = rendering_of(form, session_id)
-    texts, seq = await _part(call, session, rendering, place.seq, _Budget())
-    cursor = None if seq is None else encode_cursor(_Place(seq=seq, begun=True), *binding)
-    body = rendering.document(session, texts, cursor, first=not place.begun)
-    return _attached(body, f"{session_id}.{rendering.extension}", rendering.media_type, cursor)
+    part = await _part(call, session, rendering, place.seq, _Budget())
+    cursor = None if part.seq is None else encode_cursor(_Place(seq=part.seq, begun=True), *binding)
+    body = rendering.document(session, part.texts, cursor, first=not place.begun)
+    name = f"{session_id}.{rendering.extension}"
+    return _attached(body, name, rendering.media_type, cursor, left_out=part.left_out)
 
 
 async def export_owner(call: Call) -> Answer:
@@ -70,7 +80,7 @@ async def export_owner(call: Call) -> Answer:
         begun = place.begun and session.id == place.session_id
         opening = "" if begun else rendering.document(session, [], None, first=True)
         if fits := budget.take(opening):
-            texts, seq = await _part(call, session, rendering, place.seq if begun else 0, budget)
+            texts, _, seq = await _part(call, session, rendering, place.seq if begun else 0, budget)
             parts += [opening, *texts]
             place = _Place(session_id=session.id, seq=seq or MAX_SEQ, begun=True)
         if not fits or seq is not None:
@@ -96,18 +106,18 @@ async def _sessions(call: Call, place: _Place) -> AsyncIterator[Session]:
         after = sessions[-1].id
 
 
-async def _part(
-    call: Call, session: Session, rendering: Rendering, after: int, budget: _Budget
-) -> tuple[list[str], int | None]:
-    """Write messages behind `after` as far as the budget reaches; also return where to go on, None at the end."""
+async def _part(call: Call, session: Session, rendering: Rendering, after: int, budget: _Budget) -> _Part:
+    """Write messages behind `after` as far as the budget reaches."""
     texts: list[str] = []
-    async for message in _messages(call, session, after):
-        text = rendering.message(message)
-        if not budget.take(text):
-            return texts, after
-        texts += [text] if text else []
-        after = message.seq
-    return texts, None
+    left_out = 0
+    async for group in rendering.groups(_messages(call, session, after)):
+        rendered = rendering.group(group)
+        if not budget.take(*rendered.texts):
+            return _Part(texts, left_out, after)
+        texts += rendered.texts
+        left_out += rendered.left_out
+        after = group[-1].seq
+    return _Part(texts, left_out, None)
 
 
 async def _messages(call: Call, session: Session, after: int) -> AsyncIterator[Message]:
@@ -124,6 +134,6 @@ async def _messages(call: Call, session: Session, after: int) -> AsyncIterator[M
         query = query.behind(page)
 
 
-def _attached(body: str, name: str, media_type: str, cursor: str | None) -> Answer:
-    headers = {"Content-Disposition": f'attachment; filename="{name}"'}
+def _attached(body: str, name: str, media_type: str, cursor: str | None, *, left_out: int = 0) -> Answer:
+    headers = {"Content-Disposition": f'attachment; filename="{name}"', **left_out_header(left_out)}
     return Answer(body.encode(), 200, headers | ({"x-next-cursor": cursor} if cursor else {}), media_type)

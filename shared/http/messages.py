@@ -4,11 +4,11 @@ from typing import Annotated, Literal, NamedTuple
 
 from pydantic import Field
 
+from shared.chat_completions import for_model
 from shared.http.boundary import Answer, reads_query
 from shared.http.call import Call
 from shared.http.cursors import decode_cursor, encode_cursor
 from shared.http.problems import BadRequestError
-from shared.http.renderings import for_model
 from shared.models import (
     MAX_SEQ,
     Appended,
@@ -89,10 +89,16 @@ async def list_all(call: Call) -> Answer:
     cursor = messages_cursor(call, page, reading.query.order, reading.query)
     if as_openai:
         found = page.messages if reading.query.order == "asc" else page.messages[::-1]
-        spoken = [for_model(message) for message in found if not message.is_redacted]
-        return Answer(spoken, 200, {"x-next-cursor": cursor} if cursor else {})
+        written = for_model(found)
+        headers = {"x-next-cursor": cursor} if cursor else {}
+        return Answer(written.messages, 200, headers | left_out_header(written.left_out))
     found = page.messages[::-1] if reading.oldest_first else page.messages
     return Answer({"data": found, "has_more": page.has_more, "next_cursor": cursor})
+
+
+def left_out_header(count: int) -> dict[str, str]:
+    """Return the header that says how many messages are not there for a model, or not whole; none for none."""
+    return {"x-left-out": str(count)} if count else {}
 
 
 async def read(call: Call) -> Answer:

@@ -1,9 +1,23 @@
 """The shapes in which sessions are handed over: as JSON, as lines of JSON, for people and for models."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
+from typing import NamedTuple
 
-from shared.models import JsonObject, Message, Session, format_time, stored_json
+from typing_extensions import override
+
+from shared.chat_completions import for_model, joins_the_one_before
+from shared.models import JsonObject, Message, Session, format_time, stored_bytes, stored_json
+
+GROUP_BYTES = 6_000_000  # of messages that stay together in one answer; a longer group is cut
+LEAST_MESSAGE_BYTES = 1_000  # that one is taken for, so that a group has an end whatever is in it
+
+
+class Rendered(NamedTuple):
+    """Messages as they stand in an answer; `left_out` counts those that do not, or not with everything they held."""
+
+    texts: list[str]
+    left_out: int = 0
 
 
 class Rendering(ABC):
@@ -13,15 +27,36 @@ class Rendering(ABC):
     extension: str
 
     @abstractmethod
-    def message(self, message: Message) -> str | None:
-        """Write one message; None leaves it out."""
+    def groups(self, messages: AsyncIterator[Message]) -> AsyncIterator[list[Message]]:
+        """Yield messages that have to stand in one answer together."""
+
+    @abstractmethod
+    def group(self, messages: Sequence[Message]) -> Rendered:
+        """Write messages that belong together."""
 
     @abstractmethod
     def document(self, session: Session, messages: Sequence[str], next_cursor: str | None, *, first: bool) -> str:
         """Put an answer together; `first` tells whether the session begins in it."""
 
 
-class Json(Rendering):
+class OneByOne(Rendering):
+    """Writes every message by itself."""
+
+    @override
+    async def groups(self, messages: AsyncIterator[Message]) -> AsyncIterator[list[Message]]:
+        async for message in messages:
+            yield [message]
+
+    @override
+    def group(self, messages: Sequence[Message]) -> Rendered:
+        return Rendered([self.message(message) for message in messages])
+
+    @abstractmethod
+    def message(self, message: Message) -> str:
+        """Write one message."""
+
+
+class Json(OneByOne):
     """A session as the API answers it, with a part of its messages."""
 
     media_type = "application/json"
@@ -37,7 +72,7 @@ class Json(Rendering):
         return f'{session.model_dump_json()[:-1]},"messages":[{",".join(messages)}],{more[1:]}'
 
 
-class Lines(Rendering):
+class Lines(OneByOne):
     """A line for the session and one for each message, as the importer reads them."""
 
     media_type = "application/x-ndjson"
@@ -62,16 +97,30 @@ class OpenAI(Rendering):
     media_type = "application/json"
     extension = "json"
 
-    def message(self, message: Message) -> str | None:
-        """Write one message as a model's API takes it; nothing of a redacted one."""
-        return None if message.is_redacted else stored_json(for_model(message))
+    async def groups(self, messages: AsyncIterator[Message]) -> AsyncIterator[list[Message]]:
+        """Yield each message with the tools' answers behind it."""
+        group: list[Message] = []
+        size = 0
+        async for message in messages:
+            size += LEAST_MESSAGE_BYTES + stored_bytes(message.content)
+            if group and not (size <= GROUP_BYTES and joins_the_one_before(message)):
+                yield group
+                group, size = [], LEAST_MESSAGE_BYTES + stored_bytes(message.content)
+            group.append(message)
+        if group:
+            yield group
+
+    def group(self, messages: Sequence[Message]) -> Rendered:
+        """Write a message and the answers to its calls."""
+        written = for_model(messages)
+        return Rendered([stored_json(message) for message in written.messages], written.left_out)
 
     def document(self, session: Session, messages: Sequence[str], next_cursor: str | None, *, first: bool) -> str:  # noqa: ARG002 - a model needs none
         """Return one array."""
         return f"[{','.join(messages)}]"
 
 
-class Markdown(Rendering):
+class Markdown(OneByOne):
     """A text for people: what was said stays as it was written, code blocks included."""
 
     media_type = "text/markdown"
@@ -88,16 +137,6 @@ class Markdown(Rendering):
         name = (session.session_name or session.id).replace("\n", " ")
         heading = f"# {name}\n\n{session.message_count} messages, {format_time(session.created_at)}\n" if first else ""
         return heading + "".join(messages)
-
-
-def for_model(message: Message) -> JsonObject:
-    """Return a message as a model's API takes it."""
-    optional = {
-        "tool_calls": message.function_calls,
-        "tool_call_id": message.tool_call_id,
-        "name": message.name,
-    }
-    return {"role": message.role, "content": message.content} | {key: value for key, value in optional.items() if value}
 
 
 def rendering_of(form: str, session_id: str) -> Rendering:

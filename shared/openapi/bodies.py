@@ -155,7 +155,7 @@ class OpenAIMessage(BaseModel):
 
     role: Role
     content: str | list[JsonObject]
-    tool_calls: list[str | JsonObject] = []
+    tool_calls: list[JsonObject] = []
     tool_call_id: str = ""
     name: str = ""
 

@@ -82,7 +82,7 @@ FIELDS: Mapping[str, str] = {
     "text": "The text.",
     "title": "What sort of problem it is, for a person.",
     "tool_call_id": "The call that this message answers.",
-    "tool_calls": "The message's `function_calls`.",
+    "tool_calls": "The calls that are answered, as the API writes them.",
     "transcription_confidence": "How sure the transcription of speech was.",
     "ttl_seconds": "How many seconds after the last write the session is gone; -1 keeps it.",
     "type": "What sort, for a program.",

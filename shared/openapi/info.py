@@ -81,6 +81,10 @@ HEADERS: JsonObject = {
     "ETag": {"description": "The version, which moves with every change.", "schema": {"type": "string"}},
     "Location": {"description": "Where it is, relative to this host.", "schema": {"type": "string"}},
     "Retry-After": {"description": "How many seconds to wait.", "schema": {"type": "string", "pattern": "^[0-9]+$"}},
+    "x-left-out": {
+        "description": "How many messages are missing or not whole, for a model; missing when none is.",
+        "schema": {"type": "string", "pattern": "^[1-9][0-9]*$"},
+    },
     "x-next-cursor": {"description": "Leads on as `cursor`; missing at the end.", "schema": {"type": "string"}},
     "x-request-charge": {"description": "Request units used; 0 on SQLite.", "schema": {"type": "string"}},
     "x-request-id": {"description": "The request's name, as sent or made.", "schema": {"type": "string"}},

@@ -28,6 +28,14 @@ APPENDED = {
 }
 MESSAGE = Reply("The message.", Message, example=examples.MESSAGE)
 ALL_OR_NONE = "All or none; what is stored already is a 200. "
+FOR_MODELS = (
+    "`openai` is what a chat completions API takes: an answer of a tool only after its call, a call only with its "
+    "answer directly after it, calls of other frameworks as that API writes them, `name` only where it fits "
+    "`[A-Za-z0-9_-]{1,64}`, content parts it does not know as text. Left out are redacted messages, calls and answers "
+    "that the page, a filter, a fork, a rewind or a redaction has parted, a second answer to one call, calls without "
+    "an id, a name or arguments, parts without a text, and messages that say nothing without what they have lost; "
+    "`x-left-out` counts the messages that are missing or not whole. "
+)
 RECOGNISED = "Ids are recognised among at least the newest 100 messages of the session."
 
 OPERATIONS: Mapping[str, Operation] = {
@@ -68,7 +76,7 @@ OPERATIONS: Mapping[str, Operation] = {
             "Page through the messages in either order. `cursor` keeps the order and the filters it began with; "
             "`before` and `after` bound the page by `seq`; `last` is the newest few, oldest first, alone or with "
             "`role` and `format`. Anything else together is a 400. "
-            "To follow a session, poll with `after=SEQ&order=asc`."
+            f"{FOR_MODELS}To follow a session, poll with `after=SEQ&order=asc`."
         ),
         parameters=(
             limit(200, 50),
@@ -88,7 +96,7 @@ OPERATIONS: Mapping[str, Operation] = {
             200: Reply(
                 "A page; with `format=openai` a bare array, and the cursor in `x-next-cursor`.",
                 MessageList | list[OpenAIMessage],
-                ("x-next-cursor",),
+                ("x-next-cursor", "x-left-out"),
                 examples.MESSAGE_LIST,
             )
         },

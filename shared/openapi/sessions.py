@@ -26,6 +26,7 @@ from shared.openapi.bodies import (
     SharedSession,
     ShareSession,
 )
+from shared.openapi.messages import FOR_MODELS
 from shared.openapi.operation import Operation, Parameter, Reply
 from shared.openapi.parameters import CURSOR, IDEMPOTENCY_KEY, IF_MATCH, IF_NONE_MATCH, limit
 
@@ -119,14 +120,14 @@ OPERATIONS: Mapping[str, Operation] = {
         description=(
             "The whole session, archived or not. An answer holds up to 8 MiB; where there is more, `x-next-cursor` "
             "leads on: send it as `cursor`, with the same `format`. `ndjson` has a line for the session and one for "
-            "each message, `markdown` is for people, `openai` is ready to send to a model."
+            f"each message, `markdown` is for people. {FOR_MODELS}An answer never ends between a call and its answers."
         ),
         parameters=(Parameter("format", FORMAT, "How to write it."), CURSOR),
         replies={
             200: Reply(
                 "The session, or the next part of it.",
                 SessionWithMessages | list[OpenAIMessage],
-                ("Content-Disposition", "x-next-cursor"),
+                ("Content-Disposition", "x-next-cursor", "x-left-out"),
                 examples.SESSION_WITH_MESSAGES,
                 texts=("application/x-ndjson", "text/markdown"),
             )

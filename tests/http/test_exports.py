@@ -77,15 +77,41 @@ async def test_markdown_keeps_what_was_said_as_it_was_written(api: Client) -> No
 async def test_openai_is_ready_for_a_model(api: Client) -> None:
     path = await a_talk(api, "one")
     await api.post(path, spoken("secret", id="m-1"))
+    call = {"type": "tool_call", "id": "c-1", "name": "f", "args": {}}
+    await api.post(path, {"role": "assistant", "function_calls": [call]})
     await api.post(path, {"role": "tool", "tool_call_id": "c-1", "content": "42"})
+    await api.post(path, {"role": "tool", "tool_call_id": "c-2", "content": "43"})
     await api.delete(f"{path}/m-1")
 
     answer = await api.get(f"{path.removesuffix('/messages')}/export?format=openai")
 
     assert answer.json == [
         {"role": "user", "content": "one"},
+        {"role": "assistant", "content": "", "tool_calls": [as_the_api_has_it("c-1")]},
         {"role": "tool", "content": "42", "tool_call_id": "c-1"},
     ]
+    assert answer.headers["x-left-out"] == "2"
+
+
+@pytest.mark.usefixtures("small_answers")
+async def test_no_answer_of_an_export_ends_between_a_call_and_its_answers(api: Client) -> None:
+    path = await a_talk(api)
+    for turn in range(6):
+        asked = {"role": "assistant", "function_calls": [as_the_api_has_it(f"c-{name}") for name in range(4)]}
+        answers = [{"role": "tool", "tool_call_id": f"c-{name}", "content": "x" * 90} for name in range(4)]
+        await api.post(path, {"messages": [spoken(f"{turn}"), asked, *answers]})
+
+    found = await parts(api, f"{path.removesuffix('/messages')}/export?format=openai")
+
+    assert len(found) > 2
+    whole = (await api.get(f"{path}?format=openai&limit=200")).json
+    assert [message for answer in found for message in answer.json] == whole
+    assert len(whole) == 36
+    assert all("x-left-out" not in answer.headers for answer in found)
+
+
+def as_the_api_has_it(call_id: str) -> dict[str, Any]:
+    return {"id": call_id, "type": "function", "function": {"name": "f", "arguments": "{}"}}
 
 
 @pytest.mark.parametrize("form", FORMATS)

@@ -234,6 +234,34 @@ async def test_the_openai_format_names_tools_and_people_where_there_are_any(api:
     assert shown == [{"role": "assistant", "content": "", "tool_calls": [call]}, answered]
 
 
+@pytest.mark.parametrize(
+    ("query", "roles", "left_out"),
+    [
+        ("limit=200", ["user", "assistant", "tool", "assistant"], None),
+        ("last=2", ["assistant"], "1"),
+        ("last=1", ["assistant"], None),
+        ("before=3&order=asc", ["user"], "1"),
+        ("role=tool", [], "1"),
+        ("role=assistant", ["assistant"], "1"),
+    ],
+)
+async def test_the_openai_format_has_no_call_without_its_answer_whatever_the_page(
+    api: Client, query: str, roles: list[str], left_out: str | None
+) -> None:
+    path = await a_talk(api, "2 + 2?")
+    call = {"id": "c1", "type": "function", "function": {"name": "f", "arguments": "{}"}}
+    asked, answer = (
+        {"role": "assistant", "function_calls": [call]},
+        {"role": "tool", "tool_call_id": "c1", "content": "4"},
+    )
+    await api.post(path, {"messages": [asked, answer, {"role": "assistant", "content": "Four."}]})
+
+    found = await api.get(f"{path}?format=openai&{query}")
+
+    assert [message["role"] for message in found.json] == roles
+    assert found.headers.get("x-left-out") == left_out
+
+
 async def test_the_openai_format_of_a_role_has_only_that_role(api: Client) -> None:
     path = await a_conversation(api)
 
