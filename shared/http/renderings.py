@@ -1,14 +1,20 @@
 """The shapes in which sessions are handed over: as JSON, as lines of JSON, for people and for models."""
 
+import re
 from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import NamedTuple
+from unicodedata import category
 
 from typing_extensions import override
 
 from shared.chat_completions import for_model, joins_the_one_before
 from shared.models import JsonObject, Message, Session, format_time, stored_bytes, stored_json
 
+SYNTAX = re.compile(r"[\\`*_\[\]<>#~|!&$^]")  # what Markdown and its usual extensions read inside of a line
+LINE_END = re.compile(r"\r\n|[\n\r\v\f\x1c-\x1e\x85\u2028\u2029]")  # all that any reader takes for one, Markdown or not
+UNSEEN = {"Cc", "Zl", "Zp"}  # control characters and separators of lines
+TURNING = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")  # the order of a line
 GROUP_BYTES = 6_000_000  # of messages that stay together in one answer; a longer group is cut
 LEAST_MESSAGE_BYTES = 1_000  # that one is taken for, so that a group has an end whatever is in it
 
@@ -121,20 +127,25 @@ class OpenAI(Rendering):
 
 
 class Markdown(OneByOne):
-    """A text for people: what was said stays as it was written, code blocks included."""
+    """A text for people: what was said stays as it was written, code blocks included, in a block quote.
+
+    So nothing that was said can be taken for a heading, end a code block of its own behind its message, or speak for
+    somebody else; a name in a heading is one line of plain text.
+    """
 
     media_type = "text/markdown"
     extension = "md"
 
     def message(self, message: Message) -> str:
         """Write one message under a line that says who spoke, and when."""
-        speaker = f"{message.role} ({message.name})" if message.name else message.role
-        said = "*(redacted)*" if message.is_redacted else _readable(message)
+        name = _plain_line(message.name or "")
+        speaker = f"{message.role} ({name})" if name else message.role
+        said = "*(redacted)*" if message.is_redacted else _quoted(_readable(message))
         return f"\n---\n\n**{speaker}** · {format_time(message.created_at)}\n\n{said}\n"
 
     def document(self, session: Session, messages: Sequence[str], next_cursor: str | None, *, first: bool) -> str:  # noqa: ARG002 - a page needs none
         """Return a part of the text, the session's name before the first."""
-        name = (session.session_name or session.id).replace("\n", " ")
+        name = _plain_line(session.session_name or "") or session.id
         heading = f"# {name}\n\n{session.message_count} messages, {format_time(session.created_at)}\n" if first else ""
         return heading + "".join(messages)
 
@@ -152,6 +163,17 @@ def rendering_of(form: str, session_id: str) -> Rendering:
 
 def _line(kind: str, fields: JsonObject) -> str:
     return stored_json({"type": kind} | fields) + "\n"
+
+
+def _plain_line(text: str) -> str:
+    """Return a text as one line that Markdown shows as it is, without characters that are not seen or turn a line."""
+    seen = "".join(" " if category(character) in UNSEEN or character in TURNING else character for character in text)
+    return SYNTAX.sub(r"\\\g<0>", " ".join(seen.split()))
+
+
+def _quoted(text: str) -> str:
+    """Return a text as a block quote; behind each end of a line begins the next one's mark."""
+    return "> " + LINE_END.sub(r"\g<0>> ", text)
 
 
 def _readable(message: Message) -> str:

@@ -120,7 +120,9 @@ OPERATIONS: Mapping[str, Operation] = {
         description=(
             "The whole session, archived or not. An answer holds up to 8 MiB; where there is more, `x-next-cursor` "
             "leads on: send it as `cursor`, with the same `format`. `ndjson` has a line for the session and one for "
-            f"each message, `markdown` is for people. {FOR_MODELS}An answer never ends between a call and its answers."
+            "each message. `markdown` is for people: what was said is in block quotes and names are plain text, so "
+            f"that nobody can write another speaker's line. {FOR_MODELS}An answer never ends between a call and its "
+            "answers."
         ),
         parameters=(Parameter("format", FORMAT, "How to write it."), CURSOR),
         replies={
