@@ -1,10 +1,19 @@
 """What a message says as plain text, where something occurs in it, and a piece of it to show."""
 
-from collections.abc import Iterator, Sequence
+import re
+from collections.abc import Iterator
+from unicodedata import category, normalize
 
 from shared.models import JsonObject, SnippetPart
 
 AROUND_CHARACTERS = 60  # shown on each side of the first hit
+STEP_CHARACTERS = 256  # folded at once on the way to the first hit
+MOST_MARKS = 30  # more than any script needs; unicode.org/reports/tr15, stream-safe text
+PILE = re.compile(rf"(?:M.){{{MOST_MARKS + 1},}}")
+NO_MARKS = r"\x00-\u02ff\u0370-\u0482\u048a-\u0590\u3040-\u3098\u30a0-\ua66e\uac00-\ud7af"  # what most is written in
+PERHAPS_A_PILE = re.compile(rf"[^{NO_MARKS}]{{{MOST_MARKS + 1}}}")
+OTHER_SPACE = re.compile(r"[^\S ]")
+JOINING = re.compile("[\u1160-\u11ff\U00016d63-\U00016d6a]")  # no marks, but composed: of Hangul and of Kirat Rai
 
 
 def spoken(content: str | list[JsonObject]) -> str:
@@ -14,39 +23,93 @@ def spoken(content: str | list[JsonObject]) -> str:
     return "\n".join(part["text"] for part in content if isinstance(part.get("text"), str))
 
 
+def fold(text: str) -> str:
+    """Return what two texts have in common that differ only in case, in how accents are encoded, or in white space.
+
+    That is Unicode's canonical equivalence (NFC and NFD are one), its full case folding (ß is ss), and every white
+    space character is a space; compatibility forms, such as full-width letters, stay apart. Every search and every
+    stored folded text goes by this rule, in both stores: whoever changes it has to fold what is stored anew.
+    """
+    folded = text.lower() if text.isascii() else normalize("NFC", normalize("NFD", _without_piles(text)).casefold())
+    return OTHER_SPACE.sub(" ", folded)
+
+
+def _without_piles(text: str) -> str:
+    """Return a text with at most MOST_MARKS on one letter: putting more of them in order takes their number squared."""
+    if not PERHAPS_A_PILE.search(text):
+        return text
+    categories = "".join(map(category, text))  # two letters each
+    kept: list[str] = []
+    begin = 0
+    for pile in PILE.finditer(categories):
+        kept.append(text[begin : pile.start() // 2 + MOST_MARKS])
+        begin = pile.end() // 2
+    return "".join([*kept, text[begin:]])
+
+
 def occurs(needle: str, text: str) -> bool:
-    """Tell whether a text holds another, whatever the case of either, as Unicode folds it."""
-    return needle.casefold() in text.casefold()
+    """Return whether a text holds another, as `fold` compares them."""
+    return fold(needle) in fold(text)
 
 
 def snippet(needle: str, text: str) -> list[SnippetPart]:
     """Return the surroundings of the first occurrence, cut into what was sought (`hit`) and what was not."""
-    hits = list(_hits(needle.casefold(), text))
-    if not hits:
-        return []
-    begin = max(0, hits[0][0] - AROUND_CHARACTERS)
-    end = min(len(text), hits[0][1] + AROUND_CHARACTERS)
     parts: list[SnippetPart] = []
-    for start, stop in hits:
+    begin = end = -1
+    for start, stop in _hits(fold(needle), text):
+        if end < 0:
+            begin, end = max(0, start - AROUND_CHARACTERS), min(len(text), stop + AROUND_CHARACTERS)
         if stop > end:
             break
-        parts += _part(text[begin:start], hit=False) + _part(text[start:stop], hit=True)
-        begin = stop
-    return parts + _part(text[begin:end], hit=False)
+        if start >= begin:  # several hits can lie in one character: ß is ss
+            parts += _part(text[begin:start], hit=False) + _part(text[start:stop], hit=True)
+            begin = stop
+    return parts + _part(text[begin:end], hit=False) if end >= 0 else []
 
 
 def _part(text: str, *, hit: bool) -> list[SnippetPart]:
     return [SnippetPart(text=text, hit=hit)] if text else []
 
 
-def _hits(folded_needle: str, text: str) -> Iterator[tuple[int, int]]:
-    """Yield where the needle stands in the text."""
-    folded = text.casefold()
-    places: Sequence[int] = range(len(text))
-    if len(folded) > len(text):  # some characters fold to several
-        places = [place for place, character in enumerate(text) for _ in character.casefold()]
-    found = folded.find(folded_needle)
+def _hits(needle: str, text: str) -> Iterator[tuple[int, int]]:
+    """Yield where a folded text stands in another that is not."""
+    folded = fold(text)
+    found = folded.find(needle)
+    if found < 0:
+        return
+    start, skipped = _near(found, text)
+    pieces = _pieces(text, start, 1)
+    places: list[tuple[int, int]] = []  # where in the text each folded character comes from, the skipped ones left out
     while found >= 0:
-        last = found + len(folded_needle) - 1
-        yield places[found], places[last] + 1
-        found = folded.find(folded_needle, last + 1)
+        last = found + len(needle) - 1
+        while len(places) <= last - skipped:
+            piece = next(pieces)
+            places += [piece] * len(fold(text[slice(*piece)]))
+        yield places[found - skipped][0], places[last - skipped][1]
+        found = folded.find(needle, last + 1)
+
+
+def _near(found: int, text: str) -> tuple[int, int]:
+    """Return a place in the text before the folded character `found`, and how many folded ones come before it."""
+    skipped = 0
+    for start, stop in _pieces(text, 0, STEP_CHARACTERS):
+        length = len(fold(text[start:stop]))
+        if skipped + length > found:
+            return start, skipped
+        skipped += length
+    raise AssertionError
+
+
+def _pieces(text: str, start: int, least: int) -> Iterator[tuple[int, int]]:
+    """Cut a text, from a place on, into pieces of at least that many characters that fold to the same as the whole."""
+    while start < len(text):
+        stop = start + least
+        while stop < len(text) and _joins(text[stop]):
+            stop += 1
+        yield start, min(stop, len(text))
+        start = stop
+
+
+def _joins(character: str) -> bool:
+    """Return whether a character may become one with what is before it."""
+    return not character.isascii() and (category(character).startswith("M") or bool(JOINING.match(character)))

@@ -5,10 +5,36 @@ from collections.abc import AsyncIterator, Sequence
 from typing import Any
 from uuid import uuid4
 
-from shared.models import Message, MessageQuery, NewMessage, NewSession, Session, SessionFilter, utc_now
+from shared.models import (
+    ImportedSession,
+    Message,
+    MessageQuery,
+    NewMessage,
+    NewSession,
+    Session,
+    SessionFilter,
+    utc_now,
+)
 from shared.store.port import SessionStore
 
 HOUR = 3600
+
+
+# Texts and what finds them, by the one rule that search and the filter by name have; see shared.text.fold.
+ALIKE = [
+    ("cafe\u0301 noir", "CAF\u00c9"),
+    ("caf\u00e9 noir", "cafe\u0301"),
+    ("\u1112\u1161\u11ab\u1100\u116e\u11a8\u110b\u1165", "\ud55c\uad6d"),
+    ("\ud55c\uad6d\uc5b4", "\u1100\u116e\u11a8\u110b\u1165"),
+    ("Tie\u0302\u0301ng Vie\u0323\u0302t", "ti\u1ebfng vi\u1ec7t"),
+    ("Ti\u1ebfng Vi\u1ec7t", "VIE\u0302\u0323T"),
+    ("10\u00a0km\u3000away", "10 km away"),
+    ("10 km", "10\u202fkm"),
+    ("Stra\u00dfe", "STRASSE"),
+    ("STRASSE", "stra\u00dfe"),
+    ("\u212bngstr\u00f6m", "\u00e5NGSTRO\u0308M"),
+]
+UNLIKE = [("caf\u00e9 noir", "cafe"), ("\uff21\uff22", "ab"), ("a  b", "a b"), ("\ud55c\uad6d", "\uad6d\uc5b4")]
 
 
 def an_owner() -> str:
@@ -20,6 +46,13 @@ def a_session(user_id: str = "somebody", **fields: Any) -> NewSession:
     """Return a session to create, made now, which lives for an hour unless told otherwise."""
     defaults = {"id": f"session-{uuid4().hex}", "user_id": user_id, "ttl_seconds": HOUR, "created_at": utc_now()}
     return NewSession(**{**defaults, **fields})
+
+
+def an_imported_session(user_id: str, **fields: Any) -> ImportedSession:
+    """Return a session without messages, as it was elsewhere."""
+    now = utc_now()
+    times = {"updated_at": now, "last_activity_at": now, "last_seq": 0}
+    return ImportedSession(**a_session(user_id, **fields).model_dump(), **times)
 
 
 def a_message(content: Any = "Hello", **fields: Any) -> NewMessage:

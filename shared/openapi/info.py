@@ -25,6 +25,11 @@ Unknown routes, wrong methods and missing function keys are answered by the host
 **Lists** answer `{data, has_more, next_cursor}`: follow `next_cursor` while `has_more` is true.
 It can stand in a URL as it is.
 
+**Texts are compared** in one way wherever something is sought (`q`, `name`): whatever their case (Unicode's full case
+folding, so `strasse` finds `Straße`), however their accents are encoded (NFC or NFD), and with every white space
+character, a no-break space or a line break too, as a space.
+Accents count, and compatibility forms such as full-width letters are other letters.
+
 **Browsers** on other origins are let in where the operator says so (`CORS`); they may read the headers ETag, Location,
 Retry-After, x-request-id, x-request-charge, x-next-cursor, x-session-token and x-left-out.
 

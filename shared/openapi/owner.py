@@ -39,9 +39,9 @@ OPERATIONS: Mapping[str, Operation] = {
     "search_messages": Operation(
         tag="Owner",
         description=(
-            "Messages that hold a text, in any case, archived sessions included; newest session first, in it newest "
-            "message first. One answer looks at a bounded number of messages: follow `next_cursor` while `has_more` is "
-            "true, also from a page without hits."
+            "Messages that hold a text (see *Texts are compared*), archived sessions included; newest session first, "
+            "in it newest message first. One answer looks at a bounded number of messages: follow `next_cursor` while "
+            "`has_more` is true, also from a page without hits."
         ),
         parameters=(
             Parameter(

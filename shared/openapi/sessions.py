@@ -60,7 +60,7 @@ OPERATIONS: Mapping[str, Operation] = {
             Parameter("channel", {"type": "string", "pattern": f"^{CHANNEL.pattern}$"}, "Only of this channel."),
             Parameter("tag", {"type": "array", "items": {"type": "string"}}, "Only with this tag; repeatable."),
             Parameter("pinned", {"type": "boolean"}, "Only pinned ones, or only others."),
-            Parameter("name", NAME, "Only with this text in the name, in any case."),
+            Parameter("name", NAME, "Only with this text in the name; see *Texts are compared*."),
             limit(100, 20),
             CURSOR,
         ),

@@ -74,8 +74,8 @@ class SessionStore(ABC):
     ) -> SessionPage:
         """Return the owner's sessions that match, last activity first, then by id descending.
 
-        `after` is the `next_key` of the page before. `name` matches a part of the session's name,
-        whatever the case as the store folds it (a ß need not match SS); a session without a name matches no `name`.
+        `after` is the `next_key` of the page before. `name` matches a part of the session's name as
+        shared.text.fold compares them; a session without a name matches no `name`.
         """
 
     @abstractmethod
@@ -145,9 +145,9 @@ class SessionStore(ABC):
 
     @abstractmethod
     async def search(self, user_id: str, query: SearchQuery, after: SearchPlace | None = None) -> SearchPage:
-        """Return messages of the owner's sessions, archived ones too, whose text holds what is sought, in any case.
+        """Return messages of the owner's sessions, archived ones too, whose text holds what is sought.
 
-        Newest session first (by last activity), in it newest message first, behind `after`. The work of one call
+        Texts are compared as shared.text.fold says. Newest session first (by last activity), in it newest message first, behind `after`. The work of one call
         is bounded: a page may be short or empty while `next_place` leads on. A session that is used between two
         pages moves to the front, and what it has left to show is not shown.
         """

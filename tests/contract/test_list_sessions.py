@@ -6,7 +6,7 @@ import pytest
 
 from shared.models import SessionChanges, SessionFilter, SessionKey, utc_now
 from shared.store.port import SessionStore
-from tests.builders import a_message, a_session, listed
+from tests.builders import ALIKE, UNLIKE, a_message, a_session, an_imported_session, listed
 
 
 async def create_named(store: SessionStore, owner: str, *names: str | None) -> None:
@@ -183,6 +183,31 @@ async def test_a_name_matches_whatever_the_case(store: SessionStore, owner: str,
     await create_named(store, owner, name, "unlike")
 
     assert await names_found(store, owner, part) == {name}
+
+
+@pytest.mark.parametrize(("name", "part"), ALIKE)
+async def test_a_name_matches_however_it_is_encoded(store: SessionStore, owner: str, name: str, part: str) -> None:
+    await create_named(store, owner, name, "unlike")
+    renamed = await store.create(a_session(owner, session_name="renamed"))
+    await store.update(owner, renamed.id, SessionChanges(session_name=f"2 {name}"))
+    await store.import_session(an_imported_session(owner, session_name=f"3 {name}"), [])
+
+    assert await names_found(store, owner, part) == {name, f"2 {name}", f"3 {name}"}
+    assert await names_found(store, owner, "renamed") == set()
+
+
+@pytest.mark.parametrize(("name", "part"), UNLIKE)
+async def test_a_name_does_not_match_other_letters(store: SessionStore, owner: str, name: str, part: str) -> None:
+    await create_named(store, owner, name)
+
+    assert await names_found(store, owner, part) == set()
+
+
+async def test_a_name_that_was_taken_away_matches_no_more(store: SessionStore, owner: str) -> None:
+    named = await store.create(a_session(owner, session_name="Plans"))
+    await store.update(owner, named.id, SessionChanges(session_name=None))
+
+    assert await names_found(store, owner, "plans") == set()
 
 
 @pytest.mark.parametrize("part", ["%", "_", "'", '"', "\\", "[", "*", "😀", "\u0000"])

@@ -4,7 +4,7 @@ import pytest
 
 from shared.models import Found, Message, SearchPlace, SearchQuery, Session, SessionChanges
 from shared.store.port import SessionStore
-from tests.builders import a_message, a_session, an_owner, fill, messages
+from tests.builders import ALIKE, UNLIKE, a_message, a_session, an_owner, fill, messages
 
 LONG = "a rather long description of the one who speaks here " * 4
 
@@ -68,6 +68,22 @@ async def test_a_text_is_found_whatever_its_case_and_its_signs(
     await said(store, owner, "nothing of it", text)
 
     assert await contents(store, owner, sought) == [text]
+
+
+@pytest.mark.parametrize(("text", "sought"), ALIKE)
+async def test_a_text_is_found_however_it_is_encoded(store: SessionStore, owner: str, text: str, sought: str) -> None:
+    await said(store, owner, "nothing of it", text)
+
+    assert await contents(store, owner, sought) == [text]
+
+
+@pytest.mark.parametrize(("text", "sought"), UNLIKE)
+async def test_other_letters_and_other_spaces_are_not_found(
+    store: SessionStore, owner: str, text: str, sought: str
+) -> None:
+    await said(store, owner, text)
+
+    assert await contents(store, owner, sought) == []
 
 
 @pytest.mark.parametrize("sought", ["trains", "%", "_", "*", '"', "t*n", "first  train", "x'; DROP TABLE messages; --"])

@@ -18,16 +18,16 @@ from shared.store.cosmos import CosmosStore, head, retry
 from shared.store.cosmos.guards import literal
 from shared.store.cosmos.head import Head, page_id, page_ttl, renewal_due, short_hash
 from shared.store.documents import documents_bytes
-from tests.builders import HOUR, a_message, a_session, all_messages, an_owner, fill, messages
+from tests.builders import HOUR, a_message, a_session, all_messages, an_owner, fill, listed, messages
 from tests.cosmos.stored import Stored
 
 FAR_FUTURE = 253_402_300_799
 LONG = "a text that fills generations " * 40
 TEXT = "a text of which ten fill a generation " * 10
 HEAD_FIELDS = {
-    "id", "user_id", "type", "schema", "session_name", "channel", "context", "tags", "pinned", "ttl_seconds", "status",
-    "created_at", "updated_at", "last_activity_at", "archived_at", "last_seq", "message_count", "ttl", "renew_at",
-    "pending", "log",
+    "id", "user_id", "type", "schema", "session_name", "folded_name", "channel", "context", "tags", "pinned",
+    "ttl_seconds", "status", "created_at", "updated_at", "last_activity_at", "archived_at", "last_seq",
+    "message_count", "ttl", "renew_at", "pending", "log",
 }  # fmt: skip
 LOG_FIELDS = {"epoch", "generation", "messages", "previous", "bytes", "previous_bytes", "recent_ids", "edits"}
 
@@ -538,6 +538,21 @@ async def test_no_text_but_an_id_is_ever_sent_in_a_predicate(store: CosmosStore,
         await store.append(owner, session.id, [a_message(id=text)])
 
     assert await stored.head(session) == before
+
+
+@pytest.mark.parametrize("sought", ["CAFÉ", "cafe\u0301"])
+async def test_a_head_without_a_folded_name_is_found_by_its_name_and_folded_at_its_next(
+    store: CosmosStore, owner: str, stored: Stored, sought: str
+) -> None:
+    session = await store.create(a_session(owner, session_name="café"))
+    document = await stored.head(session)
+    del document["folded_name"]
+    await stored.container.replace_item(session.id, document)
+
+    assert [found.id for found in await listed(store, owner, name=sought)] == [session.id]
+    await store.update(owner, session.id, SessionChanges(session_name="Straße"))
+    assert [found.id for found in await listed(store, owner, name="strasse")] == [session.id]
+    assert await listed(store, owner, name=sought) == []
 
 
 @settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)

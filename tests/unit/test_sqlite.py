@@ -228,6 +228,23 @@ async def test_a_file_of_an_older_version_finds_what_it_could_not(
     assert (await store.search("ann", SearchQuery(text="after", limit=10))).hits == []
 
 
+async def test_what_an_older_file_holds_is_found_however_it_is_encoded(
+    path: Path, store: SqliteStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    older = SqliteStore(path)
+    with monkeypatch.context() as before:
+        before.setattr(schema, "MIGRATIONS", schema.MIGRATIONS[:4])
+        before.setattr(schema, "fold", str.casefold)
+        await older.create(a_session("ann", id="mine", session_name="cafe\u0301"), [a_message("cafe\u0301")])
+    await older.close()
+
+    for sought in ("caf\u00e9", "cafe\u0301"):
+        assert len((await store.search("ann", SearchQuery(text=sought, limit=10))).hits) == 1
+        assert len(await listed(store, "ann", name=sought)) == 1
+    await store.clear("ann", "mine")
+    assert (await store.search("ann", SearchQuery(text="caf\u00e9", limit=10))).hits == []
+
+
 async def test_a_file_of_a_newer_version_is_refused_by_name(path: Path, store: SqliteStore) -> None:
     path.parent.mkdir()
     with closing(sqlite3.connect(path)) as connection:

@@ -7,7 +7,7 @@ from shared.errors import PreconditionFailedError, SessionNotFoundError
 from shared.models import KEEP, JsonObject, Session, SessionChanges, format_time, utc_now
 from shared.store.cosmos.errors import ItemMissingError, ItemRefusedError
 from shared.store.cosmos.guards import NOT_DELETED, literal, same_log, writable
-from shared.store.cosmos.head import FAR_FUTURE, Head, quiet, renewal_due
+from shared.store.cosmos.head import FAR_FUTURE, Head, folded_name, quiet, renewal_due
 from shared.store.cosmos.log import read_head, renew_if_due
 from shared.store.cosmos.pages import lengthen_pages, list_counted, shorten_pages
 from shared.store.cosmos.partition import Partition
@@ -32,6 +32,8 @@ class Change:
         """Return the change that a caller asks for, as of now."""
         given = changes.given()
         is_active = given.pop("is_active", None)
+        if "session_name" in given:
+            given |= folded_name(given["session_name"])
         return cls(given | {"updated_at": format_time(utc_now())}, is_active, if_match, archive_ttl_seconds)
 
     @property

@@ -10,6 +10,7 @@ from time import time
 
 from shared.models import KEEP, MAX_TTL_SECONDS, JsonObject, Message, NewSession, Session, format_time, stored_bytes
 from shared.store.documents import applied_ttl, documents_bytes, expiry, message_from
+from shared.text import fold
 
 SCHEMA = 1
 FAR_FUTURE = 253_402_300_799  # the last second of the year 9999: never due for renewal
@@ -51,6 +52,7 @@ def head_document(session: NewSession, messages: Sequence[JsonObject]) -> JsonOb
     last_message_at = messages[-1]["created_at"] if messages else None
     last_activity_at = max(created_at, last_message_at or created_at)
     return session.model_dump(mode="json") | {
+        **folded_name(session.session_name),
         "type": "session",
         "schema": SCHEMA,
         "status": "active",
@@ -67,6 +69,11 @@ def head_document(session: NewSession, messages: Sequence[JsonObject]) -> JsonOb
         "shares": [],
         "log": log,
     }
+
+
+def folded_name(session_name: str | None) -> JsonObject:
+    """Return the field by which a list finds sessions by name; a head that is older than the field has none."""
+    return {"folded_name": None if session_name is None else fold(session_name)}
 
 
 def quiet(since: str, last_message_at: str | None) -> JsonObject:

@@ -1,10 +1,16 @@
 """Listing an owner's sessions from their heads, without their messages."""
 
+from unicodedata import normalize
+
 from shared.models import JsonObject, Session, SessionFilter, SessionKey, SessionPage, format_time
 from shared.store.cosmos.head import SESSION_FIELDS, session_from
 from shared.store.cosmos.partition import Partition
+from shared.text import fold
 
 _COLUMNS = ", ".join(f"c.{name}" for name in (*SESSION_FIELDS, "updated_at", "quiet", "ttl", "_ts", "_etag"))
+
+# Of a head that is older than its folded name: as near to it as the service's own comparison comes.
+_UNFOLDED = "(CONTAINS(c.session_name, @NFC, true) OR CONTAINS(c.session_name, @NFD, true))"
 
 
 async def list_sessions(
@@ -46,8 +52,8 @@ def conditions_for(wanted: SessionFilter, after: SessionKey | None) -> tuple[lis
         parameters["pinned"] = wanted.pinned
         conditions.append("c.pinned = @pinned")
     if wanted.name is not None:
-        parameters["name"] = wanted.name
-        conditions.append("CONTAINS(c.session_name, @name, true)")
+        parameters |= {"name": fold(wanted.name)} | {form: normalize(form, wanted.name) for form in ("NFC", "NFD")}
+        conditions.append(f"(CONTAINS(c.folded_name, @name) OR (NOT IS_DEFINED(c.folded_name) AND {_UNFOLDED}))")
     if after is not None:
         parameters |= {"at": format_time(after.last_activity_at), "id": after.id}
         conditions.append("(c.last_activity_at < @at OR (c.last_activity_at = @at AND c.id < @id))")

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from shared.errors import StoreUnavailableError
-from shared.text import spoken
+from shared.text import fold, occurs, spoken
 
 BUSY_SECONDS = 10.0  # how long one process waits for another to finish its write
 RETRY_SECONDS = 0.01
@@ -103,7 +103,12 @@ VERSION_4 = (
     "INSERT INTO message_texts (message_texts) VALUES ('delete-all')",
     *(statement.replace("folded_text", "indexed_text") for statement in VERSION_2[1:]),
 )
-MIGRATIONS: Sequence[Sequence[str]] = (VERSION_1, VERSION_2, VERSION_3, VERSION_4)
+# Texts are folded by canonical equivalence and white space too (shared/text.py), so what is indexed is folded anew.
+VERSION_5 = (
+    "INSERT INTO message_texts (message_texts) VALUES ('delete-all')",
+    "INSERT INTO message_texts (rowid, text) SELECT number, indexed_text(document) FROM messages",
+)
+MIGRATIONS: Sequence[Sequence[str]] = (VERSION_1, VERSION_2, VERSION_3, VERSION_4, VERSION_5)
 
 
 class NewerSchemaError(Exception):
@@ -147,11 +152,11 @@ def connect(path: Path, mode: str) -> sqlite3.Connection:
 
 
 def _contains_folded(text: str | None, part: str) -> bool:
-    return text is not None and part.casefold() in text.casefold()
+    return text is not None and occurs(part, text)
 
 
 def _folded_text(document: str) -> str:
-    return spoken(json.loads(document)["content"]).casefold()
+    return fold(spoken(json.loads(document)["content"]))
 
 
 def _indexed_text(document: str) -> str:

@@ -5,6 +5,7 @@ import json
 from shared.models import Found, SearchPage, SearchPlace, SearchQuery, SessionKey, format_time
 from shared.store.documents import message_from
 from shared.store.sqlite.database import Transaction
+from shared.text import fold
 
 LEAST_INDEXED = 3  # characters; shorter texts have no trigram, and every message of the owner is looked at
 
@@ -25,7 +26,7 @@ ORDER BY session.last_activity_at DESC, session.id DESC, message.seq DESC LIMIT 
 
 def search(transaction: Transaction, user_id: str, query: SearchQuery, after: SearchPlace | None) -> SearchPage:
     """Return a page of hits; see SessionStore.search."""
-    folded = query.text.casefold()
+    folded = fold(query.text)
     indexed = len(folded) >= LEAST_INDEXED and "\0" not in folded  # which would end the phrase
     rows = transaction.rows(
         SEARCH,
