@@ -135,7 +135,10 @@ class ChatService:
         return share, token
 
     async def fork(self, user_id: str, session_id: str, after_seq: int | None = None) -> Session:
-        """Make a session of its own from another one's messages up to `after_seq`, numbered from 1."""
+        """Make a session of its own from another one's messages up to `after_seq`, numbered from 1.
+
+        Feedback stays with the messages it was given to: statistics would count it again in every fork.
+        """
         original = await self.store.get(user_id, session_id)
         messages = await self._messages_up_to(original, MAX_SEQ if after_seq is None else after_seq)
         now = utc_now()
@@ -150,7 +153,9 @@ class ChatService:
         query: MessageQuery | None = MessageQuery(limit=MESSAGES_AT_ONCE, order="asc", before=seq + 1)
         while query:
             page = await self.store.read_messages(session.user_id, session.id, query)
-            messages += [ImportedMessage.model_validate(message.model_dump()) for message in page.messages]
+            messages += [
+                ImportedMessage.model_validate(message.model_dump(exclude={"feedback"})) for message in page.messages
+            ]
             query = query.behind(page)
         return messages
 

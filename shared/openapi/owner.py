@@ -26,7 +26,10 @@ OPERATIONS: Mapping[str, Operation] = {
     ),
     "owner_stats": Operation(
         tag="Owner",
-        description="Counts of everything the owner has, and of the messages of the last days, oldest day first.",
+        description=(
+            "Counts of everything the owner has, and of the messages of the last days, oldest day first. A fork is a "
+            "session with messages of its own, without the feedback of those it was made from."
+        ),
         parameters=(
             Parameter(
                 "days",

@@ -139,7 +139,8 @@ OPERATIONS: Mapping[str, Operation] = {
         tag=TAG,
         description=(
             "A new active session with the name, channel, context, tags and messages of this one, up to and with "
-            "`after_seq`; they keep their ids and times and are numbered from 1."
+            "`after_seq`; they keep their ids and times and are numbered from 1. Feedback is not copied: it belongs to "
+            "the message it was given to, and statistics count it once."
         ),
         body=Fork,
         examples={"Everything": {}, "The first ten messages": {"after_seq": 10}},

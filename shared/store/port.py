@@ -147,9 +147,9 @@ class SessionStore(ABC):
     async def search(self, user_id: str, query: SearchQuery, after: SearchPlace | None = None) -> SearchPage:
         """Return messages of the owner's sessions, archived ones too, whose text holds what is sought.
 
-        Texts are compared as shared.text.fold says. Newest session first (by last activity), in it newest message first, behind `after`. The work of one call
-        is bounded: a page may be short or empty while `next_place` leads on. A session that is used between two
-        pages moves to the front, and what it has left to show is not shown.
+        Texts are compared as shared.text.fold says. Newest session first (by last activity), in it newest message
+        first, behind `after`. The work of one call is bounded: a page may be short or empty while `next_place` leads
+        on. A session that is used between two pages moves to the front, and what it has left to show is not shown.
         """
 
     @abstractmethod

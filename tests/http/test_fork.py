@@ -80,6 +80,22 @@ async def test_a_stranger_forks_nothing(api: Client, stranger: Client) -> None:
     assert (await stranger.get("/api/chat/sessions")).json["data"] == []
 
 
+async def test_feedback_stays_with_the_message_it_was_given_to(api: Client) -> None:
+    path = await a_talk(api)
+    await api.post(path, {"id": "m-1", "role": "assistant", "content": "So?"})
+    await api.patch(f"{path}/m-1", {"feedback": {"rating": "up", "comment": "Yes."}, "metadata": {"a": 1}})
+
+    first = (await api.post(f"{path.removesuffix('/messages')}/fork")).json
+    second = (await api.post(f"/api/chat/sessions/{first['id']}/fork")).json
+
+    (forked,) = (await api.get(f"/api/chat/sessions/{second['id']}")).json["messages"]
+    assert (forked["feedback"], forked["metadata"]) == (None, {"a": 1})
+    assert (await api.get("/api/chat/stats")).json["feedback"] == {"up": 1, "down": 0}
+    await api.patch(f"/api/chat/sessions/{second['id']}/messages/m-1", {"feedback": {"rating": "down"}})
+    assert (await api.get("/api/chat/stats")).json["feedback"] == {"up": 1, "down": 1}
+    assert (await api.get(f"{path}/m-1")).json["feedback"]["rating"] == "up"
+
+
 @pytest.mark.parametrize("after_seq", [-1, 1.5, "1", True, 2**53])
 async def test_other_places_are_refused(api: Client, after_seq: object) -> None:
     session = await a_session(api)
