@@ -33,6 +33,11 @@ Accents count, and compatibility forms such as full-width letters are other lett
 **Browsers** on other origins are let in where the operator says so (`CORS`); they may read the headers ETag, Location,
 Retry-After, x-request-id, x-request-charge, x-next-cursor, x-session-token and x-left-out.
 
+**Freshness.** On Cosmos DB answers have an `x-session-token`: send the newest back in the same header, and what you are
+told is at least as new as that answer, on whatever instance of the service; cursors carry it by themselves.
+Without it a read may be some milliseconds old; no write is ever refused for that.
+A token that means nothing here is ignored.
+
 **Every answer** has an `x-request-id`, yours if you send one of letters, digits and `._-`, and the `x-request-charge`.
 
 **Bodies** are JSON objects in UTF-8 of at most 1 MiB, nested at most 32 deep, whole numbers within ±2^53 and written
