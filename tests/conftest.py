@@ -49,13 +49,14 @@ def server_or_skip() -> Iterator["CosmosServer"]:
 def cosmos_place() -> Iterator[CosmosPlace]:
     """Lead to the endpoint of the environment, else to a test server that runs as long as the tests."""
     if os.environ.get("COSMOS_ENDPOINT"):
-        yield _place_of_environment()
+        yield place_of_environment()
         return
     with server_or_skip() as server:
         yield CosmosPlace(server.endpoint, server.key, emulator=True)
 
 
-def _place_of_environment() -> CosmosPlace:
+def place_of_environment() -> CosmosPlace:
+    """Return the place that the environment names."""
     from shared.settings import load_settings  # noqa: PLC0415 - as above
 
     settings = load_settings()

@@ -11,17 +11,22 @@ from shared.errors import (
     MessageConflictError,
     MessageNotFoundError,
     PreconditionFailedError,
+    SessionArchivedError,
     SessionExistsError,
     SessionNotFoundError,
     StoreError,
 )
 from shared.models import Message, MessagePage, MessageQuery, NewMessage, NewSession, SessionChanges
 from shared.store.cosmos import CosmosStore
+from tests.cosmos.freshness import handing_on
 from tests.cosmos.truth import Deed, State, Truth, require
+from tests.cosmos.turns import Turnstile, lsn_of
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 TTLS = (20, 40, 90, 400, -1)
 PAGE_LIMITS = (3, 10, 200)
+READS = {"get", "read", "read_messages"}
+HINT_TRIES = 2  # of a read that no replica serves, after which what the client claims to have seen is let go
 VERBS = {
     "append": 34,
     "append a batch": 10,
@@ -34,6 +39,10 @@ VERBS = {
     "rename if unchanged": 5,
     "change ttl": 9,
     "pin": 5,
+    "rewind": 6,
+    "archive": 2,
+    "restore": 4,
+    "tidy": 2,
     "clear": 4,
     "delete": 4,
     "create": 4,
@@ -48,14 +57,30 @@ class Name:
     session_id: str
 
 
+@dataclass(frozen=True)
+class Place:
+    """One of the instances that a client's calls may arrive at: its store, behind the client's gates."""
+
+    store: CosmosStore
+    turnstile: Turnstile
+
+
 class Client:
-    """Does one thing after another, chosen by the seed, and knows what each answer may be."""
+    """Does one thing after another, chosen by the seed, and knows what each answer may be.
+
+    Each call arrives at any of the instances. A client that hands tokens on may be shown nothing older than what it
+    was shown before, any other nothing older than what the instance has seen.
+    """
 
     numbers = count()
 
-    def __init__(self, number: int, store: CosmosStore, name: Name, truth: Truth, seed: random.Random) -> None:
-        """Work on the session with a store of one's own."""
-        self.number, self._store, self._name, self._truth, self._seed = number, store, name, truth, seed
+    def __init__(  # what a client consists of
+        self, number: int, places: list[Place], name: Name, truth: Truth, seed: random.Random, *, hands_on: bool = False
+    ) -> None:
+        """Work on the session through these stores."""
+        self.number, self._places, self._name, self._truth, self._seed = number, places, name, truth, seed
+        self._store = places[0].store
+        self._hands_on, self._token = hands_on, None
         self._sent: list[list[NewMessage]] = []
         self._missed = False
         self.marks: list[tuple[Message, str]] = []  # edits that were acknowledged
@@ -79,12 +104,26 @@ class Client:
         sought: str = "",
     ) -> Any:
         """Run one call; None if it failed as it may, the failure judged."""
+        place = self._seed.choice(self._places)
+        self._store = place.store
         self.deed = deed = Deed(self.number, verb, ids, self._truth.now, if_match, sought)
+        refused, seen = place.turnstile.refused, place.turnstile.instance.reached
+        shown_before = lsn_of(self._token)
         try:
-            return await call()
+            with handing_on(self._token) as fresh:
+                try:
+                    return await call()
+                finally:
+                    deed.refused = place.turnstile.refused - refused
+                    self._see(deed, seen, shown_before)
+                    if self._hands_on:
+                        self._token = fresh.token or self._token
         except SessionNotFoundError:
             self._missed = True
-            require(self._truth.some(deed, lambda state: not state.document), f"{verb} did not find a living session")
+            judge = self._truth.shown if verb in READS else self._truth.some
+            require(judge(deed, lambda state: not state.document), f"{verb} did not find a living session")
+        except SessionArchivedError:
+            require(self._truth.some(deed, _archived), "it is not archived")
         except SessionExistsError:
             require(self._truth.some(deed, lambda state: state.document is not None), "nothing by that id exists")
         except MessageConflictError as conflict:
@@ -96,10 +135,16 @@ class Client:
             require(if_match and self._truth.some(deed, lambda state: _etag(state) != if_match), "it has that etag")
         except StoreError as error:
             moved = self._truth.now - deed.start
-            require(deed.faults or moved > 3, f"{verb} failed with {error!r} although nothing hindered it")
+            hindered = deed.faults or deed.refused or moved > 3
+            require(hindered, f"{verb} failed with {error!r} although nothing hindered it")
         finally:
             deed.end = self._truth.now
         return None
+
+    def _see(self, deed: Deed, seen: int, shown_before: int) -> None:
+        """Say how old a state a read may have answered from: where two tries met no replica, a hint is let go."""
+        asked = seen if deed.refused >= HINT_TRIES else max(seen, shown_before)
+        deed.oldest = self._truth.place(asked) if len(self._places) > 1 else None
 
     def _kept(self, state: State, message_id: str) -> bool:
         return message_id in dict(self._truth.ids(state, state.seqs)).values()
@@ -151,7 +196,7 @@ class Client:
         require(
             len(placed) == min(limit, session.message_count), "the messages read are of another moment than the session"
         )
-        newest = self._truth.some(
+        newest = self._truth.shown(
             self.deed,
             lambda state: self._truth.ids(state, state.seqs[-limit:])[::-1] == placed and _etag(state) is not None,
         )
@@ -173,7 +218,7 @@ class Client:
         if page is not None:
             placed = _placed(page.messages)
             require(
-                self._truth.some(self.deed, lambda state: self._page(state, query) == placed), f"never were: {placed}"
+                self._truth.shown(self.deed, lambda state: self._page(state, query) == placed), f"never were: {placed}"
             )
         return page
 
@@ -222,7 +267,30 @@ class Client:
         if session is not None:
             told = self._truth.some(self.deed, lambda state: _etag(state) == session.etag)
             require(told, "an update answered with a session that never was")
-            require(all(getattr(session, name) == value for name, value in changes.items()), "an update was not made")
+            made = all(getattr(session, name) == value for name, value in changes.items())
+            require(made, "an update was not made")
+
+    async def _archive(self) -> None:
+        await self._update(is_active=False)
+
+    async def _restore(self) -> None:
+        await self._update(is_active=True)
+
+    async def _rewind(self) -> None:
+        """Cut off some of the newest messages, or nearly all of them."""
+        last = self._truth.last.document["last_seq"] if self._truth.last.document else 0
+        after = max(0, last - self._seed.choice((0, 1, 3, 10, 30, 1_000)))
+        user_id, session_id = self._name.user_id, self._name.session_id
+        done = await self._do("rewind", lambda: self._told(self._store.rewind(user_id, session_id, after)), [])
+        if done:
+            require(self._truth.some(self.deed, lambda state: _ends_by(state, after)), "a rewind left what is newer")
+
+    async def _tidy(self) -> None:
+        await self._do("tidy", lambda: self._store.tidy(100), [])
+
+    async def _told(self, call: Awaitable[None]) -> bool:
+        await call
+        return True
 
     async def _clear(self) -> None:
         user_id, session_id = self._name.user_id, self._name.session_id
@@ -259,6 +327,14 @@ class Client:
 
 def _placed(messages: list[Message]) -> list[tuple[int, str]]:
     return [(message.seq, message.id) for message in messages]
+
+
+def _archived(state: State) -> bool:
+    return state.document is not None and state.document["status"] == "archived"
+
+
+def _ends_by(state: State, seq: int) -> bool:
+    return state.document is None or state.document["last_seq"] <= max(seq, state.seqs.start - 1)
 
 
 def _etag(state: State) -> str | None:

@@ -1,8 +1,9 @@
 """Two to four clients on one session, interleaved, failing and dying at any store request, as a seed decides.
 
-Every write is one step, after which the head is read and held against all that was true before it;
-every answer must be one that some moment of its call allows. `PARLEY_SCHEDULES=5000` runs more of
-them, `PARLEY_FIRST_SCHEDULE=1234` begins there.
+Every write is one step, after which the head is looked at and held against all that was true before it;
+every answer must be one that some moment of its call allows. On instances whose replicas lag a read may be older,
+but not than what the instance has seen, nor than the session token that its client hands on; a write may not.
+`PARLEY_SCHEDULES=5000` runs more of them, `PARLEY_FIRST_SCHEDULE=1234` begins there.
 """
 
 import asyncio
@@ -12,53 +13,71 @@ import sys
 import time
 from collections.abc import AsyncIterator
 from contextlib import suppress
+from importlib.util import find_spec
+from typing import Any
 from uuid import uuid4
 
+import aiohttp
 import pytest
 import pytest_asyncio
 
-from shared.models import JsonObject, MessageQuery
+from shared.models import JsonObject, MessageQuery, SessionChanges
 from shared.store.cosmos import CosmosStore
 from shared.store.cosmos.connection import Connection
-from shared.store.cosmos.errors import ItemMissingError
 from shared.store.cosmos.items import Items
 from shared.store.cosmos.pages import sweep
 from tests.builders import a_message, a_session, all_messages
-from tests.cosmos.clients import Client, Name
+from tests.cosmos.clients import Client, Name, Place
 from tests.cosmos.truth import Truth, ViolationError, require
-from tests.cosmos.turns import Fate, Gate, GatedItems, Turns
+from tests.cosmos.turns import Fate, Gate, Instance, Turns, Turnstile
 from tests.cosmos_server.launch import CosmosServer
 
 SCHEDULES = int(os.environ.get("PARLEY_SCHEDULES", "60"))
 FIRST = int(os.environ.get("PARLEY_FIRST_SCHEDULE", "0"))
 GROUPS = 4
+INSTANCES = 4
+DATABASE, CONTAINER = "interleavings", "sessions"
 CAP_BYTES = 8_000
 
 
 class World:
-    """What all schedules share: a connection, a clock that both sides follow, and requests beside the clients'."""
+    """What all schedules share: instances, a clock that both sides follow, and a view of what is really stored."""
 
-    def __init__(self, server: CosmosServer) -> None:
+    def __init__(self, server: CosmosServer, http: aiohttp.ClientSession) -> None:
         """Use a server of one's own."""
-        self.server = server
+        self.server, self._http = server, http
         self.ahead = 0
-        self.connection = Connection(server.endpoint, server.key, "interleavings", "sessions", emulator=True)
-        self.items = Items(self.connection)
+        self.instances = [Instance(Connection(*self._where, emulator=True)) for _ in range(INSTANCES)]
 
     def time(self) -> float:
         """Return the server's time."""
         return time.time() + self.ahead
 
     def advance(self, seconds: int) -> None:
-        """Move both clocks forward."""
+        """Move both clocks forward; no replica lags for seconds."""
         self.server.advance(seconds)
+        self.server.refresh()
         self.ahead += seconds
 
-    def store(self, own_items: Items) -> CosmosStore:
+    @property
+    def _where(self) -> tuple[str, str, str, str]:
+        return self.server.endpoint, self.server.key, DATABASE, CONTAINER
+
+    def store(self, connection: Connection | Turnstile | None = None) -> CosmosStore:
         """Return a store that sends its requests this way."""
-        opened = CosmosStore(self.server.endpoint, self.server.key, "interleavings", "sessions", emulator=True)
-        opened._items = own_items
+        opened = CosmosStore(*self._where, emulator=True)
+        opened._connection = connection or self.instances[0].connection
+        opened._items = Items(opened._connection)
+        if isinstance(connection, Turnstile):
+            connection.instance.share(opened._items)
         return opened
+
+    async def stored(self, user_id: str) -> tuple[int, list[JsonObject]]:
+        """Return the LSN of the newest write and the owner's items as they are on the primary."""
+        query = {"db": DATABASE, "coll": CONTAINER, "key": user_id}
+        async with self._http.get(f"{self.server.endpoint}/_test/state", params=query) as answer:
+            state = await answer.json()
+        return state["lsn"], state["items"]
 
 
 def replace_everywhere(monkeypatch: pytest.MonkeyPatch, name: str, value: object) -> None:
@@ -66,6 +85,15 @@ def replace_everywhere(monkeypatch: pytest.MonkeyPatch, name: str, value: object
     for module in [module for path, module in sys.modules.items() if path.startswith("shared.store.cosmos.")]:
         if name in vars(module):
             monkeypatch.setattr(module, name, value)
+
+
+async def swept(store: CosmosStore, name: Name) -> None:
+    """Sweep a session's pages."""
+    items: Any = store._items
+    if hasattr(items, "of"):
+        await sweep(items.of(name.user_id), name.session_id)
+    else:
+        await sweep(items, name.user_id, name.session_id)
 
 
 async def no_pause(_attempt: int) -> None:
@@ -84,29 +112,35 @@ def _small_generations(monkeypatch: pytest.MonkeyPatch) -> None:
     for name, size in sizes.items():
         replace_everywhere(monkeypatch, name, size)
     replace_everywhere(monkeypatch, "pause", no_pause)
+    replace_everywhere(monkeypatch, "CONTENTION_SECONDS", 0)
+    replace_everywhere(monkeypatch, "CALL_SECONDS", 600)  # whoever waits for its turn has all the time there is
 
 
 @pytest_asyncio.fixture
 async def world(server: CosmosServer, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[World]:
     """Connect to the server and set the adapter's clock to its."""
     server.reset()
-    made = World(server)
-    replace_everywhere(monkeypatch, "time", made.time)
-    await made.connection.container()
-    yield made
-    await made.connection.close()
+    async with aiohttp.ClientSession() as http:
+        made = World(server, http)
+        replace_everywhere(monkeypatch, "time", made.time)
+        for instance in made.instances:
+            await instance.connection.container()
+        yield made
+        for instance in made.instances:
+            await instance.connection.close()
 
 
 class Schedule:
-    """One run of a few clients, decided by one seed."""
+    """One run of a few clients, decided by one seed; with `lagging` on a few instances, and on replicas that lag."""
 
-    def __init__(self, world: World, seed: int) -> None:
+    def __init__(self, world: World, seed: int, *, lagging: bool = False) -> None:
         """Choose the clients, how long each works, and how often things go wrong."""
-        self._world = world
+        self._world, self._lagging, self._number = world, lagging, seed
         self._seed = random.Random(seed)  # noqa: S311 - repeatable, not secret
         self._name = Name(f"user-{uuid4().hex}", "s")
         self._truth = Truth(CAP_BYTES)
         self._turns = Turns()
+        self._instances = world.instances[: self._seed.randint(2, INSTANCES) if lagging else 1]
         self._clients = [self._client(number) for number in range(self._seed.randint(2, 4))]
         self._tasks: list[asyncio.Task[None]] = []
         self._failing = self._seed.choice((0, 0.02, 0.1))
@@ -116,11 +150,23 @@ class Schedule:
         self.kills = 0
 
     def _client(self, number: int) -> Client:
-        gated = GatedItems(self._world.connection, self._turns, number)
-        return Client(number, self._world.store(gated), self._name, self._truth, self._seed)
+        turnstiles = [Turnstile(instance, self._turns, number) for instance in self._instances]
+        places = [Place(self._world.store(turnstile), turnstile) for turnstile in turnstiles]
+        hands_on = self._seed.random() < 0.5
+        return Client(number, places, self._name, self._truth, self._seed, hands_on=hands_on)
 
     async def run(self) -> None:
         """Let the clients work to their ends, then look at what they leave behind."""
+        if self._lagging:
+            lags = [self._seed.choice((0, 1, 2, 4, 8, 30)) for _ in range(self._seed.randint(1, 3))]
+            self._world.server.lag(len(lags), writes=lags, seed=self._number)
+        try:
+            await self._work()
+        finally:
+            self._world.server.lag(0)
+        await self._check_what_is_left()
+
+    async def _work(self) -> None:
         maker = self._clients[0]
         await self._start(maker._create())
         self._tasks = [
@@ -134,7 +180,6 @@ class Schedule:
             for task in self._tasks:
                 task.cancel()
             await asyncio.wait(self._tasks)
-        await self._check_what_is_left()
 
     async def _start(self, creation: object) -> None:
         self._tasks = [asyncio.create_task(creation)]  # type: ignore[arg-type]
@@ -182,13 +227,11 @@ class Schedule:
         await self._turns.settle()
         if self._turns.written:
             self._turns.written.clear()
-            self._truth.look(await self._head(), client.deed)
+            self._truth.look(*await self._head(), client.deed)
 
-    async def _head(self) -> JsonObject | None:
-        try:
-            return await self._world.items.of(self._name.user_id).read(self._name.session_id)
-        except ItemMissingError:
-            return None
+    async def _head(self) -> tuple[JsonObject | None, int]:
+        lsn, items = await self._world.stored(self._name.user_id)
+        return next((item for item in items if item["id"] == self._name.session_id), None), lsn
 
     async def _jump(self) -> None:
         """Let time pass, but less than the session has left to live.
@@ -207,27 +250,27 @@ class Schedule:
             self._truth.check_pages(await self._pages())
 
     async def _everything(self) -> list[JsonObject]:
-        return await self._world.items.of(self._name.user_id).query("SELECT * FROM c", {})
+        return (await self._world.stored(self._name.user_id))[1]
 
     async def _pages(self) -> list[JsonObject]:
         return [item for item in await self._everything() if item["type"] == "page"]
 
     async def _check_what_is_left(self) -> None:
         self._truth.check_pages(await self._pages())
-        store, name = self._world.store(self._world.items), self._name
+        store, name = self._world.store(), self._name
         if self._truth.last.document is None:
             await store.create(a_session(name.user_id, id=name.session_id))
         else:
             await self._check_history(store)
-        session = await store.get(name.user_id, name.session_id)
+        session = await store.update(name.user_id, name.session_id, SessionChanges(is_active=True))
         last = self._truth.last.document["last_seq"] if self._truth.last.document else 0
         appended = await store.append(name.user_id, name.session_id, [a_message()])
         require(appended.created and appended.messages[0].seq == last + 1, "the session does not go on as it should")
         require(appended.message_count == session.message_count + 1, "old messages count in a new session")
         require(len(await all_messages(store, session)) == appended.message_count, "old messages show in a new session")
 
-        await sweep(self._world.items.of(name.user_id), name.session_id)
-        document = await self._head()
+        await swept(store, name)
+        document, _ = await self._head()
         assert document
         log_now = document["log"]
         for page in await self._pages():
@@ -257,8 +300,8 @@ class Schedule:
         require(stats.by_role["user"] == len(expected), "the roles are counted wrong")
 
 
-async def run(world: World, seed: int) -> Schedule:
-    schedule = Schedule(world, seed)
+async def run(world: World, seed: int, *, lagging: bool = False) -> Schedule:
+    schedule = Schedule(world, seed, lagging=lagging)
     try:
         await schedule.run()
     except ViolationError as violation:
@@ -273,3 +316,12 @@ async def run(world: World, seed: int) -> Schedule:
 async def test_clients_interleaved_failing_and_dying_never_break_a_session(world: World, group: int) -> None:
     for seed in range(FIRST + group, FIRST + SCHEDULES, GROUPS):
         await run(world, seed)
+
+
+@pytest.mark.skipif(find_spec("shared.freshness") is None, reason="the store still decides by what it reads")
+@pytest.mark.parametrize("group", range(GROUPS))
+async def test_instances_on_replicas_that_lag_never_break_a_session_nor_show_less_than_a_token_tells(
+    world: World, group: int
+) -> None:
+    for seed in range(FIRST + group, FIRST + SCHEDULES, GROUPS):
+        await run(world, seed, lagging=True)

@@ -1,6 +1,6 @@
 """What really happened to one session, read from its head after every write, and what answers that allows."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from shared.models import JsonObject
@@ -18,7 +18,7 @@ VISIBLE = (
     "last_seq",
     "created_at",
 )
-MAY_END = {"clear", "delete", "create"}  # a create finishes the deletion that holds its id
+MAY_END = {"clear", "delete", "create", "rewind"}  # a create finishes the deletion that holds its id
 
 
 class ViolationError(AssertionError):
@@ -33,9 +33,14 @@ def require(condition: object, what: str) -> None:
 
 @dataclass(frozen=True)
 class State:
-    """The session at one moment; `document` is None while it does not exist."""
+    """The session at one moment; `document` is None while it does not exist.
+
+    `lsn` is that of the write that led to it, `messages` are the ids of those that are kept, by seq.
+    """
 
     document: JsonObject | None = None
+    lsn: int = 0
+    messages: Mapping[int, str] = field(default_factory=dict)
 
     @property
     def epoch(self) -> str | None:
@@ -53,7 +58,10 @@ class State:
 
 @dataclass
 class Deed:
-    """One call of one client: what it sent, when it ran (as places in the row of states), and what it brought about."""
+    """One call of one client: what it sent, when it ran (as places in the row of states), and what it brought about.
+
+    `oldest` is the place of the oldest state that a read may answer from; where nothing lags, that in which it began.
+    """
 
     client: int
     verb: str
@@ -63,16 +71,18 @@ class Deed:
     sought: str = ""
     end: int | None = None
     faults: int = 0
+    refused: int = 0  # reads that no replica served, for want of the state they asked for
+    oldest: int | None = None
     applied: list[int] = field(default_factory=list)
 
 
 class Truth:
-    """The row of states of one session, and each epoch's messages by seq."""
+    """The row of states of one session."""
 
     def __init__(self, cap_bytes: int) -> None:
         """Begin before the session exists; both generations of its head must stay under the cap."""
         self.states: list[State] = [State()]
-        self.messages: dict[str, dict[int, str]] = {}
+        self._epochs: set[str] = set()
         self.visible: dict[str, JsonObject] = {}
         self.generations: dict[str, int] = {}
         self._cap = cap_bytes
@@ -87,29 +97,33 @@ class Truth:
         """Return the present state."""
         return self.states[-1]
 
-    def look(self, document: JsonObject | None, deed: Deed) -> None:
+    def look(self, document: JsonObject | None, lsn: int, deed: Deed) -> None:
         """Take in the head as it is after a write of this deed; raises ViolationError if it may not be so."""
-        state = State(None if document is None or document["status"] == "deleted" else document)
+        known: dict[int, str] = {}
+        state = State(None if document is None or document["status"] == "deleted" else document, lsn, known)
         before = self.last
         self.states.append(state)
         if state.epoch != before.epoch:
             require(deed.verb in MAY_END, f"{deed.verb} ended an epoch")
-            require(state.epoch not in self.messages, "an epoch came back")
-        if state.document:
-            self._take(Head(state.document), state, before, deed)
+            require(state.epoch not in self._epochs, "an epoch came back")
+        if state.epoch and state.document:
+            self._epochs.add(state.epoch)
+            self._take(Head(state.document), known, before, deed)
 
-    def _take(self, head: Head, state: State, before: State, deed: Deed) -> None:
-        document = head.document
-        known = self.messages.setdefault(head.epoch, {})
+    def _take(self, head: Head, known: dict[int, str], before: State, deed: Deed) -> None:
+        document, state = head.document, self.last
         same = before.document is not None and before.epoch == state.epoch
         if same:
             assert before.document
-            require(document["last_seq"] >= before.document["last_seq"], "last_seq went back")
+            cut = document["last_seq"] < before.document["last_seq"]
+            require(not cut or deed.verb == "rewind", "last_seq went back")
             require(head.generation >= self.generations[head.epoch], "a generation went back")
             fresh = range(before.document["last_seq"] + 1, head.last_seq + 1)
         else:
             require(deed.verb != "clear" or document["message_count"] == 0, "a clear left messages")
-            fresh = state.seqs
+            fresh = range(0) if deed.verb == "rewind" else state.seqs
+        if same or deed.verb == "rewind":
+            known |= {seq: message_id for seq, message_id in before.messages.items() if seq <= head.last_seq}
         self.generations[head.epoch] = head.generation
         self._take_messages(head, known, fresh, deed)
         require(sorted(known) == list(state.seqs), f"message_count or last_seq is wrong: {sorted(known)} {state.seqs}")
@@ -149,7 +163,7 @@ class Truth:
             assert page
             require(page["first_seq"] == first, f"page {generation} begins at {page['first_seq']}, not at {first}")
             ids = [document["id"] for document in page["messages"]]
-            kept = [self.messages[head.epoch].get(seq) for seq in range(first, first + len(ids))]
+            kept = [self.last.messages.get(seq) for seq in range(first, first + len(ids))]
             require(ids == kept, f"page {generation} holds {ids}, not {kept}")
             first += len(ids)
             self._check_life(head, page)
@@ -167,8 +181,15 @@ class Truth:
         """Tell whether the session was like that at any moment of the deed."""
         return any(test(state) for state in self.states[deed.start : self.now + 1])
 
+    def shown(self, deed: Deed, test: Callable[[State], bool]) -> bool:
+        """Tell whether the session was like that at a moment that a read of this deed may have seen."""
+        oldest = deed.start if deed.oldest is None else min(deed.oldest, deed.start)
+        return any(test(state) for state in self.states[oldest : self.now + 1])
+
+    def place(self, lsn: int) -> int:
+        """Return the place of the state that a write with this LSN, or an earlier one, led to."""
+        return max(place for place, state in enumerate(self.states) if state.lsn <= lsn)
+
     def ids(self, state: State, seqs: range) -> list[tuple[int, str]]:
         """Return the messages kept at that moment, of those seqs."""
-        if not state.epoch:
-            return []
-        return [(seq, self.messages[state.epoch][seq]) for seq in seqs if seq in state.seqs]
+        return [(seq, state.messages[seq]) for seq in seqs if seq in state.seqs]

@@ -1,20 +1,19 @@
 """Clients that take turns at every store request, so that a seed decides who goes on, who fails and who dies."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Literal, TypeVar
+from typing import Any, Literal
 
+from azure.core.exceptions import HttpResponseError
 from azure.cosmos.aio import ContainerProxy
-from typing_extensions import override
 
-from shared.errors import StoreError
 from shared.store.cosmos.connection import Connection
-from shared.store.cosmos.errors import AnswerLostError, ItemError, NotSentError
-from shared.store.cosmos.items import Items
+from shared.store.cosmos.errors import AnswerLostError, NotSentError
 
 Fate = Literal["go", "fail", "die"]
-Result = TypeVar("Result")
+WRITES = {"create_item", "upsert_item", "patch_item", "replace_item", "delete_item", "execute_item_batch"}
+READ_SESSION_NOT_AVAILABLE = 1002
 
 
 @dataclass(eq=False)
@@ -67,42 +66,99 @@ class Turns:
             await asyncio.sleep(0)
 
 
-class _Writing:
-    """Marks a request that may change something."""
+class Instance:
+    """One process of many: its connection, and how new a state its answers were made from (an LSN)."""
 
-    def __init__(self, send: Callable[[ContainerProxy], Awaitable[object]]) -> None:
-        self._send = send
+    def __init__(self, connection: Connection) -> None:
+        """Connect at the first request."""
+        self.connection = connection
+        self.reached = 0
+        self._tokens: Any = None
 
-    def __call__(self, container: ContainerProxy) -> Awaitable[object]:
-        return self._send(container)
+    def share(self, items: Any) -> None:
+        """Have one client's items know the tokens that the others' have seen, as all requests of a process do."""
+        self._tokens = items.tokens = self._tokens or getattr(items, "tokens", None)
+
+    def hear(self, headers: Mapping[str, Any] | None) -> None:
+        """Note what state an answer was made from; the SDK has noted it too."""
+        self.reached = max(self.reached, lsn_of((headers or {}).get("x-ms-session-token")))
 
 
-class GatedItems(Items):
-    """The items of the container for one client, who waits for its turn before and after every request."""
+def lsn_of(token: str | None) -> int:
+    """Return the LSN of a session token, 0 without one."""
+    return int(token.rpartition("#")[2]) if token else 0
 
-    def __init__(self, connection: Connection, turns: Turns, client: int) -> None:
-        """Take turns with the other clients."""
-        super().__init__(connection)
-        self._turns, self._client = turns, client
 
-    @override
-    async def write(self, send: Callable[[ContainerProxy], Awaitable[Result]]) -> Result:
-        return await super().write(_Writing(send))  # type: ignore[arg-type]
+class Turnstile:
+    """An instance's connection for one client, whose requests wait for its turn before they are sent and after."""
 
-    @override
-    async def call(self, send: Callable[[ContainerProxy], Awaitable[Result]]) -> Result:
-        await self._turns.wait(self._client, before=True)
-        refusal: ItemError | StoreError | None = None
-        self._turns.begin()
+    def __init__(self, instance: Instance, turns: Turns, client: int) -> None:
+        """Take turns with the other clients; reads that no replica served are counted."""
+        self.instance, self.turns, self.client = instance, turns, client
+        self.refused = 0
+
+    def __getattr__(self, name: str) -> Any:
+        """Be the instance's connection in all else."""
+        return getattr(self.instance.connection, name)
+
+    async def container(self) -> "GatedContainer":
+        """Return the container behind the gates."""
+        return GatedContainer(await self.instance.connection.container(), self)
+
+
+class GatedContainer:
+    """The container for one client, who waits for its turn before and after every request."""
+
+    def __init__(self, container: ContainerProxy, turnstile: Turnstile) -> None:
+        """Send requests to this container."""
+        self._container, self._turnstile = container, turnstile
+
+    def __getattr__(self, name: str) -> Any:
+        """Return the container's method, which sends one request."""
+        method = getattr(self._container, name)
+
+        async def send(*args: Any, **options: Any) -> Any:
+            return await self._take_turn(lambda: method(*args, **self._heard(options)), writes=name in WRITES)
+
+        return send
+
+    async def query_items(self, *args: Any, **options: Any) -> AsyncIterator[Any]:
+        """Ask a query, as one request, however many pages it has."""
+
+        async def ask() -> list[Any]:
+            return [row async for row in self._container.query_items(*args, **self._heard(options))]
+
+        for row in await self._take_turn(ask):
+            yield row
+
+    def _heard(self, options: dict[str, Any]) -> dict[str, Any]:
+        """Have the instance hear of every answer, beside whoever asked to."""
+        hook = options.get("response_hook")
+
+        def hear(headers: Mapping[str, Any], body: object = None) -> None:
+            self._turnstile.instance.hear(headers)
+            if hook:
+                hook(headers, body)
+
+        return options | {"response_hook": hear}
+
+    async def _take_turn(self, send: Callable[[], Awaitable[Any]], *, writes: bool = False) -> Any:
+        turnstile, turns = self._turnstile, self._turnstile.turns
+        await turns.wait(turnstile.client, before=True)
+        refusal: HttpResponseError | None = None
+        result = None
+        turns.begin()
         try:
-            result = await super().call(send)
-        except (ItemError, StoreError) as error:
+            result = await send()
+        except HttpResponseError as error:
             refusal = error
+            turnstile.instance.hear(getattr(error, "headers", None))
+            turnstile.refused += getattr(error, "sub_status", None) == READ_SESSION_NOT_AVAILABLE
         finally:
-            self._turns.end()
-        if isinstance(send, _Writing) and refusal is None:
-            self._turns.written.append(self._client)
-        await self._turns.wait(self._client, before=False)
+            turns.end()
+        if writes and refusal is None:
+            turns.written.append(turnstile.client)
+        await turns.wait(turnstile.client, before=False)
         if refusal:
             raise refusal
         return result

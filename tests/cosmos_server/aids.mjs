@@ -1,5 +1,5 @@
 /** What tests ask of the server, and Cosmos DB has not: look into the store, move the clock, lag, fail, start over. */
-import { liveEntries } from './documents.mjs';
+import { liveEntries, partitionOf } from './documents.mjs';
 
 const DEEDS = {
   advance: (store, { seconds }) => { store.ahead += Number(seconds); },
@@ -9,11 +9,17 @@ const DEEDS = {
   fail: (store, fault) => store.faults.order(fault),
 };
 
-/** The items of a container as they are on the primary, or undefined once a deed is done; null is no such aid. */
+const LOOKS = {
+  items: (items) => items,
+  state: (items, { lsn }) => ({ lsn, items }),
+};
+
+/** What is on the primary, in one partition if `key` names it; undefined once a deed is done; null is no such aid. */
 export function help({ method, store, query, body }, name) {
-  if (method === 'GET' && name === 'items') {
+  if (method === 'GET' && Object.hasOwn(LOOKS, name)) {
     const container = store.container(query.get('db'), query.get('coll'));
-    return liveEntries({ store, container }).map(({ document }) => document);
+    const key = query.has('key') ? partitionOf(query.get('key')) : undefined;
+    return LOOKS[name](liveEntries({ store, container, key }).map(({ document }) => document), container);
   }
   if (method !== 'POST' || !Object.hasOwn(DEEDS, name)) return null;
   DEEDS[name](store, name === 'reset' || name === 'refresh' ? {} : body());
