@@ -20,12 +20,14 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--start", type=int, default=0, help="the first one")
     parser.add_argument("--clients", type=int, default=16)
     parser.add_argument("--rate", type=float, default=0.05, help="the share of store requests that meet a fault")
+    parser.add_argument("--instances", type=int, default=1, help="more than one read from replicas that lag")
     wanted = parser.parse_args(arguments)
     if reason := missing_reason():
         print(reason, file=sys.stderr)  # noqa: T201 - it talks to a person at a terminal
         return 2
     logging.disable(logging.CRITICAL)  # every fault is logged, as it should be
-    plans = [Plan(seed, wanted.clients, wanted.rate) for seed in range(wanted.start, wanted.start + wanted.seeds)]
+    seeds = range(wanted.start, wanted.start + wanted.seeds)
+    plans = [Plan(seed, wanted.clients, wanted.rate, wanted.instances) for seed in seeds]
     started = monotonic()
     total = _run_all(plans)
     for line in summary(total, monotonic() - started):
@@ -41,8 +43,8 @@ def _run_all(plans: list[Plan]) -> Report:
             for seed, violation in report.violations:
                 bar.write(f"seed {seed}: {violation.kind}: {violation.detail}")
             if report.violations:
-                again = f"--seeds 1 --start {plan.seed} --clients {plan.clients} --rate {plan.rate}"
-                bar.write(f"again with: python -m tests.chaos {again}")
+                again = f"--clients {plan.clients} --rate {plan.rate} --instances {plan.instances}"
+                bar.write(f"again with: python -m tests.chaos --seeds 1 --start {plan.seed} {again}")
             total.add(report)
     return total
 

@@ -1,10 +1,12 @@
 """Clients of one run: all write to a few shared sessions, and each keeps some sessions that only it touches."""
 
 import random
+from collections import Counter
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import count
-from typing import Any
+from typing import Any, Literal
 
 from tests.chaos.history import History, Said
 from tests.chaos.requests import NoAnswerError, Requests, Talk
@@ -14,6 +16,8 @@ SESSIONS = "/api/chat/sessions"
 ROLES = ("user", "assistant", "system", "tool")
 PAGE_LIMITS = (20, 60, 200)
 ENOUGH = 10  # answers that nobody should get, after which a run is over
+Sight = Literal["newest", "own", "any"]  # what anybody was told; what this client was told; whatever once was
+LOOKS_AWAY = 0.2  # of what a client without tokens does with its own session is a read that may show anything
 GIVES_UP = 0.1  # of the appends to shared sessions are not repeated: they stay unacknowledged
 
 
@@ -45,11 +49,14 @@ class Place:
 class Client:
     """Does one thing after another, chosen by its seed, and records what it sent, was told and was shown."""
 
-    def __init__(self, name: str, talk: Talk, shared: list[Place], seed: random.Random) -> None:
-        """Work on the shared sessions and on one of one's own."""
+    def __init__(
+        self, name: str, talk: Talk, shared: list[Place], seed: random.Random, sight: Sight = "newest"
+    ) -> None:
+        """Work on the shared sessions and on one of one's own; `sight` says what a read must not be older than."""
         self.name, self._shared, self._seed = name, shared, seed
         self.own = Place(f"own-{name}")
-        self._requests = Requests(talk, seed)
+        self._sight, self._told = sight, Counter[str]()
+        self._requests = Requests(talk, seed, hands_on=sight == "own")
         self._talk = talk
         self._numbers = count(1)
         self._deeds = {
@@ -86,11 +93,20 @@ class Client:
             )
             if answer.status != 409:
                 history.acknowledge(sending, answer.json["messages"])
+                self._tell(place, sending.seqs or ())
                 return
             if answer.json["code"] != "session_archived":
                 history.note("answer", f"a repeat was refused: {answer.body!r}")
                 return
             await self._ask("POST", f"{place.path}/restore")
+
+    def _tell(self, place: Place, seqs: Sequence[int]) -> None:
+        """Note what this client knows to be there."""
+        self._told[place.session_id] = max(self._told[place.session_id], *seqs, 0)
+
+    def _known(self, place: Place, history: History) -> int:
+        """Return the seq of the newest message that a read must know of."""
+        return {"newest": history.highest, "own": self._told[place.session_id], "any": 0}[self._sight]
 
     def _messages(self) -> list[Said]:
         number = self._seed.choice((1, 1, 1, 1, 1, 2, 4, 6, 7, 15))
@@ -102,10 +118,11 @@ class Client:
     async def _read_shared(self) -> None:
         place = self._seed.choice(self._shared)
         assert place.history
-        highest = place.history.highest
+        highest = self._known(place, place.history)
         answer = await self._ask("GET", f"{place.path}?limit={self._seed.choice((1, 10, 50, 200))}", hurried=True)
         placed = [(message["seq"], message["id"]) for message in answer.json["messages"]]
         place.history.show(placed, highest=highest, newest=True)
+        self._tell(place, [seq for seq, _ in placed])
         last = placed[-1][0] if placed else 0
         if answer.json["message_count"] != last:
             place.history.note(
@@ -115,7 +132,7 @@ class Client:
     async def _page_through_shared(self) -> None:
         place = self._seed.choice(self._shared)
         assert place.history
-        highest = place.history.highest
+        highest = self._known(place, place.history)
         order = self._seed.choice(("asc", "desc"))
         shown = [(message["seq"], message["id"]) for message in await self.read_all(place, order)]
         rising = shown if order == "asc" else shown[::-1]
@@ -138,11 +155,12 @@ class Client:
     async def _count_shared(self) -> None:
         place = self._seed.choice(self._shared)
         assert place.history
-        highest = place.history.highest
+        highest = self._known(place, place.history)
         stats = (await self._ask("GET", f"{place.path}/stats")).json
         total = sum(stats["by_role"].values())
         if not highest <= stats["message_count"] == total:
             place.history.note("counter", f"{stats} after {highest} had been acknowledged")
+        self._tell(place, [stats["message_count"]])
 
     # Sessions of one's own
 
@@ -151,9 +169,12 @@ class Client:
         if place.history is None:
             await self._create(place)
             return
+        if self._sight == "any" and self._seed.random() < LOOKS_AWAY:
+            await self._ask("GET", f"{place.path}/messages", good=(200, 404))  # of any moment, and any life
+            return
         use = self._seed.choices(
             [self._append_to_own, self._read_own, self._find_own, self._clear, self._archive, self._delete],
-            [40, 14, 8, 11, 10, 17],
+            [40, 0, 0, 11, 10, 17] if self._sight == "any" else [40, 14, 8, 11, 10, 17],
         )[0]
         await use(place, place.history)
 
@@ -209,7 +230,7 @@ class Client:
     async def _delete(self, place: Place, _history: History) -> None:
         place.end()
         await self._ask("DELETE", place.path, good=(204,), when_repeated=(404,))
-        await self._ask("GET", place.path, good=(404,))
+        await self._ask("GET", place.path, good=(200, 404) if self._sight == "any" else (404,))
 
     async def _ask(self, method: str, path: str, *arguments: Any, **options: Any) -> Answer:
         return await self._requests.ask(method, path, *arguments, **options)

@@ -14,6 +14,7 @@ from tests.http.client import NO_BODY, PROBLEM, Answer, Client
 PATIENCE_SECONDS = 30.0  # no request may take longer, whatever happens behind it
 ASKING_SECONDS = 20.0  # with repeats, in weather that is only bad now and then
 AGAIN = {429, 503}
+TOKEN = "x-session-token"
 
 
 class NoAnswerError(Exception):
@@ -38,9 +39,11 @@ class Talk:
 class Requests:
     """Asks as one client, whose patience its seed decides."""
 
-    def __init__(self, talk: Talk, seed: random.Random) -> None:
-        """Ask through this API."""
+    def __init__(self, talk: Talk, seed: random.Random, *, hands_on: bool = False) -> None:
+        """Ask through this API; a client that hands tokens on sends the newest answer's with its next request."""
         self._talk, self._seed = talk, seed
+        self._hands_on = hands_on
+        self._headers: dict[str, str] = {}
 
     async def ask(
         self,
@@ -81,12 +84,14 @@ class Requests:
         self._talk.requests += 1
         try:
             async with asyncio.timeout(patience):
-                answer = await self._talk.api.send(method, path, body)
+                answer = await self._talk.api.send(method, path, body, self._headers)
         except TimeoutError:
             answer = None
         except aiohttp.ClientError as error:
             self._talk.note("answer", f"{method} {path}: {error!r}")
             answer = None
+        if answer is not None and self._hands_on and TOKEN in answer.headers:
+            self._headers = {TOKEN: answer.headers[TOKEN]}
         seconds = time.monotonic() - started
         self._talk.longest_seconds = max(self._talk.longest_seconds, seconds)
         if answer is None and seconds >= PATIENCE_SECONDS:

@@ -11,7 +11,7 @@ from datetime import timedelta
 from shared import archival
 from shared.errors import StoreError
 from shared.models import utc_now
-from tests.chaos.clients import SESSIONS, Client, Place
+from tests.chaos.clients import SESSIONS, Client, Place, Sight
 from tests.chaos.documents import misfits
 from tests.chaos.history import Contents, History, Violation
 from tests.chaos.requests import NoAnswerError, Requests, Talk
@@ -22,17 +22,22 @@ from tests.cosmos_server.launch import CosmosServer
 
 SHARED_SESSIONS = 2
 TIDIES = 20  # tries
+LAG_MS = 300
 DEEDS = 14  # of each client
 IDLE = timedelta(seconds=0.1)  # what the timer takes for idle: own sessions often, shared ones now and then
 
 
 @dataclass(frozen=True)
 class Plan:
-    """What a run is like; the same seed makes the same choices, though the clock decides who comes first."""
+    """What a run is like; the same seed makes the same choices, though the clock decides who comes first.
+
+    Several instances read from replicas that lag.
+    """
 
     seed: int
     clients: int = 16
     rate: float = 0.05
+    instances: int = 1
 
 
 @dataclass
@@ -66,28 +71,36 @@ async def run(server: CosmosServer, plan: Plan) -> Report:
     """Run one seed on a server that nobody else uses, and report."""
     server.reset()
     with quick_timeouts():
-        async with staged(server) as stage:
+        async with staged(server, plan.instances, plan.seed) as stage:
             return await _Run(stage, plan).go()
 
 
 class _Run:
     def __init__(self, stage: Stage, plan: Plan) -> None:
         seed = random.Random(plan.seed)  # noqa: S311 - repeatable, not secret
-        self._stage, self._plan = stage, plan
+        self._stage, self._plan, self._seed = stage, plan, seed
         self._talk = Talk(stage.api)
         self._shared = [Place(f"shared-{number}") for number in range(SHARED_SESSIONS)]
         self._clients = [
-            Client(f"c{number}", self._talk, self._shared, random.Random(seed.random()))  # noqa: S311 - as above
+            Client(f"c{number}", self._talk, self._shared, random.Random(seed.random()), self._sight(number))  # noqa: S311 - as above
             for number in range(plan.clients)
         ]
         self._requests = Requests(self._talk, seed)
         self._weather = Weather(plan.seed, plan.rate, timeout_seconds=READ_SECONDS, may_land_late=_may_land_late)
         self._report = Report(seeds=1)
 
+    def _sight(self, number: int) -> Sight:
+        """Say what a client may be shown; on many instances every other one hands its session tokens on."""
+        if self._plan.instances == 1:
+            return "newest"
+        return "own" if number % 2 else "any"
+
     async def go(self) -> Report:
         for place in self._shared:
             place.begin()
             await self._requests.ask("POST", SESSIONS, {"id": place.session_id}, good=(201,))
+        if self._plan.instances > 1:
+            self._lag()
         self._stage.proxy.on("any", self._weather.act, times=None)
         sweeps = asyncio.create_task(self._archive_for_ever())
         await asyncio.gather(*(client.work(DEEDS) for client in self._clients))
@@ -96,15 +109,23 @@ class _Run:
             await sweeps
         await self._weather.settle()
         await self._stage.under_way.settle()
+        self._stage.server.lag(0)
         await self._reckon()
         return self._report
+
+    def _lag(self) -> None:
+        """Let replicas lag by some writes, but never for long."""
+        writes = [self._seed.choice((1, 3, 10, 30)) for _ in range(3)]
+        behind = self._seed.choice(("wait", "move"))
+        self._stage.server.lag(3, writes=writes, milliseconds=LAG_MS, behind_token=behind, seed=self._plan.seed)
 
     async def _archive_for_ever(self) -> None:
         """Do what the timer does, all the time."""
         plan = archival.Plan(idle_seconds=0, batch_size=10, concurrency=4, budget_seconds=2)
         while True:
             with suppress(StoreError):
-                report = await archival.run(self._stage.store, plan, now=utc_now() - IDLE)
+                store = self._stage.stores[self._report.archived % len(self._stage.stores)]
+                report = await archival.run(store, plan, now=utc_now() - IDLE)
                 self._report.archived += report.archived
             await asyncio.sleep(0.2)
 

@@ -4,12 +4,14 @@ import asyncio
 import importlib
 import json
 import os
+import random
 import tempfile
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 from unittest.mock import patch
 from uuid import uuid4
 
@@ -23,6 +25,7 @@ from shared.service import ChatService
 from shared.settings import PROJECT_ROOT, load_settings
 from shared.store.cosmos import CosmosStore, connection, items
 from tests.builders import an_owner
+from tests.chaos.fleet import Fleet
 from tests.cosmos.proxy import Proxy, running_proxy
 from tests.cosmos_server.launch import CosmosServer
 from tests.http.client import Client
@@ -35,11 +38,16 @@ class Stage:
     """The API, and what lies behind it."""
 
     api: Client
-    store: CosmosStore
+    stores: Sequence[CosmosStore]
     proxy: Proxy
     server: CosmosServer
     container: str
     under_way: "UnderWay"
+
+    @property
+    def store(self) -> CosmosStore:
+        """The first instance's."""
+        return self.stores[0]
 
     @property
     def documents(self) -> list[dict[str, object]]:
@@ -70,19 +78,23 @@ class UnderWay:
 
 
 @asynccontextmanager
-async def staged(server: CosmosServer) -> AsyncIterator[Stage]:
+async def staged(server: CosmosServer, instances: int = 1, seed: int = 0) -> AsyncIterator[Stage]:
     """Serve the API in a container of its own; connections are open and nothing is under way."""
     container = f"c{uuid4().hex}"
     async with running_proxy(server.endpoint) as proxy:
-        store = CosmosStore(proxy.endpoint, server.key, "chaos", container, emulator=True)
+        where = proxy.endpoint, server.key, "chaos", container
+        stores = [CosmosStore(*where, emulator=True) for _ in range(instances)]
         try:
-            await _open(store)
+            for store in stores:
+                await _open(store)
             proxy.calm()
             under_way = UnderWay()
-            async with _served(store, under_way) as api:
-                yield Stage(api, store, proxy, server, container, under_way)
+            fleet = Fleet(stores, random.Random(seed))  # noqa: S311 - repeatable, not secret
+            async with _served(fleet, under_way) as api:
+                yield Stage(api, stores, proxy, server, container, under_way)
         finally:
-            await store.close()
+            for store in stores:
+                await store.close()
 
 
 async def _open(store: CosmosStore) -> None:
@@ -107,12 +119,14 @@ def quick_timeouts() -> Iterator[None]:
 
 
 @asynccontextmanager
-async def _served(store: CosmosStore, under_way: UnderWay) -> AsyncIterator[Client]:
+async def _served(fleet: Fleet, under_way: UnderWay) -> AsyncIterator[Client]:
     function_app = _function_app()
+    store: Any = fleet
     settings = load_settings({}, Path(tempfile.gettempdir()) / "nothing-is-here")
     host_json = json.loads((PROJECT_ROOT / "host.json").read_text("utf-8"))
     with patch.object(function_app, "chat", ChatService(store, settings)):
         web_app = build_web_app(function_app.app, host_json=host_json)
+        web_app.middlewares.insert(0, fleet.balance)
         web_app.middlewares.insert(0, under_way.count)
         runner = runner_for(web_app)
         await runner.setup()

@@ -6,6 +6,7 @@
 import logging
 import os
 from collections.abc import Iterator
+from importlib.util import find_spec
 from unittest.mock import patch
 
 import pytest
@@ -36,6 +37,15 @@ async def test_whatever_the_network_does_every_promise_is_kept(server: CosmosSer
     assert report.faults.total() > 0
     assert report.pages > 0
     assert report.longest_seconds < PATIENCE_SECONDS
+
+
+@pytest.mark.skipif(find_spec("shared.freshness") is None, reason="the store still decides by what it reads")
+@pytest.mark.parametrize("seed", range(FIRST, FIRST + (SEEDS + 1) // 2))
+async def test_on_many_instances_whose_replicas_lag_every_promise_is_kept(server: CosmosServer, seed: int) -> None:
+    report = await run(server, Plan(seed, instances=2 + seed % 3))
+
+    assert report.violations == [], f"python -m tests.chaos --seeds 1 --start {seed} --instances {2 + seed % 3}"
+    assert report.faults.total() > 0
 
 
 async def test_a_run_meets_faults_of_every_kind(server: CosmosServer) -> None:
