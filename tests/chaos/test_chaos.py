@@ -6,7 +6,6 @@
 import logging
 import os
 from collections.abc import Iterator
-from importlib.util import find_spec
 from unittest.mock import patch
 
 import pytest
@@ -39,7 +38,6 @@ async def test_whatever_the_network_does_every_promise_is_kept(server: CosmosSer
     assert report.longest_seconds < PATIENCE_SECONDS
 
 
-@pytest.mark.skipif(find_spec("shared.freshness") is None, reason="the store still decides by what it reads")
 @pytest.mark.parametrize("seed", range(FIRST, FIRST + (SEEDS + 1) // 2))
 async def test_on_many_instances_whose_replicas_lag_every_promise_is_kept(server: CosmosServer, seed: int) -> None:
     report = await run(server, Plan(seed, instances=2 + seed % 3))

@@ -16,9 +16,9 @@ from shared.errors import (
     SessionNotFoundError,
     StoreError,
 )
+from shared.freshness import fresh_as
 from shared.models import Message, MessagePage, MessageQuery, NewMessage, NewSession, SessionChanges
 from shared.store.cosmos import CosmosStore
-from tests.cosmos.freshness import handing_on
 from tests.cosmos.truth import Deed, State, Truth, require
 from tests.cosmos.turns import Turnstile, lsn_of
 
@@ -110,7 +110,7 @@ class Client:
         refused, seen = place.turnstile.refused, place.turnstile.instance.reached
         shown_before = lsn_of(self._token)
         try:
-            with handing_on(self._token) as fresh:
+            with fresh_as(self._token) as fresh:
                 try:
                     return await call()
                 finally:

@@ -10,6 +10,7 @@ from azure.cosmos.aio import ContainerProxy
 
 from shared.store.cosmos.connection import Connection
 from shared.store.cosmos.errors import AnswerLostError, NotSentError
+from shared.store.cosmos.items import Items
 
 Fate = Literal["go", "fail", "die"]
 WRITES = {"create_item", "upsert_item", "patch_item", "replace_item", "delete_item", "execute_item_batch"}
@@ -73,11 +74,12 @@ class Instance:
         """Connect at the first request."""
         self.connection = connection
         self.reached = 0
-        self._tokens: Any = None
+        self._items: Items | None = None
 
-    def share(self, items: Any) -> None:
+    def share(self, items: Items) -> None:
         """Have one client's items know the tokens that the others' have seen, as all requests of a process do."""
-        self._tokens = items.tokens = self._tokens or getattr(items, "tokens", None)
+        self._items = self._items or items
+        items.tokens = self._items.tokens
 
     def hear(self, headers: Mapping[str, Any] | None) -> None:
         """Note what state an answer was made from; the SDK has noted it too."""
