@@ -77,3 +77,12 @@ class StoreThrottledError(StoreError):
 
 class StoreUnavailableError(StoreError):
     """The store cannot be reached, did not answer in time, or was too contended."""
+
+
+class StoreUnusableError(StoreUnavailableError):
+    """The store is not set up as Parley needs it; the log says what is wrong and how to mend it."""
+
+    def __init__(self, reason: str, retry_after_seconds: int = 5) -> None:
+        """Keep what is wrong, for the log and for whoever runs a command, never for a caller of the API."""
+        super().__init__(retry_after_seconds)
+        self.reason = reason

@@ -1,28 +1,40 @@
 """The one client of a process: made inside the running loop at first use, closed at the end."""
 
 import asyncio
+import logging
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from functools import partial
 from time import monotonic
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
+from azure.core.exceptions import AzureError
 from azure.cosmos import PartitionKey
 from azure.cosmos.aio import ContainerProxy, CosmosClient, DatabaseProxy
+from azure.cosmos.exceptions import CosmosResourceNotFoundError
 
+from shared.errors import StoreUnusableError
 from shared.store.cosmos.client import make_client
-from shared.store.cosmos.schema import DEFAULT_TTL, INDEXING_POLICY, PARTITION_KEY
+from shared.store.cosmos.errors import OWNER_MISSING
+from shared.store.cosmos.schema import DEFAULT_TTL, INDEXING_POLICY, PARTITION_KEY, lacks, partition_fault
 
 if TYPE_CHECKING:
     from shared.store.cosmos.silence import Silence
 
+logger = logging.getLogger(__name__)
+
 CONNECT_SECONDS = 3
 READ_SECONDS = 5  # the SDK's 65 s, sent four times, would outlast the 230 s a function's answer may take
 THROTTLE_SECONDS = 5  # waited for a throttled request, plus one wait at most, before the caller is told
+LOOK_AGAIN_SECONDS = 5.0  # after a container was found missing or wrong; mending it needs no restart
 
 
 class Connection:
-    """A lazily opened client and its container.
+    """A lazily opened client and its container, which is looked at once, when it is opened.
 
-    A failed opening fails for all that have waited for it; it is tried again by the next caller.
+    A failed opening fails for all that have waited for it; it is tried again by the next caller. A container that
+    is missing, or not as Parley needs it, fails for all callers of the next LOOK_AGAIN_SECONDS.
     """
 
     def __init__(self, endpoint: str, key: str | None, database: str, container: str, *, emulator: bool) -> None:
@@ -31,8 +43,9 @@ class Connection:
         self._database, self._name = database, container
         self._emulator = emulator
         self._opening = asyncio.Lock()
-        self._failed_at = float("-inf")
         self._failure: Exception | None = None
+        self._failure_until = float("-inf")
+        self._told: str | None = None
         self._silence: Silence | None = None
         self._client: CosmosClient | None = None
         self._credential: Any = None
@@ -44,13 +57,23 @@ class Connection:
         return self._endpoint, self._database, self._name
 
     async def container(self) -> ContainerProxy:
-        """Return the container, connected."""
+        """Return the container, connected; raises StoreUnusableError for one that Parley cannot use."""
         if self._container is None:
             asked_at = monotonic()
             async with self._opening:
                 if self._container is None:
                     self._container = await self._open_unless_failed_since(asked_at)
         return self._container
+
+    @contextmanager
+    def doubting(self, container: ContainerProxy) -> Iterator[None]:
+        """Have the container looked at again before its next use where an item request finds that it is gone."""
+        try:
+            yield
+        except CosmosResourceNotFoundError as error:
+            if error.sub_status in OWNER_MISSING and self._container is container:
+                self._container = None
+            raise
 
     async def close(self) -> None:
         """Close the client and the credential, if they were ever opened."""
@@ -66,32 +89,84 @@ class Connection:
         client = await self._open_client()
         return await client.create_database_if_not_exists(self._database)
 
-    async def create_container(self, database: DatabaseProxy) -> ContainerProxy:
-        """Make the container where it is missing."""
+    async def create_container(self, database: DatabaseProxy) -> tuple[ContainerProxy, Mapping[str, Any]]:
+        """Make the container where it is missing, and return it with its properties as they are."""
         return await database.create_container_if_not_exists(
             self._name,
             partition_key=PartitionKey(PARTITION_KEY),
             default_ttl=DEFAULT_TTL,
             indexing_policy=INDEXING_POLICY,
+            return_properties=True,
         )
+
+    async def mend_container(self, database: DatabaseProxy, found: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Give the container its time to live and its indexes, and return its properties as they are then."""
+        _, mended = await database.replace_container(
+            self._name,
+            found["partitionKey"],
+            default_ttl=DEFAULT_TTL,
+            indexing_policy=INDEXING_POLICY,
+            conflict_resolution_policy=found.get("conflictResolutionPolicy"),
+            analytical_storage_ttl=found.get("analyticalStorageTtl"),
+            return_properties=True,
+        )
+        return mended
+
+    def require_partition(self, found: Mapping[str, Any]) -> None:
+        """Raise StoreUnusableError for a container that is partitioned otherwise than Parley's is."""
+        if fault := partition_fault(found):
+            remedy = "that cannot be changed: set COSMOS_CONTAINER to another name and run `make provision`"
+            raise self._unusable(fault, remedy)
 
     async def _open_unless_failed_since(self, asked_at: float) -> ContainerProxy:
         """Open, or fail as somebody else just did: a hundred callers must not find out one after the other."""
-        if self._failure is not None and self._failed_at >= asked_at:
+        if self._failure is not None and asked_at <= self._failure_until:
             raise self._failure.with_traceback(None)
         try:
-            container = await self._open()
-        except Exception as failure:
-            self._failure, self._failed_at = failure, monotonic()
+            container = await (self._open_emulator() if self._emulator else self._open())
+        except StoreUnusableError as failure:
+            self._failure, self._failure_until = failure, monotonic() + LOOK_AGAIN_SECONDS
+            self._tell(failure.reason)
             raise
-        self._failure = None
+        except Exception as failure:
+            self._failure, self._failure_until = failure, monotonic()
+            raise
+        self._failure = self._told = None
         return container
+
+    def _tell(self, reason: str) -> None:
+        """Log what is wrong when it is found, and not again while it stays so."""
+        if reason != self._told:
+            logger.error("%s", reason)
+        self._told = reason
 
     async def _open(self) -> ContainerProxy:
         client = await self._open_client()
-        if self._emulator:
-            return await self.create_container(await self.create_database())
-        return client.get_database_client(self._database).get_container_client(self._name)
+        container = client.get_database_client(self._database).get_container_client(self._name)
+        try:
+            found = await container.read()  # the SDK keeps what it needs of it, and reads it no second time
+        except CosmosResourceNotFoundError as error:
+            raise self._unusable("is missing", "make it with `make provision`") from error
+        self.require_partition(found)
+        if faults := lacks(found):
+            raise self._unusable(" and ".join(faults), "mend it with `make provision`")
+        return container
+
+    async def _open_emulator(self) -> ContainerProxy:
+        """Make what is missing; an emulator that ignores indexes and times to live is used as it is."""
+        database = await self.create_database()
+        container, found = await self.create_container(database)
+        self.require_partition(found)
+        if faults := lacks(found):
+            logger.warning("the emulator's container %s %s; it is being mended", self._name, " and ".join(faults))
+            try:
+                await self.mend_container(database, found)
+            except AzureError:
+                logger.warning("the emulator does not let it be mended", exc_info=True)
+        return container
+
+    def _unusable(self, fault: str, remedy: str) -> StoreUnusableError:
+        return StoreUnusableError(f"the container {self._name} of the database {self._database} {fault}; {remedy}")
 
     async def _open_client(self) -> CosmosClient:
         if self._client is None:

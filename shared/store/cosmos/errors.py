@@ -9,12 +9,13 @@ from http import HTTPStatus
 from azure.core.exceptions import AzureError, ServiceRequestError, ServiceRequestTimeoutError
 from azure.cosmos.exceptions import CosmosHttpResponseError
 
-from shared.errors import StoreError, StoreThrottledError, StoreUnavailableError
+from shared.errors import StoreError, StoreThrottledError, StoreUnavailableError, StoreUnusableError
 from shared.usage import count_request
 
 logger = logging.getLogger(__name__)
 
 OUTAGE_RETRY_SECONDS = 5
+OWNER_MISSING = frozenset({1003, 10004})  # sub-statuses of a 404 whose container or database is not there
 
 
 class ItemError(Exception):
@@ -51,7 +52,7 @@ class ReplicaBehindError(StoreUnavailableError):
     """The replica that was asked has not reached the state to be read (404/1002); that says nothing of the item."""
 
 
-class MisconfiguredError(StoreUnavailableError):
+class MisconfiguredError(StoreUnusableError):
     """The service will not do this before somebody changes something; it is written to the log."""
 
 
@@ -65,7 +66,7 @@ class Outcome:
 
 _LOST = Outcome(AnswerLostError)  # it may have been carried out; every write here is safe to repeat
 _AGAIN = Outcome(CollisionError)  # it was not carried out; the next try may be
-_NO_CONTAINER = Outcome(MisconfiguredError, "the database or container is missing; run make provision")
+_NO_CONTAINER = Outcome(MisconfiguredError)  # the look at the container that follows says so, once
 _FULL = Outcome(MisconfiguredError, "the account is at a limit of its capacity")
 _CONTROL_PLANE = Outcome(MisconfiguredError, "the account refuses a change of databases or containers")
 _REFUSES = Outcome(MisconfiguredError, "the account refuses this app: look at its key, or role assignment, and network")
@@ -148,4 +149,6 @@ def _translate(error: CosmosHttpResponseError) -> Exception:
         return error
     if outcome.says:
         logger.error("Cosmos DB answers %s/%s: %s", status, sub_status, outcome.says)
+    if issubclass(outcome.error, MisconfiguredError):
+        return outcome.error(outcome.says or "the database or container is missing", OUTAGE_RETRY_SECONDS)
     return outcome.error(OUTAGE_RETRY_SECONDS) if issubclass(outcome.error, StoreError) else outcome.error()

@@ -64,4 +64,6 @@ class Items:
         """Send a request once, in bounded time; raises ItemError or StoreError."""
         with translated():
             async with asyncio.timeout(CALL_SECONDS):
-                return await send(await self._connection.container())
+                container = await self._connection.container()
+                with self._connection.doubting(container):
+                    return await send(container)

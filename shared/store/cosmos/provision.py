@@ -5,15 +5,14 @@ The app never does this itself: the role it runs under, Cosmos DB Built-in Data 
 
 import asyncio
 import sys
-from typing import Any
 
 from azure.core.exceptions import AzureError, ClientAuthenticationError, ServiceRequestError
-from azure.cosmos.aio import ContainerProxy, DatabaseProxy
 from azure.cosmos.exceptions import CosmosHttpResponseError
 
+from shared.errors import StoreUnusableError
 from shared.settings import Settings, SettingsError, load_settings
 from shared.store.cosmos.connection import Connection
-from shared.store.cosmos.schema import DEFAULT_TTL, INDEXING_POLICY, PARTITION_KEY
+from shared.store.cosmos.schema import lacks, policy_differs
 
 EXPLAINED = {
     401: "The key is not this account's. Check COSMOS_KEY, or leave it out to sign in as yourself.",
@@ -36,19 +35,24 @@ def main() -> int:
         print("COSMOS_ENDPOINT=https://ACCOUNT.documents.azure.com COSMOS_KEY=… make provision", file=sys.stderr)
         return 2
     try:
-        faults = asyncio.run(provision(settings))
+        said = asyncio.run(provision(settings))
+    except StoreUnusableError as error:
+        print(error.reason, file=sys.stderr)
+        return 1
     except AzureError as error:
         print(f"{settings.cosmos_endpoint}: {explain(error)}", file=sys.stderr)
         return 1
-    for fault in faults:
-        print(fault, file=sys.stderr)
-    if not faults:
-        print(f"{settings.cosmos_database}/{settings.cosmos_container} at {settings.cosmos_endpoint} is ready.")
-    return 1 if faults else 0
+    for line in said:
+        print(line)
+    return 0
 
 
 async def provision(settings: Settings) -> list[str]:
-    """Make what is missing, bring the indexing policy up to date, and return what cannot be put right."""
+    """Make what is missing, mend what can be mended, and return what there is to say about it.
+
+    Raises StoreUnusableError for a container that stays unfit: with another partition key, for one.
+    """
+    place = f"{settings.cosmos_database}/{settings.cosmos_container}"
     connection = Connection(
         settings.cosmos_endpoint or "",
         settings.cosmos_key,
@@ -58,32 +62,28 @@ async def provision(settings: Settings) -> list[str]:
     )
     try:
         database = await connection.create_database()
-        container = await connection.create_container(database)
-        return await _bring_up_to_date(database, container)
+        _, found = await connection.create_container(database)
+        connection.require_partition(found)
+        faults = lacks(found) + (["indexes other paths than it should"] if policy_differs(found) else [])
+        if faults and (left := lacks(await connection.mend_container(database, found))):
+            raise StoreUnusableError(f"{place} still {' and '.join(left)}: the service does not keep what it is given")
     finally:
         await connection.close()
-
-
-async def _bring_up_to_date(database: DatabaseProxy, container: ContainerProxy) -> list[str]:
-    found: dict[str, Any] = await container.read()
-    paths = found["partitionKey"]["paths"]
-    if paths != [PARTITION_KEY]:
-        return [f"The container is partitioned by {paths}, not by {PARTITION_KEY}; choose another COSMOS_CONTAINER."]
-    await database.replace_container(
-        container, found["partitionKey"], default_ttl=DEFAULT_TTL, indexing_policy=INDEXING_POLICY
-    )
-    return []
+    changes = [f"{place} {fault}: changed." for fault in faults]
+    return [*changes, f"{place} at {settings.cosmos_endpoint} is ready."]
 
 
 def explain(error: AzureError) -> str:
     """Say what is wrong with an endpoint, a key or a permission, and what to do about it."""
     if isinstance(error, ClientAuthenticationError):
-        return f"Signing in failed; run az login, or set COSMOS_KEY.\n{error.message}"
+        return "Signing in failed; run az login, or set COSMOS_KEY."
     if isinstance(error, ServiceRequestError):
         return "The endpoint cannot be reached. Check COSMOS_ENDPOINT, your network, and the account's firewall."
     if isinstance(error, CosmosHttpResponseError) and error.status_code in EXPLAINED:
         return EXPLAINED[error.status_code]
-    return f"The service refused: {error.message}"
+    if isinstance(error, CosmosHttpResponseError):
+        return f"The service refused with status {error.status_code}: {error.http_error_message or error.reason}"
+    return f"The service did not answer as it should ({type(error).__name__})."
 
 
 if __name__ == "__main__":

@@ -1,0 +1,154 @@
+"""A container that Parley cannot use: found out once, told once, and mended by `make provision` without a restart."""
+
+from collections.abc import AsyncIterator
+from typing import Any
+from uuid import uuid4
+
+import pytest
+import pytest_asyncio
+from azure.cosmos import PartitionKey
+from azure.cosmos.aio import CosmosClient, DatabaseProxy
+
+from shared.errors import StoreUnavailableError, StoreUnusableError
+from shared.settings import Settings, load_settings
+from shared.store.cosmos import CosmosStore, connection, provision
+from shared.store.cosmos.schema import DEFAULT_TTL, INDEXING_POLICY
+from tests.builders import a_message, a_session, an_owner
+from tests.cosmos.containers import MENDABLE, make
+from tests.cosmos.proxy import Request, passes, running_proxy
+from tests.cosmos_server.launch import CosmosServer
+
+TURNED_ROUND = {
+    **INDEXING_POLICY,
+    "compositeIndexes": [
+        [{**part, "order": "descending" if part["order"] == "ascending" else "ascending"} for part in index]
+        for index in reversed(INDEXING_POLICY["compositeIndexes"])
+    ],
+}
+
+
+@pytest_asyncio.fixture
+async def database(server: CosmosServer) -> AsyncIterator[DatabaseProxy]:
+    """Return a database of one's own."""
+    async with CosmosClient(server.endpoint, server.key) as client:
+        yield await client.create_database(f"db-{uuid4().hex}")
+
+
+@pytest_asyncio.fixture
+async def store(server: CosmosServer, database: DatabaseProxy) -> AsyncIterator[CosmosStore]:
+    """Open a store on the container `sessions` of that database, as on an account: nothing is made at first use."""
+    opened = CosmosStore(server.endpoint, server.key, database.id, "sessions")
+    yield opened
+    await opened.close()
+
+
+@pytest.fixture
+def account(server: CosmosServer, database: DatabaseProxy, tmp_path) -> Settings:
+    """Return settings that name that container."""
+    environ = {"COSMOS_ENDPOINT": server.endpoint, "COSMOS_KEY": server.key, "COSMOS_DATABASE": database.id}
+    return load_settings(environ, tmp_path)
+
+
+@pytest.mark.parametrize(("changed", "complaint"), [*MENDABLE, (None, "")])
+async def test_provisioning_mends_it_and_no_restart_is_needed(
+    store: CosmosStore,
+    database: DatabaseProxy,
+    account: Settings,
+    monkeypatch: pytest.MonkeyPatch,
+    changed: dict[str, Any] | None,
+    complaint: str,
+) -> None:
+    monkeypatch.setattr(connection, "LOOK_AGAIN_SECONDS", 0)
+    await make(database, changed)
+    with pytest.raises(StoreUnusableError):
+        await store.ping()
+
+    said = await provision.provision(account)
+
+    assert complaint in said[0]
+    await store.create(a_session(an_owner()))
+    assert (await provision.provision(account)) == said[-1:]
+
+
+async def test_provisioning_says_that_another_partition_key_stays(database: DatabaseProxy, account: Settings) -> None:
+    await make(database, {"partition_key": PartitionKey("/id")})
+
+    with pytest.raises(StoreUnusableError) as refused:
+        await provision.provision(account)
+
+    assert "cannot be changed" in refused.value.reason
+    assert "COSMOS_CONTAINER" in refused.value.reason
+
+
+async def test_an_unusable_container_is_looked_at_again_only_after_a_while(
+    server: CosmosServer, database: DatabaseProxy
+) -> None:
+    async with running_proxy(server.endpoint) as proxy:
+        seen: list[Request] = []
+        proxy.on(lambda request: bool(seen.append(request)), passes)
+        store = CosmosStore(proxy.endpoint, server.key, database.id, "sessions")
+        for _ in range(5):
+            with pytest.raises(StoreUnavailableError):
+                await store.ping()
+        await store.close()
+
+    assert sum("/colls/" in request.target for request in seen) == 1
+
+
+async def test_a_look_at_the_container_costs_one_read_when_cold_and_none_when_warm(
+    server: CosmosServer, database: DatabaseProxy
+) -> None:
+    await make(database, {})
+    async with running_proxy(server.endpoint) as proxy:
+        seen: list[str] = []
+        proxy.on(lambda request: bool(seen.append(f"{request.method} {request.kind}")), passes)
+        store = CosmosStore(proxy.endpoint, server.key, database.id, "sessions")
+        await store.ping()
+        cold = seen.copy()
+        session = await store.create(a_session(an_owner()))
+        await store.append(session.user_id, session.id, [a_message()])
+        await store.close()
+
+    assert cold == ["GET other", "GET other", "GET other", "GET read"]  # the account twice, the container, the item
+    assert seen[len(cold) :] == ["POST create", "PATCH patch"]
+
+
+async def test_a_container_that_is_removed_while_it_is_used_is_told_once_and_used_again_once_it_is_back(
+    store: CosmosStore,
+    database: DatabaseProxy,
+    account: Settings,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    monkeypatch.setattr(connection, "LOOK_AGAIN_SECONDS", 0)
+    await make(database, {})
+    session = await store.create(a_session(an_owner()))
+    await database.delete_container("sessions")
+
+    for _ in range(4):
+        with pytest.raises(StoreUnavailableError):
+            await store.get(session.user_id, session.id)
+    await provision.provision(account)
+
+    assert await store.create(session)
+    assert [record.name for record in caplog.records if "make provision" in record.getMessage()] == [
+        connection.__name__
+    ]
+
+
+async def test_indexes_turned_round_or_beside_others_serve_as_well(store: CosmosStore, database: DatabaseProxy) -> None:
+    await make(database, {"indexing_policy": TURNED_ROUND})
+
+    await store.ping()
+
+
+async def test_an_emulators_container_is_mended_at_the_first_use(server: CosmosServer, database: DatabaseProxy) -> None:
+    await make(database, {"default_ttl": None, "indexing_policy": None})
+    store = CosmosStore(server.endpoint, server.key, database.id, "sessions", emulator=True)
+
+    await store.ping()
+    await store.close()
+
+    found = await database.get_container_client("sessions").read()
+    assert found["defaultTtl"] == DEFAULT_TTL
+    assert found["indexingPolicy"]["compositeIndexes"] == INDEXING_POLICY["compositeIndexes"]
