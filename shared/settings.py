@@ -11,6 +11,7 @@ from typing import Literal, TypeVar
 from urllib.parse import urlsplit
 
 from shared.models import CHANNEL, KEEP, MAX_TTL_SECONDS
+from shared.schedule import Schedule, ScheduleError
 
 PROJECT_ROOT = Path(__file__).resolve().parent.parent
 MAX_CONTENT_BYTES = 262_144  # a quarter of the largest request body; the 2 MB item limit leaves room
@@ -193,8 +194,11 @@ class _Reader:
 
     @staticmethod
     def schedule(value: str) -> str | None:
-        valid = re.fullmatch(r"[0-9A-Za-z*/,-]+( +[0-9A-Za-z*/,-]+){5}", value)
-        return None if valid else "must be six cron fields, seconds first, such as 0 0 * * * *"
+        try:
+            Schedule(value)
+        except ScheduleError as error:
+            return str(error)
+        return None
 
     def channel_ttls(self, name: str) -> dict[str, int]:
         """Read a JSON object of channels and their times to live."""

@@ -9,41 +9,21 @@ from typing import Final
 
 from aiohttp import web
 from azure.functions.timer import TimerRequest
-from croniter import croniter  # type: ignore[import-untyped]  # it ships no types
 
 from shared.local_host.errors import HostError
 from shared.local_host.index import TimerFunction
 from shared.local_host.invoke import call
+from shared.schedule import Schedule, ScheduleError
 
 logger = logging.getLogger(__name__)
 
 GRACE_SECONDS: Final = 5.0
 """How long a run that is under way may go on once the host stops."""
 
+FIELDS_WITHOUT_SECONDS: Final = 5
+
 _LATE: Final = timedelta(seconds=2)
 _LONGEST_SLEEP_SECONDS: Final = 30.0
-
-# The fields NCRONTAB knows: numbers, * , - / and names of months and days; croniter alone would take more.
-_FIELD: Final = re.compile(r"(?:[\d*,/-]|[A-Za-z]{3})+")
-
-
-class Schedule:
-    """When a timer is due: six fields, seconds first, or five fields without seconds; UTC."""
-
-    def __init__(self, expression: str) -> None:
-        """Read an NCRONTAB expression; raises HostError, naming it, when it is none or never comes due."""
-        self._expression = expression
-        _refuse_other_syntax(expression)
-        try:
-            self.next_after(_now())
-        except ValueError as exc:
-            raise HostError(f"the schedule {expression!r} cannot be used: {exc}") from exc
-
-    def next_after(self, moment: datetime) -> datetime:
-        """Return the first due time later than `moment`; a day must suit its date and its weekday, as in NCRONTAB."""
-        times = croniter(self._expression, moment, ret_type=datetime, second_at_beginning=True, day_or=False)
-        due: datetime = times.get_next()
-        return due
 
 
 class Timer:
@@ -53,7 +33,7 @@ class Timer:
         """Read the schedule; raises HostError when it cannot be used."""
         self.function = function
         try:
-            self._schedule = Schedule(function.schedule)
+            self._schedule = read_schedule(function.schedule)
         except HostError as exc:
             raise HostError(f"function {function.name!r}: {exc}") from exc
         self._running = asyncio.Lock()
@@ -136,14 +116,17 @@ class Timers:
         await asyncio.gather(*(timer.finish(self._grace_seconds) for timer in self._timers.values()))
 
 
-def _refuse_other_syntax(expression: str) -> None:
+def read_schedule(expression: str) -> Schedule:
+    """Read an NCRONTAB expression, of five fields without seconds; raises HostError, naming it, when it is none."""
     if "%" in expression:
         raise HostError(f"the schedule {expression!r} names a setting, which the local host does not look up")
     if re.fullmatch(r"(?:\d+\.)?\d+:\d+:\d+", expression):
         raise HostError(f"the schedule {expression!r} is a TimeSpan; the local host takes cron expressions only")
-    fields = expression.split()
-    if len(fields) not in {5, 6} or not all(_FIELD.fullmatch(field) for field in fields):
-        raise HostError(f"the schedule {expression!r} is not an NCRONTAB expression of six fields, seconds first")
+    without_seconds = len(expression.split()) == FIELDS_WITHOUT_SECONDS
+    try:
+        return Schedule(f"0 {expression}" if without_seconds else expression)
+    except ScheduleError as exc:
+        raise HostError(f"the schedule {expression!r} {exc}") from exc
 
 
 def _now() -> datetime:

@@ -69,7 +69,14 @@ def test_an_empty_value_counts_as_missing(tmp_path: Path, name: str, value: str)
 
 @pytest.mark.parametrize(
     "value",
-    ["0 0 * * * *", "*/5 * * * * *", "0 30 9 * * 1-5", "0  0 2 1,15 JAN-MAR MON", "0 0/15 8-18 * * *"],
+    [
+        "0 0 * * * *",
+        "0 0 0 29 FEB sunday",
+        "*/5 * * * * *",
+        "0 30 9 * * 1-5",
+        "0  0 2 1,15 JAN-MAR MON",
+        "0 0/15 8-18 * * *",
+    ],
 )
 def test_a_schedule_of_six_fields_is_taken_as_it_is(tmp_path: Path, value: str) -> None:
     assert load(tmp_path, ARCHIVE_SCHEDULE=value).archive_schedule == value
