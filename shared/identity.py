@@ -30,6 +30,9 @@ PRINCIPAL_CLAIMS = (  # the user's id by preference; learn: app-service/configur
 )
 
 
+_STANDARD_ALPHABET = str.maketrans("-_", "+/")
+
+
 def trusted_owner(named: Iterable[object]) -> str:
     """Return the one owner that header, query and body name; raises OwnerError for none, several or a bad one.
 
@@ -68,11 +71,27 @@ def signed_in_owner(headers: Mapping[str, str], named: Iterable[object], *, enab
 
 
 def _claimed(headers: Mapping[str, str]) -> str | None:
-    """Return the user's id from the claims that the platform passes on."""
-    try:
-        claims = json.loads(b64decode(headers.get("x-ms-client-principal") or "", validate=True))["claims"]
-        values = {claim["typ"]: claim["val"] for claim in claims}
-    except (binascii.Error, ValueError, KeyError, TypeError, RecursionError):
-        return None
-    found = next((values[name] for name in PRINCIPAL_CLAIMS if values.get(name)), None)
+    """Return the user's id from the principal that the platform passes on: from its claims, or else its `userId`.
+
+    App Service writes claims as `{typ, val}`, others as `{type, value}`; a Static Web App sends no claims.
+    """
+    principal = _decoded(headers.get("x-ms-client-principal") or "")
+    claims = principal.get("claims")
+    values = dict(_pair(claim) for claim in claims if isinstance(claim, dict)) if isinstance(claims, list) else {}
+    candidates = [*(values.get(name) for name in PRINCIPAL_CLAIMS), principal.get("userId")]
+    found = next((candidate for candidate in candidates if candidate), None)
     return found if isinstance(found, str) else None
+
+
+def _decoded(header: str) -> Mapping[str, object]:
+    """Return the object in a header of Base64, of either alphabet, with its padding or without; else an empty one."""
+    text = header.translate(_STANDARD_ALPHABET).rstrip("=")
+    try:
+        principal = json.loads(b64decode(text + "=" * (-len(text) % 4), validate=True))
+    except (binascii.Error, ValueError, RecursionError):
+        return {}
+    return principal if isinstance(principal, dict) else {}
+
+
+def _pair(claim: Mapping[str, object]) -> tuple[str, object]:
+    return str(claim.get("typ") or claim.get("type")), claim.get("val") or claim.get("value")

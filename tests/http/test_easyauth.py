@@ -2,8 +2,8 @@
 
 import hashlib
 import json
-from base64 import b64encode
-from collections.abc import AsyncIterator
+from base64 import b64encode, urlsafe_b64encode
+from collections.abc import AsyncIterator, Callable
 
 import pytest
 import pytest_asyncio
@@ -50,6 +50,33 @@ async def test_without_its_id_the_claims_tell_the_principal(signed_in: Client, s
     assert await owner_seen(signed_in, sent) == "me"
 
 
+def encoded(principal: object, encode: Callable[[bytes], bytes] = b64encode) -> dict[str, str]:
+    """Return the header in which a principal is passed on."""
+    return {"x-ms-client-principal": encode(json.dumps(principal).encode()).decode()}
+
+
+SWA = {"identityProvider": "aad", "userId": "me", "userDetails": "Me", "userRoles": ["anonymous", "authenticated"]}
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [
+        encoded(SWA),
+        encoded({**SWA, "claims": []}),
+        encoded({**SWA, "claims": None}),
+        encoded({**SWA, "userId": "other", "claims": [{"typ": "oid", "val": "me"}]}),
+        encoded({"claims": [{"type": "sub", "value": "me"}]}),
+        encoded({"claims": ["odd", {"typ": "name", "val": "?>?>"}, {"typ": "oid", "val": "me"}]}),
+        encoded({**SWA, "userDetails": "\u00ff?>\u00fe~~"}, urlsafe_b64encode),
+        encoded({**SWA, "userDetails": "M"}, lambda text: urlsafe_b64encode(text).rstrip(b"=")),
+    ],
+)
+async def test_a_principal_counts_in_every_form_that_the_platforms_give_it(
+    signed_in: Client, sent: dict[str, str]
+) -> None:
+    assert await owner_seen(signed_in, sent) == "me"
+
+
 @pytest.mark.parametrize("principal", ["auth0|a/b", "x" * 129])
 async def test_a_principal_that_is_no_user_id_is_hashed(signed_in: Client, principal: str) -> None:
     expected = f"h-{hashlib.sha256(principal.encode()).hexdigest()}"
@@ -65,6 +92,11 @@ async def test_a_principal_that_is_no_user_id_is_hashed(signed_in: Client, princ
         {"x-ms-client-principal": "no base64"},
         {"x-ms-client-principal": b64encode(b"[]").decode()},
         claims(name="me"),
+        encoded({**SWA, "userId": ""}),
+        encoded({**SWA, "userId": None}),
+        encoded({**SWA, "userId": ["me"]}),
+        encoded({"claims": [{"typ": "oid", "val": {"a": 1}}]}),
+        encoded({"claims": {"oid": "me"}}),
     ],
 )
 async def test_nobody_signed_in_is_nobody(signed_in: Client, headers: dict[str, str]) -> None:
