@@ -17,7 +17,7 @@ from shared.interruptions import must_pass
 from shared.logs import trace
 from shared.models import IdleSession, utc_now
 from shared.settings import Settings, SettingsError, load_settings
-from shared.store import open_store
+from shared.store import explained, keep_quiet, open_store
 from shared.store.port import SessionStore
 from shared.usage import measured
 
@@ -160,7 +160,7 @@ class _Run:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run archival once with a progress bar; 1 when some sessions failed, 2 for broken settings."""
+    """Run archival once with a progress bar; 1 when some sessions or the store failed, 2 for broken settings."""
     import argparse  # noqa: PLC0415 - the timer parses no command line
 
     parser = argparse.ArgumentParser(prog="python -m shared.archival", description=__doc__)
@@ -171,7 +171,11 @@ def main(arguments: list[str] | None = None) -> int:
     except SettingsError as error:
         print(error, file=sys.stderr)
         return 2
-    report = asyncio.run(_run_by_hand(settings, dry_run=dry_run))
+    try:
+        report = asyncio.run(_run_by_hand(settings, dry_run=dry_run))
+    except StoreError as error:
+        print(f"Archival stopped: {explained(error)}. What was archived stays so.", file=sys.stderr)
+        return 1
     print(json.dumps(asdict(report), indent=2))
     return 1 if report.failed else 0
 
@@ -179,6 +183,7 @@ def main(arguments: list[str] | None = None) -> int:
 async def _run_by_hand(settings: Settings, *, dry_run: bool) -> Report:
     from tqdm import tqdm  # noqa: PLC0415 - a convenience of the command line, not installed with the app
 
+    keep_quiet()  # what the store logs of a failure is told once, at the end
     store = open_store(settings)
     try:
         with tqdm(unit=" sessions", disable=None) as bar:

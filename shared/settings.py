@@ -8,10 +8,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, TypeVar
-from urllib.parse import urlsplit
 
+from shared.local_settings import LocalSettings
 from shared.models import CHANNEL, KEEP, MAX_TTL_SECONDS
 from shared.schedule import Schedule, ScheduleError
+from shared.secrecy import holds_secret, shown
 
 PROJECT_ROOT = Path(__file__).resolve().parent.parent
 MAX_CONTENT_BYTES = 262_144  # a quarter of the largest request body; the 2 MB item limit leaves room
@@ -22,6 +23,18 @@ STORES: tuple[StoreName, ...] = ("sqlite", "cosmos")
 IdentityMode = Literal["trusted", "easyauth"]
 IDENTITY_MODES: tuple[IdentityMode, ...] = ("trusted", "easyauth")
 Choice = TypeVar("Choice", bound=str)
+
+AZURE_ONLY = ("WEBSITE_INSTANCE_ID", "CONTAINER_APP_NAME")  # set by the platform, never by the Core Tools on a laptop
+AZURE_MARKS = (
+    *AZURE_ONLY,
+    *("WEBSITE_SITE_NAME", "WEBSITE_HOSTNAME", "WEBSITE_OWNER_NAME"),
+    *("WEBSITE_RESOURCE_GROUP", "WEBSITE_SKU", "WEBSITE_POD_NAME"),
+)
+ADDRESS = re.compile(r"https?://([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(:(?!0*/?$)[0-9]{1,5})?/?")
+NO_FILE = re.compile(r":memory:|file:|sqlite:|[a-z0-9+]+://", re.IGNORECASE)
+CONNECTION_STRING = (
+    "must not be a connection string: set COSMOS_ENDPOINT to its AccountEndpoint and COSMOS_KEY to its AccountKey"
+)
 
 
 class SettingsError(Exception):
@@ -65,12 +78,13 @@ def load_settings(environ: Mapping[str, str] | None = None, root: Path = PROJECT
 
     An empty value counts as missing. Raises SettingsError naming every bad or missing setting.
     """
-    reader = _Reader(os.environ if environ is None else environ, root / "local.settings.json")
+    reader = _Reader(os.environ if environ is None else environ, root)
+    store = _choose_store(reader)
     emulator = reader.flag("COSMOS_EMULATOR")
     settings = Settings(
-        store=_choose_store(reader),
-        sqlite_path=root / reader.path("SQLITE_PATH", "data/parley.db"),
-        cosmos_endpoint=reader.text("COSMOS_ENDPOINT", reader.url),
+        store=store,
+        sqlite_path=reader.data_file("SQLITE_PATH", root, used=store == "sqlite"),
+        cosmos_endpoint=reader.address("COSMOS_ENDPOINT"),
         cosmos_key=reader.key("COSMOS_KEY"),
         cosmos_database=reader.text("COSMOS_DATABASE", reader.resource_name) or "parley",
         cosmos_container=reader.text("COSMOS_CONTAINER", reader.resource_name) or "sessions",
@@ -90,6 +104,7 @@ def load_settings(environ: Mapping[str, str] | None = None, root: Path = PROJECT
         port=reader.number("PORT", 7071, 0, 65_535),
         cors_origins=tuple(part.strip() for part in (reader.text("CORS_ORIGINS") or "").split(",") if part.strip()),
     )
+    reader.refuse_misplaced()
     if reader.problems:
         raise SettingsError(reader.problems)
     return settings
@@ -103,6 +118,9 @@ def _choose_store(reader: "_Reader") -> StoreName:
     elif missing and (store == "cosmos" or reader.on_azure):
         place = "on Azure" if reader.on_azure else "when STORE is cosmos"
         reader.problems.append(f"COSMOS_ENDPOINT is missing; it is required {place}.")
+    elif reader.is_deployed and not reader.named("STORE") and missing:
+        reason = "FUNCTIONS_WORKER_RUNTIME says that this is a deployed app, whose files may not outlive it"
+        reader.problems.append(f"COSMOS_ENDPOINT is missing: {reason}. Set it, or STORE to sqlite if they do.")
     return store
 
 
@@ -126,41 +144,56 @@ def _is_ttl(value: object) -> bool:
 class _Reader:
     """Looks settings up by name and collects what is wrong with them."""
 
-    def __init__(self, environ: Mapping[str, str], local_settings: Path) -> None:
-        self.problems: list[str] = []
-        azure_marks = any(environ.get(name) for name in ("WEBSITE_INSTANCE_ID", "WEBSITE_SITE_NAME"))
-        self.on_azure = azure_marks and environ.get("AZURE_FUNCTIONS_ENVIRONMENT") != "Development"
+    def __init__(self, environ: Mapping[str, str], root: Path) -> None:
+        on_laptop = environ.get("AZURE_FUNCTIONS_ENVIRONMENT") == "Development"
+        marks = AZURE_ONLY if on_laptop else AZURE_MARKS
+        self.on_azure = any(environ.get(name) for name in marks)
+        self.is_deployed = bool(environ.get("FUNCTIONS_WORKER_RUNTIME")) and not on_laptop
         self._environ = environ
-        self._local = {} if self.on_azure else self._read_local(local_settings)
+        self._local = None if self.on_azure else LocalSettings(root)
+        self._names: set[str] = set()
+        self.problems: list[str] = list(self._local.problems) if self._local else []
 
-    def _read_local(self, path: Path) -> dict[str, str]:
-        try:
-            values = json.loads(path.read_text("utf-8-sig")).get("Values", {})
-            return {name: str(value) for name, value in values.items() if value is not None}
-        except FileNotFoundError:
-            return {}
-        except (OSError, ValueError, AttributeError) as error:
-            self.problems.append(f"local.settings.json cannot be read: {error}.")
-            return {}
+    def refuse_misplaced(self) -> None:
+        """Refuse settings that were asked for and stand where they do not count."""
+        self.problems += self._local.misplaced(self._names) if self._local else []
 
     def named(self, name: str) -> str | None:
         """Return the value as it was given; None when missing or empty."""
-        return self._environ.get(name, "").strip() or self._local.get(name, "").strip() or None
+        self._names.add(name)
+        local = self._local.values.get(name, "") if self._local else ""
+        return self._environ.get(name, "").strip() or local.strip() or None
+
+    def _refuse(self, name: str, rule: str) -> None:
+        """Refuse a value, which is repeated only where it cannot hold a secret."""
+        self.problems.append(f"{name} {rule}{shown(self.named(name))}.")
 
     def text(self, name: str, check: Callable[[str], str | None] | None = None) -> str | None:
         value = self.named(name)
         complaint = check(value) if check and value else None
         if complaint:
-            self.problems.append(f"{name} {complaint}, not {value!r}.")
+            self._refuse(name, complaint)
+            return None
+        return value
+
+    def address(self, name: str) -> str | None:
+        """Return an account's address; what else was written there is never repeated."""
+        value = self.named(name)
+        if value and not ADDRESS.fullmatch(value):
+            alone = "must be an address and nothing else, such as https://ACCOUNT.documents.azure.com"
+            rule = CONNECTION_STRING if ";" in value else f"{alone}; the key belongs into COSMOS_KEY"
+            self.problems.append(f"{name} {rule}.")
             return None
         return value
 
     def key(self, name: str) -> str | None:
+        """Return an account key; a wrong one is not repeated, as it may be most of a right one."""
         value = self.named(name)
         try:
             b64decode(value or "", validate=True)
         except ValueError:
-            self.problems.append(f"{name} must be an account key in Base64.")  # which is not repeated: it is a secret
+            rule = CONNECTION_STRING if ";" in (value or "") else "must be an account key in Base64"
+            self.problems.append(f"{name} {rule}.")
         return value
 
     def secret(self, name: str) -> str | None:
@@ -170,26 +203,21 @@ class _Reader:
             return None
         return value
 
-    def path(self, name: str, default: str) -> Path:
-        value = self.named(name) or default
+    def data_file(self, name: str, root: Path, *, used: bool) -> Path:
+        """Return the path of SQLite's file, below `root` if it is relative; what names no file is refused if used."""
+        value = self.named(name) or "data/parley.db"
         try:
-            return Path(value).expanduser()
+            path = root / Path(value).expanduser()
         except RuntimeError:
-            self.problems.append(f"{name} begins with the home of somebody unknown here: {value!r}.")
-            return Path(default)
-
-    @staticmethod
-    def url(value: str) -> str | None:
-        try:
-            parts = urlsplit(value)
-            valid = parts.scheme in {"http", "https"} and parts.hostname and parts.port != 0
-        except ValueError:  # brackets without an address in them, a port that is no number
-            valid = False
-        return None if valid else "must be an address such as https://ACCOUNT.documents.azure.com"
+            self._refuse(name, "begins with the home of somebody unknown here")
+            return root
+        if used and NO_FILE.match(value):
+            self._refuse(name, "must be the path of a file, such as data/parley.db: no address, and nothing in memory")
+        return path
 
     @staticmethod
     def resource_name(value: str) -> str | None:
-        valid = re.fullmatch(r"[^/\\?#]{1,255}", value)
+        valid = re.fullmatch(r"[^/\\?#]{1,255}", value) and not holds_secret(value)
         return None if valid else "must have 1 to 255 characters, none of them / \\ ? #"
 
     @staticmethod
@@ -209,14 +237,14 @@ class _Reader:
         if isinstance(ttls, dict) and all(CHANNEL.fullmatch(key) and _is_ttl(ttl) for key, ttl in ttls.items()):
             return ttls
         rule = f"a JSON object of channels and seconds (-1, or 1 to {MAX_TTL_SECONDS})"
-        self.problems.append(f"{name} must be {rule}, not {self.named(name)!r}.")
+        self._refuse(name, f"must be {rule}")
         return {}
 
     def choice(self, name: str, allowed: tuple[Choice, ...]) -> Choice | None:
         value = self.named(name)
         match = next((choice for choice in allowed if value and value.lower() == choice), None)
         if value and match is None:
-            self.problems.append(f"{name} must be {' or '.join(allowed)}, not {value!r}.")
+            self._refuse(name, f"must be {' or '.join(allowed)}")
         return match
 
     def flag(self, name: str) -> bool:
@@ -235,5 +263,5 @@ class _Reader:
             return default
         if re.fullmatch(r"-?[0-9]{1,12}", value) and allowed(int(value)):
             return int(value)
-        self.problems.append(f"{name} must be {rule}, not {value!r}.")
+        self._refuse(name, f"must be {rule}")
         return default

@@ -19,8 +19,9 @@ from shared.migrate.sessions import Rules
 from shared.migrate.source import Options
 from shared.migrate.sources import SOURCES
 from shared.models import CHANNEL, USER_ID, utc_now
+from shared.secrecy import holds_secret, shown
 from shared.settings import Settings, SettingsError, load_settings
-from shared.store import open_store
+from shared.store import keep_quiet, open_store
 from shared.store.port import SessionStore
 
 SET_ASIDE, WRONG, STOPPED = 1, 2, 3
@@ -29,11 +30,15 @@ WIDTH = 22
 
 def main(arguments: list[str] | None = None) -> int:
     """Run one import and return the exit code."""
-    given = _parser().parse_args(arguments)
+    keep_quiet()  # what the store logs of a failure is told once, at the end
+    given = _parsed(arguments)
     try:
         report = asyncio.run(_migrate(given, load_settings()))
-    except (SettingsError, UsageError, OSError) as error:
+    except (SettingsError, UsageError) as error:
         print(error, file=sys.stderr)
+        return WRONG
+    except OSError as error:
+        print(_without_secrets(error), file=sys.stderr)
         return WRONG
     except StoppedError as stop:
         print(f"Stopped: {stop}. What is stored is whole; repeat the command to go on.", file=sys.stderr)
@@ -41,6 +46,28 @@ def main(arguments: list[str] | None = None) -> int:
         return STOPPED
     _tell(report, given)
     return 0 if report.is_clean else SET_ASIDE
+
+
+def _parsed(arguments: list[str] | None) -> argparse.Namespace:
+    """Return what the command line says; what it may not say is not repeated, as that may be somebody's key."""
+    parser = _parser()
+    given, unknown = parser.parse_known_args(arguments)
+    if unknown:
+        options = [name for name in (argument.partition("=")[0] for argument in unknown) if name.startswith("--")]
+        parser.error(f"unknown arguments: {', '.join(options) or 'more than SOURCE and INPUT'}")
+    return given
+
+
+def _source_name(text: str) -> str:
+    if text not in SOURCES:
+        raise argparse.ArgumentTypeError(f"must be one of those below{shown(text)}")
+    return text
+
+
+def _without_secrets(error: OSError) -> str:
+    """Return what is wrong with a file; a name that may hold a secret is left out."""
+    named = f": {error.filename}" if error.filename and not holds_secret(str(error.filename)) else ""
+    return f"{error.strerror or type(error).__name__}{named}"
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -51,7 +78,7 @@ def _parser() -> argparse.ArgumentParser:
         epilog=sources,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("source", metavar="SOURCE", choices=SOURCES, help="the earlier system, see below")
+    parser.add_argument("source", metavar="SOURCE", type=_source_name, help="the earlier system, see below")
     parser.add_argument("input", metavar="INPUT", help="a file, - for standard input, or the address of a database")
     parser.add_argument("--user-id", default="default", help="the owner of what has none (default: default)")
     parser.add_argument("--channel", help="the channel of what has none; for ttl-chat, which collection this is")

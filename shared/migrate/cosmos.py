@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from http import HTTPStatus
+from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
@@ -18,11 +19,13 @@ from azure.cosmos.partition_key import NonePartitionKeyValue, NullPartitionKeyVa
 
 from shared.migrate.record import Broken, MigrationError, Record, UsageError
 from shared.migrate.source import Options
+from shared.secrecy import holds_secret
 from shared.settings import Settings
 from shared.store.cosmos.client import make_client
 
 PAGE_DOCUMENTS = 500
 HERE = "cosmos:"
+NAMED = "a container is named https://ACCOUNT.documents.azure.com/DATABASE/CONTAINER"
 BEHIND_TRIES, BEHIND_SECONDS = 5, 0.1  # for a replica that has not caught up; each pause is twice the one before
 BEHIND = "a replica of the source is behind and did not catch up"
 PATH_NAME = re.compile(r'"([^"]*)"|([^/"]+)')  # of a partition key's path, which quotes names that need it
@@ -51,21 +54,39 @@ def cosmos_origin(place: str, options: Options) -> "CosmosOrigin":
             raise UsageError(f"{HERE}DATABASE/CONTAINER is in the account of COSMOS_ENDPOINT, which is not set")
         endpoint, path = settings.cosmos_endpoint, place.removeprefix(HERE)
     else:
-        parts = urlsplit(place)
-        endpoint, path = f"{parts.scheme}://{parts.netloc}", parts.path
+        endpoint, path = _address(place)
     return CosmosOrigin(_place(endpoint, path, options))
+
+
+def _address(place: str) -> tuple[str, str]:
+    """Return the account's address and the path in it; neither a user nor a key may stand beside them."""
+    try:
+        parts = urlsplit(place)
+    except ValueError:
+        raise UsageError(NAMED) from None
+    if "@" in parts.netloc or parts.query or parts.fragment or holds_secret(place):
+        raise UsageError(f"{NAMED}; its key is read from --source-key-file")
+    return f"{parts.scheme}://{parts.netloc}", parts.path
+
+
+def _key_in(file: Path) -> str:
+    try:
+        return file.read_text("utf-8").strip()
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or "it is no text"
+        raise UsageError(f"--source-key-file takes the name of a file, which cannot be read: {reason}") from None
 
 
 def _place(endpoint: str, path: str, options: Options) -> Place:
     settings = options.settings
     names = [unquote(name) for name in path.strip("/").split("/")]
     if len(names) != 2 or not all(names):  # noqa: PLR2004 - a database and a container
-        raise UsageError("a container is named https://ACCOUNT.documents.azure.com/DATABASE/CONTAINER")
+        raise UsageError(NAMED)
     own = _is_own_account(endpoint, settings)
     if settings.store == "cosmos" and own and names == [settings.cosmos_database, settings.cosmos_container]:
         raise UsageError("that container is the one to import into")
     file = options.source_key_file
-    key = file.read_text().strip() if file else (settings.cosmos_key if own else None)
+    key = _key_in(file) if file else (settings.cosmos_key if own else None)
     emulator = endpoint.startswith("http://") or (own and settings.cosmos_emulator)
     return Place(endpoint, names[0], names[1], key, emulator=emulator)
 

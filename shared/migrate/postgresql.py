@@ -101,11 +101,17 @@ def _completed(url: str) -> str:
     return make_conninfo("", **{"connect_timeout": CONNECT_SECONDS, **given, "client_encoding": "utf8"})
 
 
+def _reason(error: psycopg.Error) -> str:
+    """Return what a server said; nothing of the address, which libpq quotes in wrong parts where it is mistyped."""
+    _, failed, reason = str(error).partition("\n")[0].rpartition("failed: ")
+    return failed and f": {reason}"
+
+
 @contextmanager
 def _translated() -> Iterator[None]:
     try:
         yield
     except (psycopg.OperationalError, psycopg.InterfaceError) as error:
-        raise MigrationError(f"the source does not answer: {str(error).partition(chr(10))[0]}") from error
+        raise MigrationError(f"the source does not answer{_reason(error)}") from None  # the cause may name a password
     except psycopg.Error as error:
         raise MigrationError(f"the source refuses: {error.diag.message_primary or error}") from error

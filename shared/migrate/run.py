@@ -24,6 +24,7 @@ from shared.migrate.source import Origin, RemovableOrigin, Source
 from shared.migrate.spool import Spool
 from shared.migrate.target import Target, says_the_same
 from shared.models import ImportedSession
+from shared.store import explained
 from shared.store.port import SessionStore
 
 Removal = Callable[[Record], Awaitable[bool]]
@@ -81,7 +82,7 @@ async def run(job: Job) -> Report:
     except UsageError:
         raise
     except (StoreError, MigrationError, OSError) as error:
-        reason = "the store does not answer" if isinstance(error, StoreError) else str(error)
+        reason = explained(error) if isinstance(error, StoreError) else str(error)
         raise StoppedError(reason, report) from error
     finally:
         report.seconds = round(monotonic() - started, 3)

@@ -12,6 +12,7 @@ from shared.migrate.files import open_text
 from shared.migrate.reading import FileOrigin
 from shared.migrate.record import Broken, Conversation, Key, Record, RecordError, UsageError
 from shared.models import JsonObject
+from shared.secrecy import holds_secret
 from shared.settings import Settings
 
 COSMOS_FIELDS = ("_rid", "_self", "_etag", "_attachments", "_ts")  # Cosmos DB's own bookkeeping in every document
@@ -66,10 +67,8 @@ class Source(ABC):
 
         Raises OSError or UsageError when `place` cannot be used.
         """
-        if "://" in place:
-            raise UsageError(
-                f"{self.name} is read from a file or standard input, not from {place.split('://', maxsplit=1)[0]}://…"
-            )
+        if "://" in place or holds_secret(place):
+            raise UsageError(f"{self.name} is read from a file or standard input, not from an address")
         return FileOrigin(open_text(place), extended_json=self.extended_json)
 
     @abstractmethod

@@ -6,7 +6,13 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from itertools import count
 from typing import TypeVar
 
-from shared.errors import PreconditionFailedError, SessionExistsError, SessionNotFoundError, StoreError
+from shared.errors import (
+    PreconditionFailedError,
+    SessionExistsError,
+    SessionNotFoundError,
+    StoreError,
+    StoreUnusableError,
+)
 from shared.models import ImportedMessage, ImportedSession, Message, MessageQuery, Session, SessionChanges
 from shared.store.port import SessionStore
 
@@ -104,7 +110,7 @@ class Target:
             try:
                 return await ask()
             except StoreError as error:
-                if waited >= self._patience_seconds:
+                if waited >= self._patience_seconds or isinstance(error, StoreUnusableError):
                     raise
                 pause = min(error.retry_after_seconds * 2.0**attempt, MAX_PAUSE_SECONDS)
                 pause *= random.uniform(0.5, 1)  # noqa: S311 - to spread tries, not to hide anything

@@ -80,6 +80,26 @@ async def test_provisioning_says_that_another_partition_key_stays(database: Data
     assert "COSMOS_CONTAINER" in refused.value.reason
 
 
+@pytest.mark.parametrize(
+    ("endpoint", "code", "reason"),
+    [
+        ("AccountEndpoint=https://account.documents.azure.com/;AccountKey=c2VjcmV0;", 2, "connection string"),
+        ("https://me:c2VjcmV0@account.documents.azure.com", 2, "nothing else"),
+        ("http://127.0.0.1:9", 1, "cannot be reached"),
+    ],
+)
+def test_provisioning_says_what_is_wrong_with_an_endpoint_and_repeats_no_secret(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], endpoint: str, code: int, reason: str
+) -> None:
+    monkeypatch.setenv("COSMOS_ENDPOINT", endpoint)
+    monkeypatch.setenv("COSMOS_KEY", "c2VjcmV0")
+
+    assert provision.main() == code
+    said = capsys.readouterr()
+    assert reason in said.err
+    assert "c2VjcmV0" not in said.out + said.err
+
+
 async def test_an_unusable_container_is_looked_at_again_only_after_a_while(
     server: CosmosServer, database: DatabaseProxy
 ) -> None:

@@ -171,12 +171,39 @@ def test_unusable_settings_end_with_2(tmp_path: Path) -> None:
     assert (ended.returncode, "STORE must be" in ended.stderr) == (2, True)
 
 
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["postgresql://me:c2VjcmV0@host/db"],
+        ["postgresql://me:c2VjcmV0@host/db", "-"],
+        ["conversations", "postgresql://me:c2VjcmV0@host/db"],
+        ["conversations", "AccountKey=c2VjcmV0;AccountEndpoint=https://account.documents.azure.com/"],
+        ["conversations", "-", "c2VjcmV0"],
+        ["conversations", "-", "--password=c2VjcmV0"],
+        ["postgres", "host=somewhere password=c2VjcmV0"],
+        ["postgres", "postgresql://me:c2VjcmV0/x@127.0.0.1:1/db"],
+        ["postgres", "postgresql://me:x@c2VjcmV0@127.0.0.1:1/db"],
+        ["langchain", "https://me:c2VjcmV0@127.0.0.1:1/db/container"],
+        ["langchain", "https://127.0.0.1:1/db/container?key=c2VjcmV0"],
+        ["chat-messages", "https://[c2VjcmV0/db/container"],
+        ["chat-messages", "https://127.0.0.1:1/db/container", "--source-key-file", "c2VjcmV0"],
+    ],
+)
+def test_a_secret_on_the_command_line_is_not_repeated(tmp_path: Path, arguments: list[str]) -> None:
+    ended = command(tmp_path, *arguments)
+
+    assert ended.returncode in {2, 3}
+    assert "c2VjcmV0" not in ended.stdout + ended.stderr
+    assert "Traceback" not in ended.stderr
+
+
 def test_a_store_that_cannot_be_used_ends_with_3_and_can_be_repeated(tmp_path: Path) -> None:
     (tmp_path / "parley.db").write_text("this is no database " * 100)
 
-    ended = command(tmp_path, "conversations", "-", "--patience", "0", text=GOOD)
+    ended = command(tmp_path, "conversations", "-", text=GOOD)
 
     assert ended.returncode == 3
+    assert "not SQLite's" in ended.stderr
     assert "repeat the command" in ended.stderr
     assert "Traceback" not in ended.stderr
 

@@ -8,9 +8,12 @@ import asyncio
 import json
 import logging
 import os
+import socket
+import sqlite3
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import closing
 from dataclasses import asdict
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -31,6 +34,7 @@ from shared.store.sqlite import SqliteStore
 from shared.store.sqlite import sessions as session_table
 from shared.store.sqlite.database import Transaction
 from tests.builders import a_message, a_session, an_owner, fill, listed
+from tests.cosmos_server.launch import ANY_KEY
 
 ROOT = Path(__file__).parents[2]
 IDLE_DAYS = 30
@@ -482,6 +486,21 @@ def test_by_hand_settings_that_cannot_be_used_are_named(file: Path) -> None:
     assert "ARCHIVE_BATCH_SIZE" in complaints
     assert "ARCHIVE_AFTER_SECONDS" in complaints
     assert "Traceback" not in complaints
+
+
+def test_by_hand_a_store_that_cannot_be_used_is_one_line(tmp_path: Path) -> None:
+    newer = tmp_path / "newer.db"
+    with closing(sqlite3.connect(newer)) as connection:
+        connection.execute("PRAGMA user_version = 999")
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        endpoint = f"http://127.0.0.1:{listener.getsockname()[1]}"
+
+    of_sqlite = by_hand(newer)
+    of_cosmos = by_hand(newer, STORE="cosmos", COSMOS_ENDPOINT=endpoint, COSMOS_KEY=ANY_KEY)
+
+    for (code, output, complaints), reason in ((of_sqlite, "schema 999"), (of_cosmos, "does not answer")):
+        assert (code, output, complaints.count("\n")) == (1, "", 1)
+        assert reason in complaints
 
 
 def test_by_hand_failures_make_the_exit_code_1(

@@ -3,6 +3,7 @@
 import json
 import shutil
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -38,7 +39,8 @@ def known(tmp_path: Path) -> set[str]:
     """Name every setting that is looked up; what the platform sets by itself is none."""
     environ = Recording()
     load_settings(environ, tmp_path)
-    return {name for name in environ.asked if not name.startswith(("WEBSITE_", "AZURE_"))}
+    platforms = {"CONTAINER_APP_NAME", "FUNCTIONS_WORKER_RUNTIME"}
+    return {name for name in environ.asked if not name.startswith(("WEBSITE_", "AZURE_"))} - platforms
 
 
 def problems(root: Path, **environ: str) -> list[str]:
@@ -73,7 +75,6 @@ def test_the_archival_has_its_defaults(tmp_path: Path) -> None:
     ("name", "value", "field", "expected"),
     [
         ("STORE", "SQLite", "store", "sqlite"),
-        ("SQLITE_PATH", "/somewhere/else.db", "sqlite_path", Path("/somewhere/else.db")),
         ("SQLITE_PATH", "~/parley.db", "sqlite_path", Path.home() / "parley.db"),
         ("COSMOS_ENDPOINT", ENDPOINT, "cosmos_endpoint", ENDPOINT),
         ("COSMOS_KEY", KEY, "cosmos_key", KEY),
@@ -100,6 +101,16 @@ def test_a_setting_of_the_environment_counts(
 
 def test_a_relative_path_begins_at_the_project(tmp_path: Path) -> None:
     assert load_settings({"SQLITE_PATH": "here.db"}, tmp_path).sqlite_path == tmp_path / "here.db"
+
+
+def test_an_absolute_path_is_taken_as_it_is(tmp_path: Path) -> None:
+    there = tmp_path / "somewhere" / "else.db"
+
+    assert load_settings({"SQLITE_PATH": str(there)}, tmp_path / "project").sqlite_path == there
+
+
+def test_a_path_that_is_not_used_is_not_looked_at(tmp_path: Path) -> None:
+    assert load_settings({"SQLITE_PATH": ":memory:", "COSMOS_ENDPOINT": ENDPOINT}, tmp_path).store == "cosmos"
 
 
 def test_a_value_of_local_settings_json_counts(tmp_path: Path) -> None:
@@ -147,11 +158,40 @@ def test_local_settings_json_may_begin_with_a_byte_order_mark(tmp_path: Path) ->
     assert load_settings({}, tmp_path).port == 1234
 
 
-@pytest.mark.parametrize("text", ["{", "[]", '{"Values": []}', '{"Values": null}', "\xff"])
-def test_a_local_settings_json_that_cannot_be_read_is_told(tmp_path: Path, text: str) -> None:
+@pytest.mark.parametrize(
+    ("text", "complaint"),
+    [
+        ("{", "line 1, column 2"),
+        ("[]", "must hold an object"),
+        ("[" * 100_000, "not JSON"),
+        ("\xff", "UTF-8"),
+        ('{"Values": []}', '"Values": {}'),
+        ('{"Values": null}', '"Values": {}'),
+        ('{"IsEncrypted": true, "Values": {"PORT": "CfDJ8K0"}}', "func settings decrypt"),
+        ('{"Values": {"COSMOS": {"KEY": "c2VjcmV0"}}}', "COSMOS in local.settings.json must be a text"),
+        ('{"Values": {"CHANNEL_TTL_SECONDS": {"web": 60}}}', "JSON as a text"),
+        ('{"Values": {"CORS_ORIGINS": ["http://a"]}}', "CORS_ORIGINS in local.settings.json must be a text"),
+        ('{"PORT": "1234", "Values": {}}', "PORT stands outside Values"),
+        ('{"COSMOS_KEY": "c2VjcmV0"}', "COSMOS_KEY stands outside Values"),
+        ('{"ConnectionStrings": {"COSMOS_ENDPOINT": "c2VjcmV0"}}', "COSMOS_ENDPOINT stands outside Values"),
+    ],
+)
+def test_what_is_wrong_with_local_settings_json_is_one_problem_without_its_values(
+    tmp_path: Path, text: str, complaint: str
+) -> None:
     (tmp_path / "local.settings.json").write_bytes(text.encode("latin-1"))
 
-    assert "local.settings.json" in problems(tmp_path)[0]
+    (problem,) = problems(tmp_path)
+
+    assert complaint in problem
+    assert "c2VjcmV0" not in problem
+
+
+def test_local_settings_json_may_have_what_the_core_tools_know(tmp_path: Path) -> None:
+    host = '"isEncrypted": "false", "Host": {"CORS": "*", "LocalHttpPort": 7071}, "ConnectionStrings": {}'
+    (tmp_path / "local.settings.json").write_text(f'{{{host}, "values": {{"PORT": "1234"}}}}')
+
+    assert load_settings({}, tmp_path).port == 1234
 
 
 def test_a_local_settings_json_without_values_is_as_good_as_none(tmp_path: Path) -> None:
@@ -181,7 +221,7 @@ def test_cosmos_needs_its_endpoint(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("store", ["", "cosmos", "sqlite"])
-@pytest.mark.parametrize("mark", ["WEBSITE_SITE_NAME", "WEBSITE_INSTANCE_ID"])
+@pytest.mark.parametrize("mark", ["WEBSITE_SITE_NAME", "WEBSITE_INSTANCE_ID", "WEBSITE_SKU", "CONTAINER_APP_NAME"])
 def test_on_azure_the_endpoint_is_required(tmp_path: Path, mark: str, store: str) -> None:
     found = problems(tmp_path, STORE=store, **{mark: "x"})
 
@@ -212,6 +252,21 @@ def test_the_core_tools_on_a_laptop_are_not_azure(tmp_path: Path) -> None:
     assert load_settings(environ, tmp_path).store == "sqlite"
 
 
+@pytest.mark.parametrize("mark", ["WEBSITE_INSTANCE_ID", "CONTAINER_APP_NAME"])
+def test_what_only_azure_sets_is_azure_in_any_environment(tmp_path: Path, mark: str) -> None:
+    found = problems(tmp_path, AZURE_FUNCTIONS_ENVIRONMENT="Development", **{mark: "x"})
+
+    assert found == ["COSMOS_ENDPOINT is missing; it is required on Azure."]
+
+
+def test_a_deployed_app_keeps_data_in_a_file_only_if_it_is_asked_to(tmp_path: Path) -> None:
+    deployed = {"FUNCTIONS_WORKER_RUNTIME": "python"}
+
+    assert "STORE to sqlite" in problems(tmp_path, **deployed)[0]
+    assert load_settings(deployed | {"STORE": "sqlite"}, tmp_path).store == "sqlite"
+    assert load_settings(deployed | {"AZURE_FUNCTIONS_ENVIRONMENT": "Development"}, tmp_path).store == "sqlite"
+
+
 @pytest.mark.parametrize(
     ("name", "value"),
     [
@@ -219,6 +274,11 @@ def test_the_core_tools_on_a_laptop_are_not_azure(tmp_path: Path) -> None:
         ("USER_IDENTITY", "anyone"),
         ("COSMOS_EMULATOR", "maybe"),
         *[("COSMOS_ENDPOINT", value) for value in ("account", "ftp://a", "https://", "http://[", "http://a:port")],
+        *[
+            ("COSMOS_ENDPOINT", value)
+            for value in ("https://a:0", "https://a/path", "https://u:p@a", "https://a?key=x")
+        ],
+        ("COSMOS_DATABASE", "AccountKey=c2VjcmV0"),
         *[("COSMOS_KEY", value) for value in ("no base 64", "abc", "@Microsoft.KeyVault(SecretUri=x)")],
         *[("SESSION_TTL_SECONDS", value) for value in ("0", "-2", "1.5", "1e3", "2147483648", "a day", "٣")],
         *[("ARCHIVE_TTL_SECONDS", value) for value in ("0", "-2")],
@@ -227,7 +287,10 @@ def test_the_core_tools_on_a_laptop_are_not_azure(tmp_path: Path) -> None:
         *[("CHANNEL_TTL_SECONDS", value) for value in ("[]", "{", '{"web": 0}', '{"Web": 1}', '{"web": true}', "5")],
         *[("MAX_MESSAGE_BYTES", value) for value in ("0", "262145", "-1", "many")],
         *[("PORT", value) for value in ("-1", "65536", "http")],
-        ("SQLITE_PATH", "~nobody-by-this-name/parley.db"),
+        *[
+            ("SQLITE_PATH", value)
+            for value in (":memory:", "sqlite:///x.db", "sqlite:x", "file:x?mode=ro", "~nobody-by-this-name/x")
+        ],
     ],
 )
 def test_a_value_that_cannot_be_is_one_problem_that_names_its_setting(tmp_path: Path, name: str, value: str) -> None:
@@ -251,7 +314,36 @@ def test_a_key_is_never_shown(tmp_path: Path) -> None:
     settings = load_settings({"COSMOS_KEY": KEY, "COSMOS_ENDPOINT": ENDPOINT}, tmp_path)
 
     assert KEY not in repr(settings)
-    assert "half a secret" not in "".join(problems(tmp_path, COSMOS_KEY="half a secret"))
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        f"AccountEndpoint={ENDPOINT};AccountKey=c2VjcmV0IG9mIG91cnM=;",
+        "AccountKey=c2VjcmV0",
+        "https://me:c2VjcmV0@account.documents.azure.com",
+        "https://account.documents.azure.com/?sig=c2VjcmV0",
+        "c2VjcmV0IG9mIG91cnMgdGhhdCBpcyBsb25nZXI==",
+    ],
+)
+def test_a_secret_in_any_setting_is_not_repeated(tmp_path: Path, known: set[str], value: str) -> None:
+    said = []
+    for name in known:
+        with suppress(SettingsError):
+            load_settings({name: value}, tmp_path)
+            continue
+        said += problems(tmp_path, **{name: value})
+
+    assert len(said) > 10
+    assert "c2VjcmV0" not in str(said)
+
+
+def test_a_connection_string_is_refused_with_the_two_settings_to_use(tmp_path: Path) -> None:
+    text = f"AccountEndpoint={ENDPOINT};AccountKey={KEY};"
+
+    for name in ("COSMOS_ENDPOINT", "COSMOS_KEY"):
+        (problem,) = problems(tmp_path, **{name: text})
+        assert "set COSMOS_ENDPOINT to its AccountEndpoint and COSMOS_KEY to its AccountKey" in problem
 
 
 def test_the_example_names_every_setting(known: set[str]) -> None:

@@ -1,6 +1,7 @@
 """One SQLite file: its threads, connections and transactions, and what its failures mean."""
 
 import asyncio
+import logging
 import sqlite3
 import threading
 from collections.abc import Callable, Iterator
@@ -13,7 +14,8 @@ from pathlib import Path
 from time import monotonic
 from typing import TypeVar
 
-from shared.errors import StoreUnavailableError
+from shared.errors import StoreUnavailableError, StoreUnusableError
+from shared.store.sqlite.data_file import unusable
 from shared.store.sqlite.schema import BUSY_SECONDS, connect, open_connection
 from shared.usage import count_request
 
@@ -32,6 +34,11 @@ UNAVAILABLE = frozenset(
 )
 PRIMARY_CODE = 0xFF  # the low byte of an extended result code; sqlite.org/rescode.html
 
+UNOPENABLE = UNAVAILABLE - {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}
+UNUSABLE_RETRY_SECONDS = 2
+
+logger = logging.getLogger(__name__)
+
 Result = TypeVar("Result")
 Parameter = str | int | None
 
@@ -44,9 +51,13 @@ def translated() -> Iterator[None]:
     except OSError as error:
         raise StoreUnavailableError from error
     except sqlite3.Error as error:
-        if getattr(error, "sqlite_errorcode", 0) & PRIMARY_CODE in UNAVAILABLE:
+        if _code(error) in UNAVAILABLE:
             raise StoreUnavailableError from error
         raise
+
+
+def _code(error: sqlite3.Error) -> int:
+    return int(getattr(error, "sqlite_errorcode", 0)) & PRIMARY_CODE
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +89,7 @@ class Database:
     """
 
     def __init__(self, path: Path, clock: Callable[[], datetime]) -> None:
-        """Name the file; it is opened, and made if need be, by the first transaction."""
+        """Name the file; the first transaction opens or makes it, and the log says now why it will not be able to."""
         self._path = path
         self._clock = clock
         self._writer = ThreadPoolExecutor(1, "parley-sqlite-writer")
@@ -86,6 +97,9 @@ class Database:
         self._own = threading.local()
         self._connections: list[sqlite3.Connection] = []
         self._opening = threading.Lock()
+        self._told: str | None = None
+        if fault := unusable(path):
+            self._tell(fault)
 
     async def read(self, work: Callable[[Transaction], Result]) -> Result:
         """Run a transaction that only reads, beside any writer."""
@@ -135,10 +149,30 @@ class Database:
         connection: sqlite3.Connection | None = getattr(self._own, "connection", None)
         if connection is None:
             with self._opening:
-                connection = open_connection(self._path, create=not self._connections)
+                connection = self._open()
                 self._connections.append(connection)
             self._own.connection = connection
         return connection
+
+    def _open(self) -> sqlite3.Connection:
+        """Open the file; raises StoreUnusableError, with a reason that is logged where it is new."""
+        try:
+            connection = open_connection(self._path, create=not self._connections)
+        except (OSError, sqlite3.Error, StoreUnusableError) as error:
+            if isinstance(error, sqlite3.Error) and _code(error) not in UNOPENABLE:
+                raise
+            told = error.reason if isinstance(error, StoreUnusableError) else f"cannot be opened: {error}"
+            raise StoreUnusableError(self._tell(unusable(self._path) or told), UNUSABLE_RETRY_SECONDS) from error
+        self._told = None
+        return connection
+
+    def _tell(self, fault: str) -> str:
+        """Log what is wrong with the file when it is found, not again while it stays so, and return the sentence."""
+        reason = f"the data file {self._path} {fault}"
+        if reason != self._told:
+            logger.error("%s", reason)
+        self._told = reason
+        return reason
 
     def _close(self) -> None:
         self._writer.shutdown()

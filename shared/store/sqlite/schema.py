@@ -6,7 +6,7 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from shared.errors import StoreUnavailableError
+from shared.errors import StoreUnusableError
 from shared.text import fold, occurs, spoken
 
 BUSY_SECONDS = 10.0  # how long one process waits for another to finish its write
@@ -111,15 +111,11 @@ VERSION_5 = (
 MIGRATIONS: Sequence[Sequence[str]] = (VERSION_1, VERSION_2, VERSION_3, VERSION_4, VERSION_5)
 
 
-class NewerSchemaError(Exception):
-    """The file was written by a newer Parley than this one."""
-
-
 def open_connection(path: Path, *, create: bool) -> sqlite3.Connection:
     """Open the file in WAL mode with its tables as this version knows them.
 
     Missing folders and the file itself are made only with `create`. Any number of processes may do so
-    at once. Raises StoreUnavailableError for a file that a newer version has written.
+    at once. Raises StoreUnusableError for a file that a newer version has written.
     """
     if create:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -200,6 +196,6 @@ def _migrate(connection: sqlite3.Connection) -> None:
 def _version(connection: sqlite3.Connection) -> int:
     version = int(connection.execute("PRAGMA user_version").fetchone()[0])
     if version > len(MIGRATIONS):
-        message = f"the file has schema {version}, this version of Parley knows up to {len(MIGRATIONS)}"
-        raise StoreUnavailableError from NewerSchemaError(message)
+        message = f"has schema {version}, this version of Parley knows up to {len(MIGRATIONS)}"
+        raise StoreUnusableError(message)
     return version

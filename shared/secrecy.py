@@ -1,0 +1,19 @@
+"""What may be repeated to whoever reads a message or a log: nothing that may hold a secret."""
+
+import re
+
+SHORT = 24  # characters; keys, tokens and connection strings are longer
+PLAIN = re.compile(rf"[\w .,:*/+~(){{}}\[\]\"'|!<>-]{{0,{SHORT}}}")
+SECRET = re.compile(r"(key|password|passwd|pwd|secret|token|sig|signature|accountendpoint)\s*=|//[^/]*@", re.IGNORECASE)
+
+
+def holds_secret(value: str) -> bool:
+    """Return whether a value looks like a connection string, or like an address with a password or a key in it."""
+    return SECRET.search(value) is not None
+
+
+def shown(value: str | None) -> str:
+    """Return `, not 'value'` for the end of a sentence; nothing where the value may hold a secret."""
+    if not value or holds_secret(value) or not PLAIN.fullmatch(value):
+        return ""
+    return f", not {value!r}"
