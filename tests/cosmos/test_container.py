@@ -151,9 +151,7 @@ async def test_a_container_that_is_removed_while_it_is_used_is_told_once_and_use
     await provision.provision(account)
 
     assert await store.create(session)
-    assert [record.name for record in caplog.records if "make provision" in record.getMessage()] == [
-        connection.__name__
-    ]
+    assert sum("make provision" in line for line in caplog.messages) == 1
 
 
 async def test_indexes_turned_round_or_beside_others_serve_as_well(store: CosmosStore, database: DatabaseProxy) -> None:

@@ -83,7 +83,17 @@ def test_a_schedule_of_six_fields_is_taken_as_it_is(tmp_path: Path, value: str) 
 
 
 @pytest.mark.parametrize(
-    "value", ["hourly", "0 * * * *", "0 0 * * * * *", "01:00:00", "%ARCHIVE_SCHEDULE%", "0 0 * * * ?", "0 0 * * * @"]
+    "value",
+    [
+        "hourly",
+        "0 * * * *",
+        "0 0 * * * * *",
+        "01:00:00",
+        "%ARCHIVE_SCHEDULE%",
+        "0 0 * * * ?",
+        "0 0 25 * * *",
+        "0 0 22-2 * * *",
+    ],
 )
 def test_any_other_schedule_is_refused_by_name(tmp_path: Path, value: str) -> None:
     (problem,) = problems(tmp_path, ARCHIVE_SCHEDULE=value)
