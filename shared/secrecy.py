@@ -13,7 +13,7 @@ def holds_secret(value: str) -> bool:
 
 
 def shown(value: str | None) -> str:
-    """Return `, not 'value'` for the end of a sentence; nothing where the value may hold a secret."""
+    """Return ` (it is 'value')` for the end of a sentence; nothing where the value may hold a secret."""
     if not value or holds_secret(value) or not PLAIN.fullmatch(value):
         return ""
-    return f", not {value!r}"
+    return f" (it is {value!r})"
