@@ -206,10 +206,11 @@ class Schedule:
         await sweep(store._items.of(name.user_id), name.session_id)
         document, _ = await self._head()
         assert document
-        log_now = document["log"]
+        log_now, building = document["log"], (document["building"] or {}).get("epoch")
         for page in await self._pages():
-            require(page["epoch"] == log_now["epoch"], "a page of another epoch outlives a sweep")
-            require(page["generation"] < log_now["generation"], "a page of a generation that never was")
+            require(page["epoch"] in {log_now["epoch"], building}, "a page of another epoch outlives a sweep")
+            counts = page["epoch"] == building or page["generation"] < log_now["generation"]
+            require(counts, "a page of a generation that never was")
 
         await store.delete(name.user_id, name.session_id)
         require(not await self._everything(), "a deleted session leaves something behind")
