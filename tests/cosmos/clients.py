@@ -1,7 +1,7 @@
 """Clients that do random things to one session and check every answer against the truth."""
 
 import random
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from itertools import count
@@ -47,6 +47,16 @@ VERBS = {
     "delete": 4,
     "create": 4,
 }
+DEEP = {
+    "append": 10,
+    "append a batch": 40,
+    "rewind": 24,
+    "clear": 6,
+    "tidy": 8,
+    "read": 4,
+    "page through": 8,
+    "create": 4,
+}
 
 
 @dataclass(frozen=True)
@@ -75,12 +85,21 @@ class Client:
     numbers = count()
 
     def __init__(  # what a client consists of
-        self, number: int, places: list[Place], name: Name, truth: Truth, seed: random.Random, *, hands_on: bool = False
+        self,
+        number: int,
+        places: list[Place],
+        name: Name,
+        truth: Truth,
+        seed: random.Random,
+        *,
+        hands_on: bool = False,
+        verbs: Mapping[str, int] = VERBS,
     ) -> None:
-        """Work on the session through these stores."""
+        """Work on the session through these stores; `verbs` says how often what is done."""
         self.number, self._places, self._name, self._truth, self._seed = number, places, name, truth, seed
         self._store = places[0].store
         self._hands_on, self._token = hands_on, None
+        self._verbs = verbs
         self._sent: list[list[NewMessage]] = []
         self._missed = False
         self.marks: list[tuple[Message, str]] = []  # edits that were acknowledged
@@ -89,7 +108,7 @@ class Client:
     async def work(self, deeds: int) -> None:
         """Do that many things."""
         for _ in range(deeds):
-            verb = self._seed.choices(list(VERBS), list(VERBS.values()))[0]
+            verb = self._seed.choices(list(self._verbs), list(self._verbs.values()))[0]
             if self._missed and self._seed.random() < 0.7:
                 verb = "create"
             self._missed = False
@@ -279,7 +298,7 @@ class Client:
     async def _rewind(self) -> None:
         """Cut off some of the newest messages, or nearly all of them."""
         last = self._truth.last.document["last_seq"] if self._truth.last.document else 0
-        after = max(0, last - self._seed.choice((0, 1, 3, 10, 30, 1_000)))
+        after = max(0, last - self._seed.choice((0, 1, 3, 8, 15, 30, 1_000)))
         user_id, session_id = self._name.user_id, self._name.session_id
         done = await self._do("rewind", lambda: self._told(self._store.rewind(user_id, session_id, after)), [])
         if done:

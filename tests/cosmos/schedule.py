@@ -4,6 +4,7 @@ import asyncio
 import random
 import time
 from contextlib import suppress
+from typing import Literal
 from uuid import uuid4
 
 import aiohttp
@@ -14,7 +15,7 @@ from shared.store.cosmos.connection import Connection
 from shared.store.cosmos.items import Items
 from shared.store.cosmos.pages import sweep
 from tests.builders import a_message, a_session, all_messages
-from tests.cosmos.clients import Client, Name, Place
+from tests.cosmos.clients import DEEP, VERBS, Client, Name, Place
 from tests.cosmos.truth import Truth, require
 from tests.cosmos.turns import Fate, Gate, Instance, Turns, Turnstile
 from tests.cosmos_server.launch import CosmosServer
@@ -74,12 +75,13 @@ class Schedule:
         self._name = Name(f"user-{uuid4().hex}", "s")
         self._truth = Truth(CAP_BYTES)
         self._turns = Turns()
+        self._verbs = self._seed.choice((VERBS, DEEP))
         self._instances = world.instances[: self._seed.randint(2, INSTANCES) if lagging else 1]
         self._clients = [self._client(number) for number in range(self._seed.randint(2, 4))]
         self._tasks: list[asyncio.Task[None]] = []
         self._failing = self._seed.choice((0, 0.02, 0.1))
         self._dying = self._seed.choice((0, 0.01, 0.04))
-        self._jumping = self._seed.choice((0, 0.03, 0.1))
+        self._jumping = self._seed.choice((0, 0, 0.03) if lagging else (0, 0.03, 0.1))  # every jump ends a lag
         self._slow: set[int] = set()
         self.kills = 0
 
@@ -87,13 +89,14 @@ class Schedule:
         turnstiles = [Turnstile(instance, self._turns, number) for instance in self._instances]
         places = [Place(self._world.store(turnstile), turnstile) for turnstile in turnstiles]
         hands_on = self._seed.random() < 0.5
-        return Client(number, places, self._name, self._truth, self._seed, hands_on=hands_on)
+        return Client(number, places, self._name, self._truth, self._seed, hands_on=hands_on, verbs=self._verbs)
 
     async def run(self) -> None:
         """Let the clients work to their ends, then look at what they leave behind."""
         if self._lagging:
-            lags = [self._seed.choice((0, 1, 2, 4, 8, 30)) for _ in range(self._seed.randint(1, 3))]
-            self._world.server.lag(len(lags), writes=lags, seed=self._number)
+            lags = [self._seed.choice((0, 1, 4, 12, 40, 100)) for _ in range(self._seed.randint(1, 3))]
+            behind: Literal["draw", "move"] = self._seed.choice(("draw", "move"))
+            self._world.server.lag(len(lags), writes=lags, behind_token=behind, seed=self._number)
         try:
             await self._work()
         finally:

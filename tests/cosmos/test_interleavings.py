@@ -9,12 +9,19 @@ but not than what the instance has seen, nor than the session token that its cli
 import asyncio
 import os
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Collection
+from contextlib import suppress
 
 import aiohttp
 import pytest
 import pytest_asyncio
 
+from shared.store.cosmos import errors
+from shared.store.cosmos.errors import ItemMissingError, Outcome
+from shared.store.cosmos.head import Head
+from shared.store.cosmos.pages import list_pages
+from shared.store.cosmos.partition import Partition
+from shared.store.cosmos.session_tokens import SessionTokens
 from tests.cosmos.schedule import CAP_BYTES, Schedule, World
 from tests.cosmos.truth import ViolationError
 from tests.cosmos_server.launch import CosmosServer
@@ -22,6 +29,7 @@ from tests.cosmos_server.launch import CosmosServer
 SCHEDULES = int(os.environ.get("PARLEY_SCHEDULES", "60"))
 FIRST = int(os.environ.get("PARLEY_FIRST_SCHEDULE", "0"))
 GROUPS = 4
+ANY = "0:-1#0"  # the token of a state that every replica has reached
 
 
 def replace_everywhere(monkeypatch: pytest.MonkeyPatch, name: str, value: object) -> None:
@@ -89,3 +97,53 @@ async def test_instances_on_replicas_that_lag_never_break_a_session_nor_show_les
 ) -> None:
     for seed in range(FIRST + group, FIRST + SCHEDULES, GROUPS):
         await run(world, seed, lagging=True)
+
+
+async def sweep_by_a_read(partition: Partition, session_id: str, _over: Collection[str] = ()) -> None:
+    """Delete all pages but those that one read of the head names, by whatever replica."""
+    listed = await list_pages(partition, session_id)
+    living: Collection[str] = ()
+    with suppress(ItemMissingError):
+        read = partition._items.call(lambda items: items.read_item(session_id, partition.user_id, session_token=ANY))
+        living = Head(await read).living_epochs
+    for page in listed:
+        if page["epoch"] not in living:
+            with suppress(ItemMissingError):
+                await partition.delete(page["id"])
+
+
+def sweeps_by_a_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    replace_everywhere(monkeypatch, "sweep", sweep_by_a_read)
+
+
+def takes_1002_for_missing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(errors.OUTCOMES[404], 1002, Outcome(ItemMissingError))  # type: ignore[arg-type]
+
+
+def ignores_tokens(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(SessionTokens, "believed", lambda _self, _shown: None)
+
+
+async def run_all(world: World, seeds: Collection[int]) -> None:
+    for seed in seeds:
+        await Schedule(world, seed, lagging=True).run()
+
+
+@pytest.mark.parametrize(
+    ("mutate", "seeds"),
+    [
+        (sweeps_by_a_read, (52, 64, 68, 106, 116)),
+        (takes_1002_for_missing, (2, 3, 4, 12, 13)),
+        (ignores_tokens, (8, 17, 26)),
+    ],
+)
+async def test_a_store_that_believes_what_it_reads_is_found_out(
+    world: World,
+    monkeypatch: pytest.MonkeyPatch,
+    mutate: Callable[[pytest.MonkeyPatch], None],
+    seeds: Collection[int],
+) -> None:
+    mutate(monkeypatch)
+
+    with pytest.raises(ViolationError):
+        await run_all(world, seeds)
