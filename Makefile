@@ -47,6 +47,7 @@ openapi: $(READY) ## write down the OpenAPI document after a change of routes or
 
 soak: $(READY) ## many seeded runs of faults and kills, minutes of them; SEEDS=200
 	@$(BIN)/python -m tests.chaos --seeds $(SEEDS)
+	@$(BIN)/python -m tests.chaos --seeds $(SEEDS) --instances 3
 	@$(BIN)/python -m tests.chaos_sqlite --seeds $(SEEDS)
 
 migrate: $(READY) ## move an earlier system in: ARGS="SOURCE INPUT"
