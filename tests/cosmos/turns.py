@@ -127,8 +127,10 @@ class GatedContainer:
     async def query_items(self, *args: Any, **options: Any) -> AsyncIterator[Any]:
         """Ask a query, as one request, however many pages it has."""
 
+        heard = self._heard(options) if "partition_key" in options else options  # of all owners' no store keeps track
+
         async def ask() -> list[Any]:
-            return [row async for row in self._container.query_items(*args, **self._heard(options))]
+            return [row async for row in self._container.query_items(*args, **heard)]
 
         for row in await self._take_turn(ask):
             yield row
@@ -154,13 +156,13 @@ class GatedContainer:
             result = await send()
         except HttpResponseError as error:
             refusal = error
-            turnstile.instance.hear(getattr(error, "headers", None))
             turnstile.refused += getattr(error, "sub_status", None) == READ_SESSION_NOT_AVAILABLE
         finally:
             turns.end()
         if writes and refusal is None:
             turns.written.append(turnstile.client)
         await turns.wait(turnstile.client, before=False)
-        if refusal:
+        if refusal:  # and not lost on the way
+            turnstile.instance.hear(getattr(refusal, "headers", None))
             raise refusal
         return result
