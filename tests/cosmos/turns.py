@@ -126,7 +126,6 @@ class GatedContainer:
 
     async def query_items(self, *args: Any, **options: Any) -> AsyncIterator[Any]:
         """Ask a query, as one request, however many pages it has."""
-
         heard = self._heard(options) if "partition_key" in options else options  # of all owners' no store keeps track
 
         async def ask() -> list[Any]:
