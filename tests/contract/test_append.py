@@ -295,6 +295,19 @@ async def test_an_old_batch_is_recognised_behind_full_batches(store: SessionStor
     assert repeat.message_count == 100
 
 
+async def test_a_batch_at_the_edge_of_what_is_remembered_is_no_conflict(store: SessionStore, session: Session) -> None:
+    oldest = messages(20)
+    await store.append(session.user_id, session.id, oldest)
+
+    for _ in range(18):  # on the way its first messages are forgotten and the last are not
+        for _ in range(7):
+            await store.append(session.user_id, session.id, [a_message("x" * 500)])
+        repeat = await store.append(session.user_id, session.id, again(oldest))
+        if repeat.created:
+            break
+        assert [message.seq for message in repeat.messages] == list(range(1, 21))
+
+
 async def test_an_old_id_with_other_content_is_a_conflict_too(store: SessionStore, session: Session) -> None:
     oldest = a_message("oldest")
     await store.append(session.user_id, session.id, [oldest])

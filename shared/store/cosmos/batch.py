@@ -52,10 +52,12 @@ class Batch:
         return seen if seen and (seen.epoch, seen.edits) == (head.epoch, head.edits) else None
 
     def sealed_in(self, head: Head) -> set[str]:
-        """Return which of its ids pages may hold: those the head says so of, or all where it cannot know."""
-        if self.is_late_for(head):
-            return set(self._ids)
-        return {message_id for message_id in self._ids if short_hash(head.id, message_id) in head.recent_ids}
+        """Return which of its ids pages may hold: all or none of them, since they are stored together.
+
+        The head remembers the newest hundred, so of a batch at that edge it may know only some.
+        """
+        remembered = any(short_hash(head.id, message_id) in head.recent_ids for message_id in self._ids)
+        return set(self._ids) if remembered or self.is_late_for(head) else set()
 
     def counters(self) -> list[JsonObject]:
         """Return the operations that every append ends with."""
