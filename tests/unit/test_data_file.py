@@ -71,6 +71,28 @@ async def test_what_can_be_no_data_file_is_told(
     assert reason in said
 
 
+@pytest.mark.parametrize(
+    "made",
+    ["CREATE TABLE sessions (a)", "CREATE TABLE notes (a); PRAGMA user_version = 1", "PRAGMA user_version = 1"],
+)
+async def test_a_data_file_of_another_program_is_told_once_and_left_as_it_is(
+    folder: Path, caplog: pytest.LogCaptureFixture, made: str
+) -> None:
+    with closing(sqlite3.connect(folder / "other.db")) as connection:
+        connection.executescript(made)
+    before = (folder / "other.db").read_bytes()
+    store = SqliteStore(folder / "other.db")
+
+    for _ in range(2):
+        with pytest.raises(StoreUnusableError):
+            await store.ping()
+    await store.close()
+
+    (said,) = caplog.messages
+    assert "the tables of another program" in said
+    assert (folder / "other.db").read_bytes() == before
+
+
 @pytest.mark.skipif(not hasattr(os, "seteuid"), reason="permissions are others where there are no user ids")
 @pytest.mark.parametrize(
     ("value", "reason"),

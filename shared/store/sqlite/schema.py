@@ -109,18 +109,27 @@ VERSION_5 = (
     "INSERT INTO message_texts (rowid, text) SELECT number, indexed_text(document) FROM messages",
 )
 MIGRATIONS: Sequence[Sequence[str]] = (VERSION_1, VERSION_2, VERSION_3, VERSION_4, VERSION_5)
+OWN_TABLES = 2  # that LOOK counts, of each file since version 1
+# One statement, so that what another process is just making is seen whole or not at all.
+LOOK = """
+    SELECT user_version,
+        (SELECT count(*) FROM sqlite_master WHERE type = 'table'),
+        (SELECT count(*) FROM sqlite_master WHERE type = 'table' AND name IN ('sessions', 'messages'))
+    FROM pragma_user_version
+"""
 
 
 def open_connection(path: Path, *, create: bool) -> sqlite3.Connection:
     """Open the file in WAL mode with its tables as this version knows them.
 
     Missing folders and the file itself are made only with `create`. Any number of processes may do so
-    at once. Raises StoreUnusableError for a file that a newer version has written.
+    at once. Raises StoreUnusableError for a file that a newer version or another program has written.
     """
     if create:
         path.parent.mkdir(parents=True, exist_ok=True)
     connection = connect(path, "rwc" if create else "rw")
     try:
+        _version(connection)  # before anything is changed in a file that is not Parley's
         connection.execute("PRAGMA synchronous = FULL")  # an acknowledged message survives a power cut
         _write_ahead(connection)
         _migrate(connection)
@@ -194,8 +203,11 @@ def _migrate(connection: sqlite3.Connection) -> None:
 
 
 def _version(connection: sqlite3.Connection) -> int:
-    version = int(connection.execute("PRAGMA user_version").fetchone()[0])
+    """Return how far the file's tables are, 0 for a file without any; raises StoreUnusableError for others' tables."""
+    version, tables, own = connection.execute(LOOK).fetchone()
     if version > len(MIGRATIONS):
         message = f"has schema {version}, this version of Parley knows up to {len(MIGRATIONS)}"
         raise StoreUnusableError(message)
-    return version
+    if (own < OWN_TABLES) if version else tables:
+        raise StoreUnusableError("holds the tables of another program; name another one")
+    return int(version)
