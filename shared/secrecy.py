@@ -4,7 +4,9 @@ import re
 
 SHORT = 24  # characters; keys, tokens and connection strings are longer
 PLAIN = re.compile(rf"[\w .,:*/+~(){{}}\[\]\"'|!<>-]{{0,{SHORT}}}")
-SECRET = re.compile(r"(key|password|passwd|pwd|secret|token|sig|signature|accountendpoint)\s*=|//[^/]*@", re.IGNORECASE)
+NAMES = "key|password|passwd|pwd|secret|token|sig|signature|accountendpoint"
+SECRET = re.compile(rf"({NAMES})([\"']\s*:|\s*=)|//[^/]*@", re.IGNORECASE)
+WORD = re.compile(r"[^\W_]{13,}|(?=[^\W_]*[A-Za-z])(?=[^\W_]*[0-9])[^\W_]{6,}")  # long, or letters and digits mixed
 
 
 def holds_secret(value: str) -> bool:
@@ -14,6 +16,6 @@ def holds_secret(value: str) -> bool:
 
 def shown(value: str | None) -> str:
     """Return ` (it is 'value')` for the end of a sentence; nothing where the value may hold a secret."""
-    if not value or holds_secret(value) or not PLAIN.fullmatch(value):
+    if not value or holds_secret(value) or WORD.search(value) or not PLAIN.fullmatch(value):
         return ""
     return f" (it is {value!r})"

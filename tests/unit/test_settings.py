@@ -324,6 +324,8 @@ def test_a_key_is_never_shown(tmp_path: Path) -> None:
         "https://me:c2VjcmV0@account.documents.azure.com",
         "https://account.documents.azure.com/?sig=c2VjcmV0",
         "c2VjcmV0IG9mIG91cnMgdGhhdCBpcyBsb25nZXI==",
+        '{"password": "c2VjcmV0"}',
+        "c2VjcmV0",
     ],
 )
 def test_a_secret_in_any_setting_is_not_repeated(tmp_path: Path, known: set[str], value: str) -> None:
