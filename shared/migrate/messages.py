@@ -18,7 +18,9 @@ from shared.models import (
 )
 
 LABELS = ("name", "persona", "tool_call_id")
-SPEAKERS = {"author", "direction", "from", "kind", "sender", "sender_type", "speaker", "type"}
+SPEAKERS = {
+    *("author", "direction", "from", "kind", "message_type", "role", "sender", "sender_type", "speaker", "type"),
+}
 TEXTS = {
     *("answer", "body", "completion", "data", "input", "kwargs", "message", "msg", "output", "parts", "prompt"),
     *("query", "question", "reply", "response", "text", "transcript", "transcription", "utterance", "value"),

@@ -278,6 +278,7 @@ def test_no_content_is_the_empty_text_and_counted() -> None:
         {"content": [], "metadata": {"Parts": [{"text": "hi"}]}},
         {"role": None},
         {"content": "hi", "role": None, "metadata": {"sender": "bot"}},
+        {"content": "hi", "role": None, "metadata": {"message_type": "user"}},
         {"function_calls": ["f"], "metadata": {"text": "hi"}},
     ],
 )

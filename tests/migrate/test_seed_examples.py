@@ -276,7 +276,7 @@ UNKNOWN = {
     "conversations": {"id": "c", "customer_id": "a", "messages": [{"sender": "bot", "text": "hi"}]},
     "chat-messages": {"id": "c", "user_id": "a", "messages": [{"message_type": "user", "text": "hi"}]},
     "conversation-logs": {"session_id": "c", "message_type": "user", "message": "hi"},
-    "postgres": {"session_id": "c", "message_id": "m", "sender": "bot", "content": "hi"},
+    "postgres": {"session_id": "c", "message_id": "m", "message_type": "bot", "content": "hi"},
     "aoai-sample": {"id": "m", "type": "message", "conversationId": "c", "role": "user", "content": "", "text": "hi"},
 }
 
@@ -286,6 +286,17 @@ async def test_a_message_of_an_unknown_shape_is_set_aside(tmp_path: Path, source
     report = await import_text(None, source, json.dumps(UNKNOWN[source]), tmp_path, dry_run=True)
 
     assert (report.reasons, report.messages.stored) == ({"a message of an unknown shape": 1}, 0)
+
+
+async def test_000_a_message_whose_role_is_called_role_keeps_it(
+    store: SessionStore, owner: str, tmp_path: Path
+) -> None:
+    document = {"session_id": "c", "role": "user", "content": "hi"}
+
+    await import_text(store, "conversation-logs", json.dumps(document), tmp_path, user_id=owner)
+
+    [(_, [said])] = await everything(store, [owner])
+    assert (said.role, said.metadata) == ("user", {})
 
 
 async def test_004_a_document_whose_messages_have_another_name_is_set_aside(tmp_path: Path) -> None:

@@ -58,7 +58,7 @@ def _turn(record: Record, document: JsonObject) -> Turn:
     return Turn(
         record=record,
         id=document_id,
-        role=fields.take("message_type"),
+        role=fields.take_first("message_type", "role"),
         content=fields.take_text("content"),
         time=fields.take("timestamp"),
         fallback_time=object_id_time(document_id),
