@@ -22,9 +22,9 @@ from shared.models import JsonObject, NewMessage, utc_now
 from shared.service import ChatService
 from shared.store.cosmos import CosmosStore
 from shared.store.cosmos.connection import Connection
-from shared.store.cosmos.guards import appendable, known, unsealed
+from shared.store.cosmos.guards import appendable, duplicates_detectable, not_in_recent_ids
 from shared.store.cosmos.head import milliseconds, short_hash
-from shared.store.documents import documents_bytes
+from shared.store.rules import documents_bytes
 from tests.cosmos_server.launch import CosmosServer
 
 CONTAINER = "handler"
@@ -152,7 +152,7 @@ def _patch(session_id: str, message_id: str) -> tuple[list[JsonObject], str]:
         {"op": "set", "path": "/last_activity_at", "value": document["created_at"]},
     ]
     room = appendable([message_id], size, int(time.time()))
-    unstored = f"{unsealed([short_hash(session_id, message_id)])} AND {known(milliseconds())}"
+    unstored = f"{not_in_recent_ids([short_hash(session_id, message_id)])} AND {duplicates_detectable(milliseconds())}"
     return operations, f"FROM c WHERE {room} AND {unstored}"
 
 

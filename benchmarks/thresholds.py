@@ -93,13 +93,13 @@ async def _choices(stage: Stage, profile: Profile) -> AsyncIterator[Choice]:
 @contextmanager
 def thresholds(mean_head_kb: float, least_generation_kb: float) -> Iterator[None]:
     """Rotate by these thresholds inside the block; the store reads them at every append."""
-    before = head_module.MEAN_HEAD_BYTES, head_module.LEAST_GENERATION_BYTES
+    before = head_module.MEAN_HEAD_BYTES, head_module.MIN_GENERATION_BYTES
     head_module.MEAN_HEAD_BYTES = round(mean_head_kb * KB)
-    head_module.LEAST_GENERATION_BYTES = round(least_generation_kb * KB)
+    head_module.MIN_GENERATION_BYTES = round(least_generation_kb * KB)
     try:
         yield
     finally:
-        head_module.MEAN_HEAD_BYTES, head_module.LEAST_GENERATION_BYTES = before
+        head_module.MEAN_HEAD_BYTES, head_module.MIN_GENERATION_BYTES = before
 
 
 async def _session(stage: Stage, profile: Profile) -> tuple[tuple[str, str], int]:

@@ -130,7 +130,7 @@ class _Run:
                 break
             after = batch[-1]
         if not dry_run:
-            await self._tidy()
+            await self._maintain()
 
     async def _archive_batch(self, batch: list[IdleSession]) -> None:
         """Archive each session for itself: whatever is wrong with one, the others are not kept waiting."""
@@ -146,9 +146,9 @@ class _Run:
             self._report.archived += archived
             self._report.skipped += not archived
 
-    async def _tidy(self) -> None:
+    async def _maintain(self) -> None:
         while not self._out_of_time():
-            done = await self._store.tidy(self._plan.batch_size)
+            done = await self._store.maintain(self._plan.batch_size)
             self._report.tidied += done
             if done < self._plan.batch_size:
                 return

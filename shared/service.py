@@ -38,8 +38,8 @@ from shared.models import (
     utc_now,
 )
 from shared.settings import Settings
-from shared.store.documents import documents_bytes
 from shared.store.port import SessionStore
+from shared.store.rules import documents_bytes
 
 HEALTH_SECONDS = 2.0  # an answer about the store's health is good for this long
 PING_SECONDS = 3.0

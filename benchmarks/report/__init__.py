@@ -48,4 +48,4 @@ Means "at" a length are over the whole generations of the last appends before it
 *heavy*: messages of 400 characters, a context of 8 KB, session and message ids of 64 characters, a user id of 128.
 
 Rotation thresholds: a mean head of {head_module.MEAN_HEAD_BYTES / KB:g} KB, no generation under \
-{head_module.LEAST_GENERATION_BYTES / KB:g} KB (why: `docs/decisions/0002-rotation-thresholds.md`)."""
+{head_module.MIN_GENERATION_BYTES / KB:g} KB (why: `docs/decisions/0002-rotation-thresholds.md`)."""

@@ -31,7 +31,7 @@ class NewMessage(Model):
         return Message.model_validate(self.__dict__ | {"seq": seq, "user_id": user_id})
 
     def says_the_same(self, other: "NewMessage") -> bool:
-        """Tell whether a repeat under the same id is the same message to a reader."""
+        """Return whether a repeat under the same id is the same message to a reader."""
         return all(canonical_json(getattr(self, name)) == canonical_json(getattr(other, name)) for name in FINGERPRINT)
 
 
@@ -59,7 +59,7 @@ class Message(NewMessage):
 
     @property
     def is_redacted(self) -> bool:
-        """Tell whether what it said was taken away; a client may have put the same mark on a message that speaks."""
+        """Return whether what it said was taken away; a client may have put the same mark on a message that speaks."""
         return self.metadata.get("redacted") is True and not any((self.content, self.function_calls, self.audio_files))
 
     def redacted(self) -> "Message":

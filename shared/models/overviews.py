@@ -74,11 +74,11 @@ class Share(Model):
     expires_at: Timestamp | None = None
 
     def is_over(self, now: datetime) -> bool:
-        """Tell whether it has expired."""
+        """Return whether it has expired."""
         return self.expires_at is not None and self.expires_at <= now
 
     def shows(self, message: Message) -> bool:
-        """Tell whether the message was there, as far as the link goes."""
+        """Return whether the message was there, as far as the link goes."""
         return message.seq <= self.up_to_seq and message.created_at <= self.created_at
 
 

@@ -56,7 +56,7 @@ class Session(NewSession):
 
     @computed_field
     def is_active(self) -> bool:
-        """Tell whether the session takes messages."""
+        """Return whether the session takes messages."""
         return self.status == "active"
 
 
@@ -104,5 +104,5 @@ class SessionPage(Model):
 
     @property
     def has_more(self) -> bool:
-        """Tell whether another page may hold something."""
+        """Return whether another page may hold something."""
         return self.next_key is not None

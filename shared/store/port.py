@@ -205,11 +205,11 @@ class SessionStore(ABC):
     async def archive_idle(self, session: IdleSession) -> bool:
         """Archive a session as `update` does with is_active false, if it is still as it was seen.
 
-        Tells whether it did: anything that happened to the session meanwhile keeps it as it is.
+        Returns whether it did: anything that happened to the session meanwhile keeps it as it is.
         """
 
     @abstractmethod
-    async def tidy(self, limit: int) -> int:
+    async def maintain(self, limit: int) -> int:
         """Finish what crashes have left half swept and remove what has expired; return how many sessions that took.
 
         At most `limit` in one call. What is left over is invisible to every other verb.

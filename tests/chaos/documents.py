@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from shared.store.cosmos.head import RECENT_IDS, Head, page_id, short_hash
-from shared.store.documents import documents_bytes
+from shared.store.rules import documents_bytes
 from tests.chaos.history import Violation
 
 Document = Mapping[str, Any]
@@ -22,7 +22,7 @@ def misfits(documents: Sequence[Document]) -> list[Violation]:
 
 def _head_misfits(document: Document, pages: Mapping[tuple[str, str], Document]) -> Iterator[str]:
     head = Head(dict(document))
-    if head.is_deleted or document["pending"] or document["building"]:
+    if head.is_hidden or document["pending"] or document["building"]:
         yield f"{head.id} is {head.status}, pending {document['pending']}, building {document['building']}"
         return
     sealed: list[Document] = []

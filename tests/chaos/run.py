@@ -21,7 +21,7 @@ from tests.cosmos.proxy import Request
 from tests.cosmos_server.launch import CosmosServer
 
 SHARED_SESSIONS = 2
-TIDIES = 20  # tries
+MAINTENANCE_TRIES = 20  # tries
 LAG_MS = 300
 DEEDS = 14  # of each client
 IDLE = timedelta(seconds=0.1)  # what the timer takes for idle: own sessions often, shared ones now and then
@@ -130,7 +130,7 @@ class _Run:
             await asyncio.sleep(0.2)
 
     async def _reckon(self) -> None:
-        await self._tidy()
+        await self._maintain()
         violations: list[Violation] = []
         for place in [*self._shared, *(client.own for client in self._clients)]:
             violations += await self._reckon_place(place)
@@ -142,15 +142,15 @@ class _Run:
         report.requests, report.repeated, report.longest_seconds = talk.requests, talk.repeated, talk.longest_seconds
         report.store_requests, report.faults = self._weather.requests, self._weather.met
 
-    async def _tidy(self) -> None:
+    async def _maintain(self) -> None:
         """Have the timer's work finished; on a busy machine a store in such a hurry loses patience even now."""
-        for _ in range(TIDIES):
+        for _ in range(MAINTENANCE_TRIES):
             with suppress(StoreError):
-                while await self._stage.store.tidy(100):
+                while await self._stage.store.maintain(100):
                     pass
                 return
             await asyncio.sleep(0.2)
-        self._talk.note("answer", f"tidy failed {TIDIES} times")
+        self._talk.note("answer", f"maintenance failed {MAINTENANCE_TRIES} times")
 
     async def _reckon_place(self, place: Place) -> Sequence[Violation]:
         histories = [*place.ended, *([place.history] if place.history else [])]

@@ -123,7 +123,7 @@ async def test_a_page_sealed_after_its_session_has_ended_does_not_stay(
         if proxy.rules[0].met:
             break
         await store.append(session.user_id, session.id, [a_message("it fills generations " * 40)])
-    while await other.tidy(100):
+    while await other.maintain(100):
         pass
 
     assert misfits(server.items("late", "sessions")) == []

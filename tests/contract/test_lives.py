@@ -61,7 +61,7 @@ class SqliteWorld(World):
 
     @override
     async def documents(self, owner: str) -> int:
-        while await self.store.tidy(100):
+        while await self.store.maintain(100):
             pass
         both = (
             "SELECT (SELECT count(*) FROM sessions WHERE user_id = :owner)"

@@ -6,8 +6,8 @@ import pytest
 
 from shared.models import MAX_REQUEST_MESSAGES_BYTES, MessageQuery, NewMessage, Session
 from shared.settings import MAX_CONTENT_BYTES
-from shared.store.documents import documents_bytes
 from shared.store.port import SessionStore
+from shared.store.rules import documents_bytes
 from tests.builders import a_message, a_session, again, all_messages, fill, message_pages, messages
 
 EMOJI = "😀👩‍🚀"

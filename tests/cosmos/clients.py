@@ -42,7 +42,7 @@ VERBS = {
     "rewind": 6,
     "archive": 2,
     "restore": 4,
-    "tidy": 2,
+    "maintain": 2,
     "clear": 4,
     "delete": 4,
     "create": 4,
@@ -304,8 +304,8 @@ class Client:
         if done:
             require(self._truth.some(self.deed, lambda state: _ends_by(state, after)), "a rewind left what is newer")
 
-    async def _tidy(self) -> None:
-        await self._do("tidy", lambda: self._store.tidy(100), [])
+    async def _maintain(self) -> None:
+        await self._do("maintain", lambda: self._store.maintain(100), [])
 
     async def _told(self, call: Awaitable[None]) -> bool:
         await call

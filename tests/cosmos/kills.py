@@ -17,7 +17,7 @@ from shared.store.cosmos.errors import ItemMissingError
 from shared.store.cosmos.head import FAR_FUTURE, Head, page_id, page_ttl, renewal_due
 from shared.store.cosmos.items import Items
 from shared.store.cosmos.partition import Partition
-from shared.store.documents import documents_bytes
+from shared.store.rules import documents_bytes
 from tests.builders import all_messages, an_owner
 from tests.cosmos_server.launch import CosmosServer
 
@@ -283,7 +283,7 @@ def check_settled(documents: list[JsonObject]) -> None:
     """Assert that nothing is left for the timer to finish."""
     for document in (item for item in documents if item["type"] == "session"):
         head = Head(document)
-        assert not head.is_deleted, "a tombstone is left"
+        assert not head.is_hidden, "a tombstone is left"
         assert not document["pending"], "something is still pending"
         assert head.building is None, "something is still being built"
 

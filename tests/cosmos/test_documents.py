@@ -17,7 +17,7 @@ from shared.models import JsonObject, MessageQuery, NewMessage, Session, Session
 from shared.store.cosmos import CosmosStore, head, retry
 from shared.store.cosmos.guards import literal
 from shared.store.cosmos.head import Head, page_id, page_ttl, renewal_due, short_hash
-from shared.store.documents import documents_bytes
+from shared.store.rules import documents_bytes
 from tests.builders import HOUR, a_message, a_session, all_messages, an_owner, fill, listed, messages
 from tests.cosmos.stored import Stored
 

@@ -47,7 +47,7 @@ async def no_pause(_attempt: int) -> None:
 def _small_generations(monkeypatch: pytest.MonkeyPatch) -> None:
     """Rotate every few messages, and try again at once."""
     sizes = {
-        "LEAST_GENERATION_BYTES": 700,
+        "MIN_GENERATION_BYTES": 700,
         "MEAN_HEAD_BYTES": 0,
         "PREVIOUS_CAP_BYTES": 2_000,
         "HEAD_CAP_BYTES": CAP_BYTES,

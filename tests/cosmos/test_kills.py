@@ -26,7 +26,7 @@ from shared.models import (
 )
 from shared.store.cosmos import CosmosStore
 from shared.store.cosmos.head import Head
-from shared.store.cosmos.upkeep import BUILDING_SECONDS, _finish
+from shared.store.cosmos.maintenance import BUILDING_SECONDS, _finish
 from tests.builders import HOUR, a_message, a_session, again, an_owner, messages
 from tests.cosmos.kills import (
     Case,
@@ -45,7 +45,7 @@ from tests.cosmos.kills import (
 )
 from tests.cosmos_server.launch import CosmosServer
 
-SMALL = {"MEAN_HEAD_BYTES": 0, "LEAST_GENERATION_BYTES": 900}  # a generation is six messages
+SMALL = {"MEAN_HEAD_BYTES": 0, "MIN_GENERATION_BYTES": 900}  # a generation is six messages
 TTL = 2 * HOUR
 DUE = TTL // 2 + 60  # renewal of the pages is
 LATER = HOUR // 2 + BUILDING_SECONDS  # over half the shortest ttl used here, and nobody can still be building
@@ -288,7 +288,7 @@ def all_done(_start: Template, _found: Template) -> bool:
 
 
 def buried(_start: Template, found: Template) -> bool:
-    return found.head.is_deleted
+    return found.head.is_hidden
 
 
 def another_epoch(start: Template, found: Template) -> bool:
@@ -425,8 +425,8 @@ async def test_the_timer_ends_what_a_kill_cut_short(
     killed = await kill_all(world, operation, templates[operation.start], "after")
     unfinished = {victim.number for victim in killed.all if any(item.get("pending") for item in victim.sight.documents)}
     world.advance(LATER)
-    await world.store().tidy(100)
-    left_over = await world.store().tidy(100)
+    await world.store().maintain(100)
+    left_over = await world.store().maintain(100)
 
     async def check(victim: Victim) -> None:
         seen, victim.sight = victim.sight, await world.look(victim.case)
@@ -452,7 +452,7 @@ async def test_a_change_of_the_ttl_hides_nothing_that_a_kill_left_from_the_timer
         with suppress(SessionNotFoundError):
             await change(ttl_seconds=HOUR)(world, world.store(), victim.case)
     world.advance(LATER)
-    await world.store().tidy(100)
+    await world.store().maintain(100)
 
     async def check(victim: Victim) -> None:
         documents = await world.documents(victim.case.user_id)

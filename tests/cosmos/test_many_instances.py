@@ -68,7 +68,7 @@ async def test_a_deep_rewind_keeps_its_pages_when_a_replica_does_not_know_the_se
     assert [message.seq for message in await all_messages(here, session)] == list(range(1, 26))
 
 
-@pytest.mark.parametrize("verb", ["clear", "rewind", "delete", "tidy"])
+@pytest.mark.parametrize("verb", ["clear", "rewind", "delete", "maintain"])
 async def test_no_living_page_is_swept_beside_another_instance(
     server: CosmosServer, here: CosmosStore, there: CosmosStore, owner: str, verb: str
 ) -> None:
@@ -89,7 +89,7 @@ async def test_no_living_page_is_swept_beside_another_instance(
         with pytest.raises(SessionNotFoundError):
             await here.get(owner, session.id)
         return
-    await (here.rewind(owner, session.id, 65) if verb == "rewind" else here.tidy(10))
+    await (here.rewind(owner, session.id, 65) if verb == "rewind" else here.maintain(10))
 
     server.lag(replicas=0)
     kept = range(41, 66) if verb == "rewind" else range(41, 71)

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 from shared.models import JsonObject
 from shared.store.cosmos.head import Head, page_id
-from shared.store.documents import documents_bytes
+from shared.store.rules import documents_bytes
 
 VISIBLE = (
     "session_name",

@@ -24,7 +24,7 @@ from shared.models import (
 from shared.store.port import SessionStore
 from tests.builders import a_message, a_session
 
-UNTOUCHED = {"ping", "close", "tidy"}  # they take no text
+UNTOUCHED = {"ping", "close", "maintain"}  # they take no text
 LONG_AGO = datetime(2000, 1, 1, tzinfo=UTC)
 
 VICTIM = "{victim}"  # stands for the id of the user whose data is wanted

@@ -6,11 +6,11 @@ from functools import partial
 from time import time
 
 from shared.models import JsonObject, Message, NewMessage, format_time
-from shared.store.cosmos.guards import appendable, known, unforgotten, unsealed
+from shared.store.cosmos.guards import appendable, duplicates_detectable, none_forgotten_since, not_in_recent_ids
 from shared.store.cosmos.head import RECENT_IDS, Head, milliseconds, short_hash
 from shared.store.cosmos.pages import AT_ONCE, for_each, read_page
 from shared.store.cosmos.partition import Partition
-from shared.store.documents import documents_bytes
+from shared.store.rules import documents_bytes
 
 REPEAT_SECONDS = 60  # how long before a try of a request another one of it may have come
 
@@ -24,7 +24,7 @@ class Batch:
         self._ids = [message.id for message in messages]
         self.received = milliseconds()
         self.searched: Head | None = None
-        self._unsealed = unsealed(short_hash(session_id, message_id) for message_id in self._ids)
+        self._not_recent = not_in_recent_ids(short_hash(session_id, message_id) for message_id in self._ids)
 
     def guard(self) -> str:
         """Hold while the batch may be appended and none of it is there.
@@ -32,8 +32,8 @@ class Batch:
         That none of it is in pages follows from the time of the request, or from a search of the pages that count:
         then it is enough that nothing stored since has been forgotten, however many rotations there were.
         """
-        judged = unforgotten(self.searched) if self.searched else known(self.received)
-        return f"{appendable(self._ids, self.size, int(time()))} AND {self._unsealed} AND {judged}"
+        judged = none_forgotten_since(self.searched) if self.searched else duplicates_detectable(self.received)
+        return f"{appendable(self._ids, self.size, int(time()))} AND {self._not_recent} AND {judged}"
 
     def is_newer_than(self, documents: Sequence[JsonObject]) -> bool:
         """Return whether these were stored too long ago to hold a message that came with this request or a repeat."""

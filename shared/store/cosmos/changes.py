@@ -6,20 +6,20 @@ from time import time
 from shared.errors import PreconditionFailedError, SessionNotFoundError
 from shared.models import KEEP, JsonObject, Session, SessionChanges, format_time, utc_now
 from shared.store.cosmos.errors import ItemMissingError, ItemRefusedError
-from shared.store.cosmos.guards import NOT_DELETED, literal, same_log, writable
-from shared.store.cosmos.head import FAR_FUTURE, Head, folded_name, quiet, renewal_due
+from shared.store.cosmos.guards import VISIBLE, literal, log_unchanged_since, writable
+from shared.store.cosmos.head import FAR_FUTURE, Head, folded_name, last_message_hint, renewal_due
 from shared.store.cosmos.log import read_head, renew_if_due
 from shared.store.cosmos.pages import lengthen_pages, list_counted, shorten_pages
 from shared.store.cosmos.partition import Partition
 from shared.store.cosmos.proof import proven
 from shared.store.cosmos.retry import Retries
-from shared.store.documents import applied_ttl
+from shared.store.rules import applied_ttl
 
 MAX_OPERATIONS = 10  # of one Patch; learn: cosmos-db/partial-document-update
 
 
 @dataclass(frozen=True, slots=True)
-class Change:
+class SettingsChange:
     """A change of a session, on condition of an etag or not, and how long archived sessions live at least."""
 
     fields: JsonObject
@@ -28,7 +28,7 @@ class Change:
     archive_ttl_seconds: int
 
     @classmethod
-    def of(cls, changes: SessionChanges, if_match: str | None, archive_ttl_seconds: int) -> "Change":
+    def of(cls, changes: SessionChanges, if_match: str | None, archive_ttl_seconds: int) -> "SettingsChange":
         """Return the change that a caller asks for, as of now."""
         given = changes.given()
         is_active = given.pop("is_active", None)
@@ -38,7 +38,7 @@ class Change:
 
     @property
     def moves_expiry(self) -> bool:
-        """Tell whether the session's life depends on what is changed."""
+        """Return whether the session's life depends on what is changed."""
         return self.is_active is not None or bool(self.fields.keys() & {"pinned", "ttl_seconds"})
 
 
@@ -48,7 +48,7 @@ def set_fields(**fields: object) -> list[JsonObject]:
 
 
 @proven
-async def update(partition: Partition, session_id: str, change: Change) -> Session:
+async def update(partition: Partition, session_id: str, change: SettingsChange) -> Session:
     """Apply a change; see SessionStore.update."""
     write = _update_life if change.moves_expiry else _update_fields
     retries = Retries()
@@ -69,13 +69,13 @@ async def update(partition: Partition, session_id: str, change: Change) -> Sessi
             await retries.again()
 
 
-async def _update_fields(partition: Partition, session_id: str, change: Change) -> Head:
+async def _update_fields(partition: Partition, session_id: str, change: SettingsChange) -> Head:
     where = writable(int(time()))
     return Head(await partition.patch(session_id, set_fields(**change.fields), where, change.if_match))
 
 
-async def _update_life(partition: Partition, session_id: str, change: Change) -> Head:
-    """Change what the session's life depends on: longer means its pages first, shorter means its head first."""
+async def _update_life(partition: Partition, session_id: str, change: SettingsChange) -> Head:
+    """SettingsChange what the session's life depends on: longer means its pages first, shorter means its head first."""
     head = await read_head(partition, session_id)
     if change.if_match not in {None, head.etag}:
         raise ItemRefusedError
@@ -105,7 +105,7 @@ async def _update_life(partition: Partition, session_id: str, change: Change) ->
         return changed  # still pending
     if head.document["pending"]:  # of something else too, which the timer has to finish
         return changed
-    return await settle(partition, changed)
+    return await clear_pending(partition, changed)
 
 
 def _renew_at(head: Head, start: int, ttl: int, *, shorter: bool) -> int:
@@ -116,7 +116,7 @@ def _renew_at(head: Head, start: int, ttl: int, *, shorter: bool) -> int:
     return min(due, head.document["renew_at"]) if shorter else due
 
 
-def _status_fields(head: Head, change: Change) -> JsonObject:
+def _status_fields(head: Head, change: SettingsChange) -> JsonObject:
     """Return what archiving or restoring changes; nothing for a session that is so already."""
     now = change.fields["updated_at"]
     if change.is_active is None or change.is_active == (head.status == "active"):
@@ -127,7 +127,7 @@ def _status_fields(head: Head, change: Change) -> JsonObject:
         "status": "active",
         "archived_at": None,
         "last_activity_at": now,
-        "quiet": quiet(now, head.last_message_at()),
+        "quiet": last_message_hint(now, head.last_message_at()),
     }
 
 
@@ -135,7 +135,7 @@ async def _write(partition: Partition, head: Head, fields: JsonObject, if_match:
     """Set the fields, provided that the session's terms are as they were read."""
     operations = set_fields(**fields)
     if len(operations) <= MAX_OPERATIONS:
-        where = f"{writable(int(time()))} AND {same_log(head)} AND {_same_terms(head)}"
+        where = f"{writable(int(time()))} AND {log_unchanged_since(head)} AND {_same_terms(head)}"
         return Head(await partition.patch(head.id, operations, where, if_match))
     if head.document["renew_at"] <= int(time()):
         raise ItemRefusedError
@@ -151,10 +151,10 @@ def _same_terms(head: Head) -> str:
     )
 
 
-async def settle(partition: Partition, head: Head) -> Head:
+async def clear_pending(partition: Partition, head: Head) -> Head:
     """Note that nothing is pending for this head any more, unless something new is or a rewind is being built."""
-    unchanged = f"{same_log(head)} AND c.updated_at = {literal(head.document['updated_at'])}"
-    where = f"{NOT_DELETED} AND {unchanged} AND IS_NULL(c.building)"
+    unchanged = f"{log_unchanged_since(head)} AND c.updated_at = {literal(head.document['updated_at'])}"
+    where = f"{VISIBLE} AND {unchanged} AND IS_NULL(c.building)"
     try:
         return Head(await partition.patch(head.id, set_fields(pending=False), where))
     except (ItemRefusedError, ItemMissingError):

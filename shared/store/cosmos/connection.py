@@ -19,7 +19,7 @@ from shared.store.cosmos.errors import OWNER_MISSING
 from shared.store.cosmos.schema import DEFAULT_TTL, INDEXING_POLICY, PARTITION_KEY, lacks, partition_fault
 
 if TYPE_CHECKING:
-    from shared.store.cosmos.silence import Silence
+    from shared.store.cosmos.circuit_breaker import CircuitBreaker
 
 logger = logging.getLogger(__name__)
 
@@ -44,8 +44,8 @@ class Connection:
         self._opening = asyncio.Lock()
         self._failure: Exception | None = None
         self._failure_until = float("-inf")
-        self._told: str | None = None
-        self._silence: Silence | None = None
+        self._logged: str | None = None
+        self._circuit_breaker: CircuitBreaker | None = None
         self._client: CosmosClient | None = None
         self._credential: Any = None
         self._container: ContainerProxy | None = None
@@ -65,7 +65,7 @@ class Connection:
         return self._container
 
     @contextmanager
-    def doubting(self, container: ContainerProxy) -> Iterator[None]:
+    def reopened_if_missing(self, container: ContainerProxy) -> Iterator[None]:
         """Have the container looked at again before its next use where an item request finds that it is gone."""
         try:
             yield
@@ -125,19 +125,19 @@ class Connection:
             container = await (self._open_emulator() if self._emulator else self._open())
         except StoreUnusableError as failure:
             self._failure, self._failure_until = failure, monotonic() + LOOK_AGAIN_SECONDS
-            self._tell(failure.reason)
+            self._log_once(failure.reason)
             raise
         except Exception as failure:
             self._failure, self._failure_until = failure, monotonic()
             raise
-        self._failure = self._told = None
+        self._failure = self._logged = None
         return container
 
-    def _tell(self, reason: str) -> None:
+    def _log_once(self, reason: str) -> None:
         """Log what is wrong when it is found, and not again while it stays so."""
-        if reason != self._told:
+        if reason != self._logged:
             logger.error("%s", reason)
-        self._told = reason
+        self._logged = reason
 
     async def _open(self) -> ContainerProxy:
         client = await self._open_client()
@@ -178,14 +178,14 @@ class Connection:
         return self._client
 
     def _make_client(self) -> CosmosClient:
-        from shared.store.cosmos.silence import Silence, Transport  # noqa: PLC0415 - loads aiohttp, at the first use only
+        from shared.store.cosmos.circuit_breaker import CircuitBreaker, Transport  # noqa: PLC0415 - loads aiohttp, at the first use only
 
-        self._silence = self._silence or Silence()
+        self._circuit_breaker = self._circuit_breaker or CircuitBreaker()
         return make_client(
             self._endpoint,
             self._key or self._managed_identity(),
             emulator=self._emulator,
-            transport=partial(Transport, self._silence),
+            transport=partial(Transport, self._circuit_breaker),
             connection_timeout=CONNECT_SECONDS,
             read_timeout=READ_SECONDS,
             retry_throttle_backoff_max=THROTTLE_SECONDS,

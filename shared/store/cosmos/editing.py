@@ -9,7 +9,7 @@ from shared.errors import MessageNotFoundError
 from shared.models import JsonObject, Message, format_time, utc_now
 from shared.store.cosmos.changes import set_fields
 from shared.store.cosmos.errors import ItemMissingError, ItemRefusedError
-from shared.store.cosmos.guards import has_room, literal, same_log, writable
+from shared.store.cosmos.guards import has_room, literal, log_unchanged_since, writable
 from shared.store.cosmos.head import HEAD_CAP_BYTES, Head
 from shared.store.cosmos.history import TRIES as READ_TRIES
 from shared.store.cosmos.log import read_head, renew_if_due, rotate
@@ -17,9 +17,9 @@ from shared.store.cosmos.pages import PAGES_OF_SESSION, read_page
 from shared.store.cosmos.partition import Partition
 from shared.store.cosmos.proof import proven
 from shared.store.cosmos.retry import Retries
-from shared.store.documents import counts_of, documents_bytes
+from shared.store.rules import counts_of, documents_bytes
 
-Change = Callable[[Message], Message]
+MessageEdit = Callable[[Message], Message]
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,8 +47,8 @@ async def read_message(partition: Partition, session_id: str, message_id: str) -
 
 
 @proven
-async def edit_message(partition: Partition, session_id: str, message_id: str, change: Change) -> Message:
-    """Change one message; see SessionStore.edit_message.
+async def edit_message(partition: Partition, session_id: str, message_id: str, change: MessageEdit) -> Message:
+    """MessageEdit one message; see SessionStore.edit_message.
 
     What another may be copying is never changed under its hands: `previous` becomes a page first, a page's
     change is noted in the head, and so a rewind that has copied the page finds out.
@@ -107,7 +107,7 @@ async def _page_with_id(partition: Partition, head: Head, message_id: str) -> Js
 
 
 async def _edit_held(partition: Partition, head: Head, place: Place, document: JsonObject) -> bool:
-    """Change a message in the head; tell whether it is where that can be done, and has room."""
+    """MessageEdit a message in the head; return whether it is where that can be done, and has room."""
     grown = documents_bytes([document]) - documents_bytes([place.document])
     if place.kept_in == "previous" or head.bytes + head.previous_bytes + grown >= HEAD_CAP_BYTES:
         return False
@@ -117,7 +117,7 @@ async def _edit_held(partition: Partition, head: Head, place: Place, document: J
         *_noted(),
     ]
     where = (
-        f"{writable(int(time()))} AND {same_log(head)} AND c.log.edits = {head.edits:d}"
+        f"{writable(int(time()))} AND {log_unchanged_since(head)} AND c.log.edits = {head.edits:d}"
         f" AND c.log.messages[{place.index:d}].id = {literal(place.document['id'])} AND {has_room(grown)}"
     )
     await partition.patch(head.id, operations, where, no_response=True)
@@ -125,7 +125,7 @@ async def _edit_held(partition: Partition, head: Head, place: Place, document: J
 
 
 async def _edit_page(partition: Partition, head: Head, place: Place, document: JsonObject) -> None:
-    """Change a message in a page and note it in the head, unless the page has stopped to count meanwhile."""
+    """MessageEdit a message in a page and note it in the head, unless the page has stopped to count meanwhile."""
     page = place.page or {}
     if document != place.document:
         messages = [*page["messages"][: place.index], document, *page["messages"][place.index + 1 :]]

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from shared.store.cosmos.head import HEAD_CAP_BYTES, RECENT_IDS, Head
 
 SAFE = re.compile(r"[A-Za-z0-9_.:-]{1,128}")
-NOT_DELETED = "c.type = 'session' AND c.status != 'deleted'"
+VISIBLE = "c.type = 'session' AND c.status != 'deleted'"
 NEVER = "c.type = 'nothing'"  # asks where writes are decided whether an item is there, and changes nothing
 ACTIVE = "c.status = 'active'"  # which neither a page nor a deleted session is
 
@@ -21,7 +21,7 @@ def literal(text: str) -> str:
 
 def writable(now: int) -> str:
     """Hold while the session is there and its pages need no renewal first; `now` in seconds."""
-    return f"{NOT_DELETED} AND {_not_due(now)}"
+    return f"{VISIBLE} AND {_not_due(now)}"
 
 
 def _not_due(now: int) -> str:
@@ -39,7 +39,7 @@ def same_epochs(head: Head, now: int) -> str:
     )
 
 
-def same_log(head: Head) -> str:
+def log_unchanged_since(head: Head) -> str:
     """Hold while the same pages count and live as long as when `head` was read."""
     return (
         f"c.log.epoch = {literal(head.epoch)} AND c.log.generation = {head.generation:d}"
@@ -62,12 +62,12 @@ def appendable(ids: Iterable[str], size: int, now: int) -> str:
     return " AND ".join((ACTIVE, _not_due(now), has_room(size), *unheld))
 
 
-def known(received: int) -> str:
+def duplicates_detectable(received: int) -> str:
     """Hold while a message of a request received then, in milliseconds, cannot have been stored and forgotten since."""
     return f"c.log.sealed.known_from <= {received:d}"
 
 
-def unforgotten(head: Head) -> str:
+def none_forgotten_since(head: Head) -> str:
     """Hold while every message stored since `head` was read is held in the head, or among the newest sealed ids."""
     sealed = "c.last_seq - ARRAY_LENGTH(c.log.messages) - ARRAY_LENGTH(c.log.previous)"
     same = (
@@ -76,6 +76,6 @@ def unforgotten(head: Head) -> str:
     return f"{same} AND {sealed} <= {head.last_seq + RECENT_IDS:d}"
 
 
-def unsealed(hashes: Iterable[str]) -> str:
+def not_in_recent_ids(hashes: Iterable[str]) -> str:
     """Hold while none of the ids is among the newest sealed ones."""
     return " AND ".join(f"NOT ARRAY_CONTAINS(c.log.recent_ids, {literal(short)})" for short in hashes)

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from time import time
 
 from shared.models import KEEP, MAX_TTL_SECONDS, JsonObject, Message, NewSession, Session, format_time, stored_bytes
-from shared.store.documents import applied_ttl, documents_bytes, expiry, message_from
+from shared.store.rules import applied_ttl, documents_bytes, expiry, message_from
 from shared.text import fold
 
 SCHEMA = 1
@@ -21,7 +21,7 @@ PREVIOUS_CAP_BYTES = 32 * 1024  # a larger previous generation is sealed at the 
 
 # Rotation thresholds, chosen with `make bench`; docs/decisions/0002 has the numbers.
 MEAN_HEAD_BYTES = 13 * 1024
-LEAST_GENERATION_BYTES = 3 * 1024
+MIN_GENERATION_BYTES = 3 * 1024
 OTHER_FIELDS_BYTES = 2_000  # of a head besides messages and what its owner gave it, with all recent ids
 
 
@@ -58,7 +58,7 @@ def head_document(session: NewSession, messages: Sequence[JsonObject]) -> JsonOb
         "status": "active",
         "updated_at": created_at,
         "last_activity_at": last_activity_at,
-        "quiet": quiet(last_activity_at, last_message_at),
+        "quiet": last_message_hint(last_activity_at, last_message_at),
         "archived_at": None,
         "last_seq": len(messages),
         "message_count": len(messages),
@@ -76,7 +76,7 @@ def folded_name(session_name: str | None) -> JsonObject:
     return {"folded_name": None if session_name is None else fold(session_name)}
 
 
-def quiet(since: str, last_message_at: str | None) -> JsonObject:
+def last_message_hint(since: str, last_message_at: str | None) -> JsonObject:
     """Return what tells the newest message's time while the last activity was something else than a message.
 
     An append moves last_activity_at and leaves this behind, so that it no longer applies: with it a list of
@@ -160,15 +160,15 @@ class Head:
         self.building: JsonObject | None = document.get("building")
 
     @property
-    def is_deleted(self) -> bool:
-        """Tell whether this is a tombstone or not yet a session (`building`): nobody may see it."""
+    def is_hidden(self) -> bool:
+        """Return whether this is a tombstone or not yet a session (`building`): nobody may see it."""
         return self.status == "deleted"
 
     @property
     def living_epochs(self) -> set[str]:
         """The epochs whose pages count or may come to count: the head's own, and one that is being built."""
         building = {self.building["epoch"]} if self.building else set()
-        return building if self.is_deleted else building | {self.epoch}
+        return building if self.is_hidden else building | {self.epoch}
 
     @property
     def ttl_once_used(self) -> int:
@@ -199,7 +199,7 @@ class Head:
         """Return the messages in the head with their seq, oldest first."""
         return list(enumerate([*self.previous, *self.messages], self.previous_first_seq))
 
-    def recent_ids_after_sealing(self) -> list[str]:
+    def recent_ids_after_rotation(self) -> list[str]:
         """Return the hashes to keep once `previous` has become a page."""
         return [*self.recent_ids, *(short_hash(self.id, document["id"]) for document in self.previous)][-RECENT_IDS:]
 
@@ -211,7 +211,7 @@ class Head:
         """
         given = [self.document[name] for name in ("id", "user_id", "session_name", "context", "tags")]
         fields = OTHER_FIELDS_BYTES + stored_bytes(given)
-        return max(LEAST_GENERATION_BYTES, (MEAN_HEAD_BYTES - fields) * 2 // 3)
+        return max(MIN_GENERATION_BYTES, (MEAN_HEAD_BYTES - fields) * 2 // 3)
 
     def last_message_at(self) -> str | None:
         """Return when the newest kept message was made, None without messages."""

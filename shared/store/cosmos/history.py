@@ -11,7 +11,7 @@ from shared.store.cosmos.log import read_head
 from shared.store.cosmos.pages import find_generation, for_each, read_page
 from shared.store.cosmos.partition import Partition
 from shared.store.cosmos.retry import Retries
-from shared.store.documents import PAGE_BYTES, SCAN_MESSAGES
+from shared.store.rules import PAGE_BYTES, SCAN_MESSAGES
 
 logger = logging.getLogger(__name__)
 
@@ -63,7 +63,7 @@ class _Reader:
         self._page: int | None = None
 
     def take(self, page: int | None, placed: Sequence[Placed]) -> bool:
-        """Take what fits of a segment; tell whether to go on."""
+        """Take what fits of a segment; return whether to go on."""
         for seq, document in placed:
             if seq not in self._window:
                 continue

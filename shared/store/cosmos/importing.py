@@ -17,7 +17,7 @@ from shared.store.cosmos.head import (
     RECENT_IDS,
     Head,
     head_document,
-    quiet,
+    last_message_hint,
     renewal_due,
     short_hash,
     summary,
@@ -26,7 +26,7 @@ from shared.store.cosmos.lifecycle import finish_delete
 from shared.store.cosmos.pages import create_page, for_each, page_document
 from shared.store.cosmos.partition import Partition
 from shared.store.cosmos.retry import Retries
-from shared.store.documents import applied_ttl, documents_bytes
+from shared.store.rules import applied_ttl, documents_bytes
 
 Generation = list[JsonObject]
 
@@ -59,7 +59,7 @@ async def _is_there(partition: Partition, session: ImportedSession) -> bool:
         head = Head(await partition.read(session.id))
     except ItemMissingError:
         return False
-    if head.is_deleted:
+    if head.is_hidden:
         await finish_delete(partition, head)
         return False
     if session.fingerprint is None or head.document.get("fingerprint") != session.fingerprint:
@@ -75,7 +75,7 @@ def _building(session: ImportedSession, messages: Sequence[ImportedMessage], arc
     return document | {
         **imported,
         "message_count": len(messages),
-        "quiet": quiet(imported["last_activity_at"], last_message_at),
+        "quiet": last_message_hint(imported["last_activity_at"], last_message_at),
         "status": "deleted",
         "ttl": applied_ttl(session.ttl_seconds, archive_ttl, pinned=session.pinned, status=session.status),
         "pending": True,

@@ -37,7 +37,7 @@ class Items:
         return Partition(self, user_id)
 
     async def query_everywhere(self, sql: str, parameters: Mapping[str, object], at_most: int) -> list[Any]:
-        """Return what the query finds in all partitions; for the upkeep, and for links, which name no owner."""
+        """Return what the query finds in all partitions; for the maintenance, and for links, which name no owner."""
 
         def count(headers: Mapping[str, Any], _body: object = None) -> None:
             count_request(float(headers.get("x-ms-request-charge") or 0))
@@ -65,5 +65,5 @@ class Items:
         with translated():
             async with asyncio.timeout(CALL_SECONDS):
                 container = await self._connection.container()
-                with self._connection.doubting(container):
+                with self._connection.reopened_if_missing(container):
                     return await send(container)

@@ -13,9 +13,9 @@ from shared.models import (
     format_time,
     utc_now,
 )
-from shared.store.cosmos.changes import set_fields, settle
+from shared.store.cosmos.changes import clear_pending, set_fields
 from shared.store.cosmos.errors import ItemExistsError, ItemMissingError, ItemRefusedError
-from shared.store.cosmos.guards import NOT_DELETED, literal
+from shared.store.cosmos.guards import VISIBLE, literal
 from shared.store.cosmos.head import FAR_FUTURE, Head, fresh_log, head_document
 from shared.store.cosmos.log import read_head, rotate_new
 from shared.store.cosmos.pages import sweep
@@ -56,7 +56,7 @@ async def _free_id(partition: Partition, session_id: str, tried: set[str]) -> He
     head = await _read_if_there(partition, session_id)
     if head is None:
         return None
-    if head.is_deleted:
+    if head.is_hidden:
         await finish_delete(partition, head)
         return None
     if head.epoch in tried:
@@ -89,7 +89,7 @@ async def clear(partition: Partition, session_id: str) -> None:
         else:
             with suppress(ItemRefusedError):  # then it is still pending
                 await sweep(partition, session_id, over)
-                await settle(partition, cleared)
+                await clear_pending(partition, cleared)
             return
 
 
@@ -104,7 +104,7 @@ async def _start_over(partition: Partition, head: Head, begun: set[str]) -> Head
         building=None,
         pending=True,
     )
-    where = f"{NOT_DELETED} AND c.log.epoch = {literal(head.epoch)}"
+    where = f"{VISIBLE} AND c.log.epoch = {literal(head.epoch)}"
     return Head(await partition.patch(head.id, operations, where))
 
 
@@ -119,7 +119,7 @@ async def delete(partition: Partition, session_id: str, if_match: str | None = N
     retries = Retries()
     while True:
         head = await _read_if_there(partition, session_id)
-        if head is None or head.is_deleted or created_at not in {None, head.document["created_at"]}:
+        if head is None or head.is_hidden or created_at not in {None, head.document["created_at"]}:
             if partition.pinned:
                 await _finish_what_is_there(partition, session_id, head)
             if done:
@@ -129,7 +129,7 @@ async def delete(partition: Partition, session_id: str, if_match: str | None = N
         if if_match not in {None, head.etag}:
             raise PreconditionFailedError
         try:
-            tombstone = await _bury(partition, head, if_match)
+            tombstone = await _write_tombstone(partition, head, if_match)
         except (ItemMissingError, ItemRefusedError) as error:
             done = done or error.repeated
             await retries.again()
@@ -140,14 +140,14 @@ async def delete(partition: Partition, session_id: str, if_match: str | None = N
 
 async def _finish_what_is_there(partition: Partition, session_id: str, head: Head | None) -> None:
     """Go on with a deletion that was begun before, or remove pages that have outlived their session."""
-    if head is not None and head.is_deleted:
+    if head is not None and head.is_hidden:
         await finish_delete(partition, head)
         return
     with suppress(ItemRefusedError):
         await sweep(partition, session_id)
 
 
-async def _bury(partition: Partition, head: Head, if_match: str | None) -> Head:
+async def _write_tombstone(partition: Partition, head: Head, if_match: str | None) -> Head:
     operations = set_fields(
         status="deleted",
         log=fresh_log(),
@@ -160,7 +160,7 @@ async def _bury(partition: Partition, head: Head, if_match: str | None) -> Head:
         shares=[],
         pending=True,
     )
-    where = f"{NOT_DELETED} AND c.log.epoch = {literal(head.epoch)}"
+    where = f"{VISIBLE} AND c.log.epoch = {literal(head.epoch)}"
     return Head(await partition.patch(head.id, operations, where, if_match))
 
 

@@ -15,7 +15,7 @@ from shared.logs import trace
 from shared.models import Appended, JsonObject, Message, NewMessage
 from shared.store.cosmos.batch import Batch, find_stored
 from shared.store.cosmos.errors import ItemError, ItemMissingError, ItemRefusedError
-from shared.store.cosmos.guards import same_log, writable
+from shared.store.cosmos.guards import log_unchanged_since, writable
 from shared.store.cosmos.head import (
     FAR_FUTURE,
     HEAD_CAP_BYTES,
@@ -25,16 +25,16 @@ from shared.store.cosmos.head import (
     summary,
 )
 from shared.store.cosmos.pages import (
+    create_previous_page,
     lengthen_pages,
     list_counted,
-    seal_previous,
     shorten_pages,
     sweep,
 )
 from shared.store.cosmos.partition import Partition
 from shared.store.cosmos.proof import proven
 from shared.store.cosmos.retry import Retries
-from shared.store.documents import conflicting_ids, documents_bytes
+from shared.store.rules import conflicting_ids, documents_bytes
 
 logger = logging.getLogger(__name__)
 
@@ -47,7 +47,7 @@ async def read_head(partition: Partition, session_id: str) -> Head:
         head = Head(await partition.read(session_id))
     except ItemMissingError as error:
         raise SessionNotFoundError from error
-    if head.is_deleted:
+    if head.is_hidden:
         raise SessionNotFoundError
     return head
 
@@ -87,13 +87,13 @@ async def _append_few(partition: Partition, session_id: str, batch: Batch) -> He
 async def _append_many(partition: Partition, session_id: str, batch: Batch) -> Head:
     head = await read_head(partition, session_id)
     if head.generation:
-        await seal_previous(partition, head)
+        await create_previous_page(partition, head)
     operations = [*_rotation(head, batch.documents), *batch.counters()]
-    where = f"{batch.guard()} AND {same_log(head)}"
+    where = f"{batch.guard()} AND {log_unchanged_since(head)}"
     try:
         return Head(await partition.patch(session_id, operations, where))
     except (ItemRefusedError, ItemMissingError):
-        await _leave_no_page(partition, head)
+        await _sweep_if_restarted(partition, head)
         raise
 
 
@@ -110,7 +110,7 @@ def _rotation(head: Head, documents: Sequence[JsonObject]) -> list[JsonObject]:
         return [*turn, {"op": "set", "path": "/renew_at", "value": renewal_due(int(time()), head.ttl)}]
     return [
         *turn,
-        {"op": "set", "path": "/log/recent_ids", "value": head.recent_ids_after_sealing()},
+        {"op": "set", "path": "/log/recent_ids", "value": head.recent_ids_after_rotation()},
         {"op": "set", "path": "/log/sealed", "value": summary(head.sealed, head.previous, head.messages_first_seq - 1)},
     ]
 
@@ -119,14 +119,14 @@ async def rotate(partition: Partition, head: Head) -> None:
     """Make the current generation the previous one, sealing that first; another rotator may have won."""
     try:
         if head.generation:
-            await seal_previous(partition, head)
-        where = f"{writable(int(time()))} AND {same_log(head)}"
+            await create_previous_page(partition, head)
+        where = f"{writable(int(time()))} AND {log_unchanged_since(head)}"
         await partition.patch(head.id, _rotation(head, []), where, no_response=True)
     except (ItemRefusedError, ItemMissingError):
-        await _leave_no_page(partition, head)
+        await _sweep_if_restarted(partition, head)
 
 
-async def _leave_no_page(partition: Partition, head: Head) -> None:
+async def _sweep_if_restarted(partition: Partition, head: Head) -> None:
     """Sweep if the history has ended or started over since `head` was read: its own sweep may have missed the page."""
     if not head.generation:
         return
@@ -134,7 +134,7 @@ async def _leave_no_page(partition: Partition, head: Head) -> None:
         now = Head(await partition.read(head.id))
     except ItemMissingError:
         now = None
-    if now is None or now.is_deleted or now.epoch != head.epoch:
+    if now is None or now.is_hidden or now.epoch != head.epoch:
         with suppress(ItemRefusedError):
             await sweep(partition, head.id)
 
@@ -175,7 +175,7 @@ async def renew(partition: Partition, head: Head, etag: str | None = None) -> He
     due = renewal_due(start, ttl) if head.generation else FAR_FUTURE
     if due == head.document["renew_at"] != FAR_FUTURE:
         due -= 1  # whoever changes the ttl at the same time must see that something happened
-    where = f"c.status != 'deleted' AND {same_log(head)}"
+    where = f"c.status != 'deleted' AND {log_unchanged_since(head)}"
     operations: list[JsonObject] = [{"op": "set", "path": "/renew_at", "value": due}]
     if ttl != head.ttl:
         operations.append({"op": "move", "from": "/ttl_once_used", "path": "/ttl"})

@@ -12,7 +12,7 @@ from shared.store.cosmos.errors import ItemExistsError, ItemMissingError, ItemRe
 from shared.store.cosmos.guards import same_epochs
 from shared.store.cosmos.head import Head, page_id, page_ttl
 from shared.store.cosmos.partition import Partition
-from shared.store.documents import counts_of
+from shared.store.rules import counts_of
 
 logger = logging.getLogger(__name__)
 
@@ -62,7 +62,7 @@ async def create_page(partition: Partition, page: JsonObject) -> None:
     await partition.create(lambda: page, no_response=True)
 
 
-async def seal_previous(partition: Partition, head: Head) -> None:
+async def create_previous_page(partition: Partition, head: Head) -> None:
     """Make the page of the previous generation; a page that is there already holds the very same messages.
 
     Such a page may stem from a rotator that died long ago and may be about to expire, so its clock
@@ -86,7 +86,7 @@ async def _touch(partition: Partition, item_id: str, ttl: int) -> None:
 
 
 def _is_fresh(page: JsonObject, wanted: int) -> bool:
-    """Tell whether a page found lives as long as one made now needs to: its maker is probably at work still."""
+    """Return whether a page found lives as long as one made now needs to: its maker is probably at work still."""
     if page["ttl"] == KEEP:
         return True
     return _longer(page["ttl"], wanted) == page["ttl"] and bool(page["_ts"] >= time() - wanted // 8)
@@ -132,7 +132,7 @@ async def lengthen_pages(
 
 
 def _lasts(page: JsonObject, wanted: int, fresh_since: float) -> bool:
-    """Tell whether a page ends no sooner than one written at `fresh_since` to live as long as is wanted."""
+    """Return whether a page ends no sooner than one written at `fresh_since` to live as long as is wanted."""
     found: int = page["ttl"]
     if KEEP in {found, wanted}:
         return found == KEEP

@@ -110,7 +110,7 @@ class Partition:
         *,
         no_response: bool = False,
     ) -> JsonObject:
-        """Change the item where the predicate holds and return it (`no_response`: {}).
+        """SettingsChange the item where the predicate holds and return it (`no_response`: {}).
 
         Raises ItemMissingError, ItemRefusedError.
         """

@@ -8,7 +8,7 @@ from shared.errors import StoreUnavailableError
 
 MIN_TRIES = 8
 CONTENTION_SECONDS = 12.0  # of trying again: half of what a request may take, the other half is for the tries
-LONGEST_PAUSE_SECONDS = 0.5
+MAX_PAUSE_SECONDS = 0.5
 
 
 class Retries:
@@ -33,4 +33,4 @@ class Retries:
 
 async def pause(attempt: int) -> None:
     """Wait a little, longer with each attempt and never as long as the neighbour (full jitter)."""
-    await asyncio.sleep(random.uniform(0, min(0.02 * 2**attempt, LONGEST_PAUSE_SECONDS)))  # noqa: S311 - jitter
+    await asyncio.sleep(random.uniform(0, min(0.02 * 2**attempt, MAX_PAUSE_SECONDS)))  # noqa: S311 - jitter

@@ -5,16 +5,16 @@ from contextlib import suppress
 from time import time
 
 from shared.models import JsonObject, format_time, utc_now
-from shared.store.cosmos.changes import set_fields, settle
+from shared.store.cosmos.changes import clear_pending, set_fields
 from shared.store.cosmos.errors import ItemExistsError, ItemMissingError, ItemRefusedError
-from shared.store.cosmos.guards import literal, same_log, writable
+from shared.store.cosmos.guards import literal, log_unchanged_since, writable
 from shared.store.cosmos.head import (
     FAR_FUTURE,
     RECENT_IDS,
     Head,
     fresh_log,
+    last_message_hint,
     milliseconds,
-    quiet,
     renewal_due,
     short_hash,
     summary,
@@ -24,7 +24,7 @@ from shared.store.cosmos.pages import create_page, find_generation, page_documen
 from shared.store.cosmos.partition import Partition
 from shared.store.cosmos.proof import proven
 from shared.store.cosmos.retry import Retries
-from shared.store.documents import documents_bytes
+from shared.store.rules import documents_bytes
 
 
 @proven
@@ -79,7 +79,7 @@ def _counters(head: Head, seq: int, last_message_at: str | None) -> JsonObject:
         "message_count": seq - head.first_seq + 1,
         "updated_at": format_time(utc_now()),
         "last_activity_at": activity,
-        "quiet": quiet(activity, last_message_at),
+        "quiet": last_message_hint(activity, last_message_at),
     }
 
 
@@ -94,7 +94,7 @@ async def _cut_messages(partition: Partition, head: Head, seq: int) -> None:
         {"op": "set", "path": "/log/sealed/known_from", "value": milliseconds()},
         *set_fields(**_counters(head, seq, last_message_at)),
     ]
-    await partition.patch(head.id, operations, f"{_unedited(head)} AND {same_log(head)}")
+    await partition.patch(head.id, operations, f"{_unedited(head)} AND {log_unchanged_since(head)}")
 
 
 async def _cut_deeper(partition: Partition, head: Head, seq: int) -> None:
@@ -114,7 +114,7 @@ async def _cut_deeper(partition: Partition, head: Head, seq: int) -> None:
         await _sweep_or_leave(partition, head.id)  # a clear may have gone before what was written here
         raise
     if await _sweep_or_leave(partition, head.id, {head.epoch}):
-        await settle(partition, swapped)
+        await clear_pending(partition, swapped)
 
 
 async def _copy(partition: Partition, head: Head, seq: int, epoch: str) -> JsonObject:

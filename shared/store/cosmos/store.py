@@ -42,11 +42,11 @@ from shared.store.cosmos import (
     lifecycle,
     listing,
     log,
-    searching,
-    sharing,
-    upkeep,
+    maintenance,
+    search,
+    shares,
 )
-from shared.store.cosmos.changes import Change, update
+from shared.store.cosmos.changes import SettingsChange, update
 from shared.store.cosmos.connection import Connection
 from shared.store.cosmos.errors import ItemMissingError
 from shared.store.cosmos.items import Items
@@ -123,7 +123,7 @@ class CosmosStore(SessionStore):
     ) -> Session:
         if not changes.given():
             return await self._unchanged(user_id, session_id, if_match)
-        change = Change.of(changes, if_match, self._archive_ttl)
+        change = SettingsChange.of(changes, if_match, self._archive_ttl)
         return await update(self._items.of(user_id), session_id, change)
 
     async def _unchanged(self, user_id: str, session_id: str, if_match: str | None) -> Session:
@@ -158,7 +158,7 @@ class CosmosStore(SessionStore):
 
     @override
     async def search(self, user_id: str, query: SearchQuery, after: SearchPlace | None = None) -> SearchPage:
-        return await searching.search(self._items.of(user_id), query, after)
+        return await search.search(self._items.of(user_id), query, after)
 
     @override
     async def stats(self, user_id: str, session_id: str) -> SessionStats:
@@ -180,19 +180,19 @@ class CosmosStore(SessionStore):
 
     @override
     async def add_share(self, user_id: str, session_id: str, share: Share) -> None:
-        await sharing.add_share(self._items.of(user_id), session_id, share)
+        await shares.add_share(self._items.of(user_id), session_id, share)
 
     @override
     async def list_shares(self, user_id: str, session_id: str) -> list[Share]:
-        return await sharing.list_shares(self._items.of(user_id), session_id)
+        return await shares.list_shares(self._items.of(user_id), session_id)
 
     @override
     async def remove_share(self, user_id: str, session_id: str, share_id: str) -> None:
-        await sharing.remove_share(self._items.of(user_id), session_id, share_id)
+        await shares.remove_share(self._items.of(user_id), session_id, share_id)
 
     @override
     async def find_share(self, token_hash: str) -> tuple[Session, Share]:
-        return await sharing.find_share(self._items, token_hash)
+        return await shares.find_share(self._items, token_hash)
 
     @override
     async def clear(self, user_id: str, session_id: str) -> None:
@@ -206,19 +206,19 @@ class CosmosStore(SessionStore):
     async def idle_sessions(
         self, idle_since: datetime, limit: int, after: IdleSession | None = None
     ) -> list[IdleSession]:
-        return await upkeep.idle_sessions(self._items, format_time(idle_since), limit, after)
+        return await maintenance.idle_sessions(self._items, format_time(idle_since), limit, after)
 
     @override
     async def archive_idle(self, session: IdleSession) -> bool:
-        return await upkeep.archive_idle(self._items.of(session.user_id), session, self._archive_ttl)
+        return await maintenance.archive_idle(self._items.of(session.user_id), session, self._archive_ttl)
 
     @override
-    async def tidy(self, limit: int) -> int:
-        return await upkeep.tidy(self._items, limit)
+    async def maintain(self, limit: int) -> int:
+        return await maintenance.maintain(self._items, limit)
 
     @override
     async def erase(self, user_id: str, budget_seconds: float) -> Erased:
-        return await upkeep.erase(self._items.of(user_id), budget_seconds)
+        return await maintenance.erase(self._items.of(user_id), budget_seconds)
 
     @override
     async def ping(self) -> None:

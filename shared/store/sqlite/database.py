@@ -97,7 +97,7 @@ class Database:
         self._own = threading.local()
         self._connections: list[sqlite3.Connection] = []
         self._opening = threading.Lock()
-        self._told: str | None = None
+        self._logged: str | None = None
         if fault := unusable(path):
             self._tell(fault)
 
@@ -163,15 +163,15 @@ class Database:
                 raise
             told = error.reason if isinstance(error, StoreUnusableError) else f"cannot be opened: {error}"
             raise StoreUnusableError(self._tell(unusable(self._path) or told), UNUSABLE_RETRY_SECONDS) from error
-        self._told = None
+        self._logged = None
         return connection
 
     def _tell(self, fault: str) -> str:
         """Log what is wrong with the file when it is found, not again while it stays so, and return the sentence."""
         reason = f"the data file {self._path} {fault}"
-        if reason != self._told:
+        if reason != self._logged:
             logger.error("%s", reason)
-        self._told = reason
+        self._logged = reason
         return reason
 
     def _close(self) -> None:

@@ -8,7 +8,7 @@ from operator import itemgetter
 
 from shared.errors import MessageNotFoundError
 from shared.models import ROLES, Message, MessagePage, MessageQuery, NewMessage, Role, format_time, stored_json
-from shared.store.documents import PAGE_BYTES, message_from
+from shared.store.rules import PAGE_BYTES, message_from
 from shared.store.sqlite.database import Transaction
 
 MAX_SEQ = 2**63 - 1  # SQLite's largest integer; clients may ask beyond it

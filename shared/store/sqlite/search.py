@@ -3,11 +3,11 @@
 import json
 
 from shared.models import Found, SearchPage, SearchPlace, SearchQuery, SessionKey, format_time
-from shared.store.documents import message_from
+from shared.store.rules import message_from
 from shared.store.sqlite.database import Transaction
 from shared.text import fold
 
-LEAST_INDEXED = 3  # characters; shorter texts have no trigram, and every message of the owner is looked at
+MIN_INDEXED_CHARACTERS = 3  # characters; shorter texts have no trigram, and every message of the owner is looked at
 
 SEARCH = """
 SELECT session.id, session.session_name, session.last_activity_at, message.seq, message.document
@@ -27,7 +27,7 @@ ORDER BY session.last_activity_at DESC, session.id DESC, message.seq DESC LIMIT 
 def search(transaction: Transaction, user_id: str, query: SearchQuery, after: SearchPlace | None) -> SearchPage:
     """Return a page of hits; see SessionStore.search."""
     folded = fold(query.text)
-    indexed = len(folded) >= LEAST_INDEXED and "\0" not in folded  # which would end the phrase
+    indexed = len(folded) >= MIN_INDEXED_CHARACTERS and "\0" not in folded  # which would end the phrase
     rows = transaction.rows(
         SEARCH,
         user_id=user_id,

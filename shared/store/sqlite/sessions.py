@@ -21,7 +21,7 @@ from shared.models import (
     format_time,
     stored_json,
 )
-from shared.store.documents import applied_ttl, expiry
+from shared.store.rules import applied_ttl, expiry
 from shared.store.sqlite.database import Parameter, Transaction
 
 MESSAGES_AT_ONCE = 500  # removed of one session by one transaction: some ten milliseconds at most
@@ -195,7 +195,7 @@ def remove(transaction: Transaction, user_id: str, session_id: str) -> None:
 
 
 def purge_expired(transaction: Transaction) -> bool | None:
-    """Remove a bounded part of what has expired; tell whether that was the last of a session, None if there is none."""
+    """Remove a bounded part of what has expired; return whether it was the last of a session, None without any."""
     row = transaction.row(
         "SELECT user_id, id FROM sessions WHERE expires_at <= :now ORDER BY expires_at LIMIT 1",
         now=format_time(transaction.now),

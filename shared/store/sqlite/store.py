@@ -40,8 +40,8 @@ from shared.models import (
     format_time,
     utc_now,
 )
-from shared.store.documents import conflicting_ids
 from shared.store.port import SessionStore
+from shared.store.rules import conflicting_ids
 from shared.store.sqlite import messages as message_table
 from shared.store.sqlite import sessions as session_table
 from shared.store.sqlite import shares as share_table
@@ -259,7 +259,7 @@ class SqliteStore(SessionStore):
         return True
 
     @override
-    async def tidy(self, limit: int) -> int:
+    async def maintain(self, limit: int) -> int:
         done = 0
         while done < limit:
             ended = await self._database.write(session_table.purge_expired)

@@ -7,7 +7,7 @@ from time import monotonic, time
 from shared.errors import PreconditionFailedError, SessionNotFoundError, StoreError
 from shared.logs import trace
 from shared.models import Erased, IdleSession, JsonObject, SessionChanges, format_time, utc_now
-from shared.store.cosmos.changes import Change, set_fields, settle, update
+from shared.store.cosmos.changes import SettingsChange, clear_pending, set_fields, update
 from shared.store.cosmos.errors import ItemError, ItemMissingError, ItemRefusedError
 from shared.store.cosmos.guards import writable
 from shared.store.cosmos.head import Head
@@ -16,7 +16,7 @@ from shared.store.cosmos.lifecycle import abandon, delete, finish_delete
 from shared.store.cosmos.log import renew
 from shared.store.cosmos.pages import AT_ONCE, for_each, sweep
 from shared.store.cosmos.partition import Partition
-from shared.store.documents import applied_ttl
+from shared.store.rules import applied_ttl
 
 logger = logging.getLogger(__name__)
 
@@ -88,7 +88,7 @@ async def _archived_at(partition: Partition, session: IdleSession) -> str | None
 
 async def _archive_with_pages(partition: Partition, session: IdleSession, archive_ttl: int) -> bool:
     """Archive a session whose pages must outlive their head, or which is due for renewal, if its etag still holds."""
-    change = Change.of(SessionChanges(is_active=False), session.etag, archive_ttl)
+    change = SettingsChange.of(SessionChanges(is_active=False), session.etag, archive_ttl)
     try:
         await update(partition, session.id, change)
     except (PreconditionFailedError, SessionNotFoundError):
@@ -96,8 +96,8 @@ async def _archive_with_pages(partition: Partition, session: IdleSession, archiv
     return True
 
 
-async def tidy(items: Items, limit: int) -> int:
-    """Finish what is pending; see SessionStore.tidy. What has expired the service removes by itself."""
+async def maintain(items: Items, limit: int) -> int:
+    """Finish what is pending; see SessionStore.maintain. What has expired the service removes by itself."""
     parameters: JsonObject = {"abandoned": int(time()) - BUILDING_SECONDS}
     rows = await items.query_everywhere(_PENDING.replace("@limit", f"{limit:d}"), parameters, limit)
     finished = [await _finish_alone(items.of(row["user_id"]), row["id"]) for row in rows]
@@ -119,13 +119,13 @@ async def _finish(partition: Partition, session_id: str) -> bool:
         head = Head(await partition.read(session_id))
         if head.building is not None and head.building["since"] > time() - BUILDING_SECONDS:
             return False
-        if head.is_deleted:
+        if head.is_hidden:
             await finish_delete(partition, head)
             return True
         if head.building is not None:
             head = await abandon(partition, head, head.building["epoch"])
         renewed = await renew(partition, head) if head.counted_pages else head
-        await settle(partition, await sweep(partition, session_id) or renewed)
+        await clear_pending(partition, await sweep(partition, session_id) or renewed)
     except (ItemMissingError, ItemRefusedError):
         return False  # somebody else went on with it
     return True
@@ -157,7 +157,7 @@ async def _heads(partition: Partition) -> list[JsonObject]:
 
 
 async def _erase_one(partition: Partition, session_id: str) -> bool:
-    """Delete a session; tell whether there was one for its owner to see."""
+    """Delete a session; return whether there was one for its owner to see."""
     try:
         await delete(partition, session_id)
     except SessionNotFoundError:

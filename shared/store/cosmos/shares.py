@@ -81,7 +81,7 @@ def _working(head: Head) -> list[Share]:
 
 
 async def _write(partition: Partition, head: Head, shares: Sequence[JsonObject]) -> bool:
-    """Put these links in the place of those that were read; tell whether they still were the same."""
+    """Put these links in the place of those that were read; return whether they still were the same."""
     same = [f"ARRAY_LENGTH(c.shares) = {len(head.document['shares']):d}"]
     same += [f"c.shares[{n:d}].id = {literal(known['id'])}" for n, known in enumerate(head.document["shares"])]
     operations = set_fields(shares=list(shares), updated_at=format_time(utc_now()))

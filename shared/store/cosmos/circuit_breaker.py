@@ -1,0 +1,94 @@
+"""A circuit breaker: a service that answers nothing is noticed once, so that not every request waits for it in vain."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from time import monotonic
+from typing import Any
+
+from azure.core.exceptions import ServiceRequestTimeoutError, ServiceResponseTimeoutError
+from azure.core.pipeline.transport import AioHttpTransport
+from azure.cosmos.exceptions import CosmosClientTimeoutError
+
+CONNECTIONS = 100  # aiohttp opens no more; waiting for one happens here, before anything is sent in vain
+OPEN_SECONDS = 1.0  # after the service was found unresponsive, in which nothing is sent
+PROBE_WAIT_SECONDS = 1.0  # to wait for another request to find out whether the service is back
+
+
+class UnresponsiveError(CosmosClientTimeoutError, TimeoutError):
+    """The service answers nothing at all; neither the SDK nor the adapter tries this again."""
+
+
+class CircuitBreaker:
+    """What is known of the service's silence, for all requests of a process.
+
+    It opens when a request has waited for its whole timeout and no other was answered meanwhile; a service that is
+    slow, or slow for some, never opens it. Then nothing is sent for a moment, unless it was a query that waited, which
+    may be slow by itself; after that one request at a time, the probe, finds out whether the service is back, and the
+    others wait a little for what it finds.
+    """
+
+    def __init__(self) -> None:
+        """Begin closed: nothing bad is known."""
+        self._open = False
+        self._open_until = float("-inf")
+        self._answered_at = float("-inf")
+        self._probe: asyncio.Event | None = None
+        self.connections = asyncio.Semaphore(CONNECTIONS)
+
+    @asynccontextmanager
+    async def guard(self, *, by_query: bool) -> AsyncIterator[None]:
+        """Send a request in this context, and it will be noticed whether it is answered; raises UnresponsiveError."""
+        probe = await self._admit()
+        asked_at = monotonic()
+        try:
+            yield
+        except (ServiceRequestTimeoutError, ServiceResponseTimeoutError) as error:
+            if self._answered_at >= asked_at:
+                raise
+            self._open = True
+            self._open_until = monotonic() + (0 if by_query else OPEN_SECONDS)
+            raise UnresponsiveError from error
+        except Exception:
+            self._open = False  # a connection that is refused or broken costs nobody any time
+            raise
+        else:
+            self._open, self._answered_at = False, monotonic()
+        finally:
+            if probe is not None:
+                self._probe = None
+                probe.set()
+
+    async def _admit(self) -> asyncio.Event | None:
+        """Return at once while closed; while open return the probe that the caller now is, or refuse."""
+        if not self._open:
+            return None
+        if monotonic() < self._open_until:
+            raise UnresponsiveError
+        if self._probe is None:
+            self._probe = asyncio.Event()
+            return self._probe
+        if not await self._is_back(self._probe):
+            raise UnresponsiveError
+        return None
+
+    async def _is_back(self, probe: asyncio.Event) -> bool:
+        with suppress(TimeoutError):
+            async with asyncio.timeout(PROBE_WAIT_SECONDS):
+                await probe.wait()
+        return not self._open
+
+
+class Transport(AioHttpTransport):  # type: ignore[misc]  # azure.core loads it lazily, untyped
+    """The SDK's own way to the service, through a circuit breaker."""
+
+    def __init__(self, circuit_breaker: CircuitBreaker, **options: Any) -> None:  # noqa: ANN401 - the SDK's
+        """Use a circuit breaker, which outlives clients that failed to open."""
+        super().__init__(**options)
+        self._circuit_breaker = circuit_breaker
+
+    async def send(self, request: Any, **config: Any) -> Any:  # noqa: ANN401 - the SDK's
+        """Send a request and return its answer; raises UnresponsiveError beside the SDK's errors."""
+        by_query = "query" in request.headers.get("Content-Type", "")
+        async with self._circuit_breaker.connections, self._circuit_breaker.guard(by_query=by_query):
+            return await super().send(request, **config)
