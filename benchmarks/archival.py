@@ -18,7 +18,7 @@ from benchmarks.stage import DATABASE
 from shared.archival import Plan, run
 from shared.models import IdleSession, NewSession, format_time, utc_now
 from shared.store.cosmos import CosmosStore
-from shared.store.cosmos.changes import set_fields
+from shared.store.cosmos.guards import set_fields
 from shared.store.port import SessionStore
 from shared.store.sqlite import SqliteStore
 from tests.cosmos_server.launch import CosmosServer

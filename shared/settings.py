@@ -15,6 +15,7 @@ from shared.schedule import Schedule, ScheduleError
 from shared.secrecy import holds_secret, shown
 
 PROJECT_ROOT = Path(__file__).resolve().parent.parent
+DEFAULT_ARCHIVE_TTL_SECONDS = 31_536_000  # a year
 MAX_CONTENT_BYTES = 262_144  # a quarter of the largest request body; the 2 MB item limit leaves room
 LEAST_SECRET_CHARACTERS = 16  # what is shorter can be found by trying
 
@@ -95,7 +96,7 @@ def load_settings(environ: Mapping[str, str] | None = None, root: Path = PROJECT
         channel_ttl_seconds=reader.channel_ttls("CHANNEL_TTL_SECONDS"),
         archive_schedule=reader.text("ARCHIVE_SCHEDULE", reader.schedule) or "0 0 * * * *",
         archive_after_seconds=reader.number("ARCHIVE_AFTER_SECONDS", 2_592_000, 1, MAX_TTL_SECONDS),
-        archive_ttl_seconds=reader.ttl("ARCHIVE_TTL_SECONDS", 31_536_000),
+        archive_ttl_seconds=reader.ttl("ARCHIVE_TTL_SECONDS", DEFAULT_ARCHIVE_TTL_SECONDS),
         archive_batch_size=reader.number("ARCHIVE_BATCH_SIZE", 1000, 1, 1000),
         archive_concurrency=reader.number("ARCHIVE_CONCURRENCY", 8, 1, 64),
         archive_budget_seconds=reader.number("ARCHIVE_BUDGET_SECONDS", 240, 1, 280),

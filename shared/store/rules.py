@@ -1,10 +1,11 @@
-"""How messages look at rest, the same in both stores, and the rules both stores reckon by."""
+"""What both stores decide alike: lives, statuses, counts, repeats, links, and how messages look at rest."""
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 
-from shared.models import KEEP, JsonObject, Message, NewMessage, Status, stored_bytes
+from shared.errors import ShareNotFoundError, TooManySharesError
+from shared.models import KEEP, MAX_SHARES, JsonObject, Message, NewMessage, Share, Status, stored_bytes
 
 PAGE_BYTES = 4 * 1024 * 1024  # of messages in one answer: as much as one Cosmos response page holds
 SCAN_MESSAGES = 2_000  # looked at by one call with a role filter before it hands back a cursor
@@ -53,3 +54,49 @@ def applied_ttl(ttl_seconds: int, archive_ttl_seconds: int, *, pinned: bool, sta
 def expiry(last_write: datetime, ttl: int) -> datetime | None:
     """Return when something written then is gone; None when it is kept."""
     return None if ttl == KEEP else last_write + timedelta(seconds=ttl)
+
+
+def first_activity(created_at: str, last_message_at: str | None) -> str:
+    """Return a new session's last activity: its creation, or the last of its first messages if that is later."""
+    return max(created_at, last_message_at or created_at)
+
+
+def status_change(*, was_active: bool, is_active: bool | None, now: str) -> dict[str, str | None]:
+    """Return the fields that archiving or restoring changes; none where it is so already, or nothing was asked."""
+    if is_active in {None, was_active}:
+        return {}
+    if not is_active:
+        return {"status": "archived", "archived_at": now}
+    return {"status": "active", "archived_at": None, "last_activity_at": now}
+
+
+def last_kept_seq(after_seq: int, first_seq: int) -> int:
+    """Return the newest seq that a rewind keeps; it never goes back before the one of the first kept message."""
+    return max(after_seq, first_seq - 1)
+
+
+def counts_after_rewind(first_seq: int, last_seq: int) -> dict[str, int]:
+    """Return the counters of a session whose kept messages are those two and what is between them."""
+    return {"last_seq": last_seq, "message_count": last_seq - first_seq + 1}
+
+
+def working_shares(shares: Iterable[Share], now: datetime) -> list[Share]:
+    """Return the links that have not expired, oldest first."""
+    return sorted((share for share in shares if not share.is_over(now)), key=lambda share: (share.created_at, share.id))
+
+
+def with_share(shares: Iterable[Share], share: Share, now: datetime) -> list[Share]:
+    """Return the links to keep once `share` is one of them; raises TooManySharesError."""
+    working = working_shares(shares, now)
+    if len(working) >= MAX_SHARES:
+        raise TooManySharesError
+    return [*working, share]
+
+
+def without_share(shares: Iterable[Share], share_id: str, now: datetime) -> list[Share]:
+    """Return the links to keep once the one by that id is revoked; raises ShareNotFoundError."""
+    working = working_shares(shares, now)
+    kept = [share for share in working if share.id != share_id]
+    if len(kept) == len(working):
+        raise ShareNotFoundError
+    return kept

@@ -6,7 +6,16 @@ from functools import partial
 from time import time
 
 from shared.models import JsonObject, Message, NewMessage, format_time
-from shared.store.cosmos.guards import appendable, duplicates_detectable, none_forgotten_since, not_in_recent_ids
+from shared.store.cosmos.guards import (
+    Operation,
+    all_of,
+    appendable,
+    duplicates_detectable,
+    increment,
+    none_forgotten_since,
+    not_in_recent_ids,
+    set_fields,
+)
 from shared.store.cosmos.head import RECENT_IDS, Head, milliseconds, short_hash
 from shared.store.cosmos.pages import AT_ONCE, for_each, read_page
 from shared.store.cosmos.partition import Partition
@@ -33,7 +42,7 @@ class Batch:
         then it is enough that nothing stored since has been forgotten, however many rotations there were.
         """
         judged = none_forgotten_since(self.searched) if self.searched else duplicates_detectable(self.received)
-        return f"{appendable(self._ids, self.size, int(time()))} AND {self._not_recent} AND {judged}"
+        return all_of(appendable(self._ids, self.size, int(time())), self._not_recent, judged)
 
     def is_newer_than(self, documents: Sequence[JsonObject]) -> bool:
         """Return whether these were stored too long ago to hold a message that came with this request or a repeat."""
@@ -59,12 +68,12 @@ class Batch:
         remembered = any(short_hash(head.id, message_id) in head.recent_ids for message_id in self._ids)
         return set(self._ids) if remembered or self.is_late_for(head) else set()
 
-    def counters(self) -> list[JsonObject]:
+    def counters(self) -> list[Operation]:
         """Return the operations that every append ends with."""
         return [
-            {"op": "incr", "path": "/last_seq", "value": len(self.documents)},
-            {"op": "incr", "path": "/message_count", "value": len(self.documents)},
-            {"op": "set", "path": "/last_activity_at", "value": self.documents[-1]["created_at"]},
+            increment("/last_seq", len(self.documents)),
+            increment("/message_count", len(self.documents)),
+            *set_fields(last_activity_at=self.documents[-1]["created_at"]),
         ]
 
 

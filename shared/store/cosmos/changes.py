@@ -6,16 +6,20 @@ from time import time
 from shared.errors import PreconditionFailedError, SessionNotFoundError
 from shared.models import KEEP, JsonObject, Session, SessionChanges, format_time, utc_now
 from shared.store.cosmos.errors import ItemMissingError, ItemRefusedError
-from shared.store.cosmos.guards import VISIBLE, literal, log_unchanged_since, writable
+from shared.store.cosmos.guards import (
+    MAX_OPERATIONS,
+    nothing_pending_since,
+    set_fields,
+    settings_unchanged_since,
+    writable,
+)
 from shared.store.cosmos.head import FAR_FUTURE, Head, folded_name, last_message_hint, renewal_due
 from shared.store.cosmos.log import read_head, renew_if_due
 from shared.store.cosmos.pages import lengthen_pages, list_counted, shorten_pages
 from shared.store.cosmos.partition import Partition
 from shared.store.cosmos.proof import proven
 from shared.store.cosmos.retry import Retries
-from shared.store.rules import applied_ttl
-
-MAX_OPERATIONS = 10  # of one Patch; learn: cosmos-db/partial-document-update
+from shared.store.rules import applied_ttl, status_change
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,11 +46,6 @@ class SettingsChange:
         return self.is_active is not None or bool(self.fields.keys() & {"pinned", "ttl_seconds"})
 
 
-def set_fields(**fields: object) -> list[JsonObject]:
-    """Return Patch operations that set fields of the head."""
-    return [{"op": "set", "path": f"/{name}", "value": value} for name, value in fields.items()]
-
-
 @proven
 async def update(partition: Partition, session_id: str, change: SettingsChange) -> Session:
     """Apply a change; see SessionStore.update."""
@@ -71,7 +70,7 @@ async def update(partition: Partition, session_id: str, change: SettingsChange) 
 
 async def _update_fields(partition: Partition, session_id: str, change: SettingsChange) -> Head:
     where = writable(int(time()))
-    return Head(await partition.patch(session_id, set_fields(**change.fields), where, change.if_match))
+    return Head(await partition.patch(session_id, set_fields(**change.fields), where, etag=change.if_match))
 
 
 async def _update_life(partition: Partition, session_id: str, change: SettingsChange) -> Head:
@@ -79,7 +78,7 @@ async def _update_life(partition: Partition, session_id: str, change: SettingsCh
     head = await read_head(partition, session_id)
     if change.if_match not in {None, head.etag}:
         raise ItemRefusedError
-    fields = change.fields | _status_fields(head, change)
+    fields = change.fields | _status_change(head, change)
     if fields.keys() == {"updated_at"}:
         if partition.pinned:
             return head
@@ -116,46 +115,28 @@ def _renew_at(head: Head, start: int, ttl: int, *, shorter: bool) -> int:
     return min(due, head.document["renew_at"]) if shorter else due
 
 
-def _status_fields(head: Head, change: SettingsChange) -> JsonObject:
-    """Return what archiving or restoring changes; nothing for a session that is so already."""
-    now = change.fields["updated_at"]
-    if change.is_active is None or change.is_active == (head.status == "active"):
-        return {}
-    if not change.is_active:
-        return {"status": "archived", "archived_at": now}
-    return {
-        "status": "active",
-        "archived_at": None,
-        "last_activity_at": now,
-        "quiet": last_message_hint(now, head.last_message_at()),
-    }
+def _status_change(head: Head, change: SettingsChange) -> JsonObject:
+    now: str = change.fields["updated_at"]
+    fields: JsonObject = {**status_change(was_active=head.status == "active", is_active=change.is_active, now=now)}
+    if "last_activity_at" in fields:
+        fields["quiet"] = last_message_hint(now, head.last_message_at())
+    return fields
 
 
 async def _write(partition: Partition, head: Head, fields: JsonObject, if_match: str | None) -> Head:
     """Set the fields, provided that the session's terms are as they were read."""
     operations = set_fields(**fields)
     if len(operations) <= MAX_OPERATIONS:
-        where = f"{writable(int(time()))} AND {log_unchanged_since(head)} AND {_same_terms(head)}"
-        return Head(await partition.patch(head.id, operations, where, if_match))
+        where = settings_unchanged_since(head, int(time()))
+        return Head(await partition.patch(head.id, operations, where, etag=if_match))
     if head.document["renew_at"] <= int(time()):
         raise ItemRefusedError
     return Head(await partition.replace(head.document | fields, head.etag))
 
 
-def _same_terms(head: Head) -> str:
-    terms = head.document
-    pinned = "true" if terms["pinned"] else "false"
-    return (
-        f"c.status = {literal(head.status)} AND c.pinned = {pinned} AND c.ttl_seconds = {terms['ttl_seconds']:d}"
-        f" AND c.updated_at = {literal(terms['updated_at'])}"
-    )
-
-
 async def clear_pending(partition: Partition, head: Head) -> Head:
     """Note that nothing is pending for this head any more, unless something new is or a rewind is being built."""
-    unchanged = f"{log_unchanged_since(head)} AND c.updated_at = {literal(head.document['updated_at'])}"
-    where = f"{VISIBLE} AND {unchanged} AND IS_NULL(c.building)"
     try:
-        return Head(await partition.patch(head.id, set_fields(pending=False), where))
+        return Head(await partition.patch(head.id, set_fields(pending=False), nothing_pending_since(head)))
     except (ItemRefusedError, ItemMissingError):
         return head

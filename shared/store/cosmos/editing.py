@@ -7,9 +7,19 @@ from typing import Literal
 
 from shared.errors import MessageNotFoundError
 from shared.models import JsonObject, Message, format_time, utc_now
-from shared.store.cosmos.changes import set_fields
 from shared.store.cosmos.errors import ItemMissingError, ItemRefusedError
-from shared.store.cosmos.guards import has_room, literal, log_unchanged_since, writable
+from shared.store.cosmos.guards import (
+    IS_PAGE,
+    Operation,
+    all_of,
+    has_room,
+    increment,
+    message_unchanged_since,
+    page_counts,
+    replace_at,
+    set_at,
+    set_fields,
+)
 from shared.store.cosmos.head import HEAD_CAP_BYTES, Head
 from shared.store.cosmos.history import TRIES as READ_TRIES
 from shared.store.cosmos.log import read_head, renew_if_due, rotate
@@ -111,15 +121,12 @@ async def _edit_held(partition: Partition, head: Head, place: Place, document: J
     grown = documents_bytes([document]) - documents_bytes([place.document])
     if place.kept_in == "previous" or head.bytes + head.previous_bytes + grown >= HEAD_CAP_BYTES:
         return False
-    operations: list[JsonObject] = [
-        {"op": "replace", "path": f"/log/messages/{place.index}", "value": document},
-        {"op": "incr", "path": "/log/bytes", "value": grown},
-        *_noted(),
+    operations = [
+        replace_at(f"/log/messages/{place.index}", document),
+        increment("/log/bytes", grown),
+        *_count_edit(),
     ]
-    where = (
-        f"{writable(int(time()))} AND {log_unchanged_since(head)} AND c.log.edits = {head.edits:d}"
-        f" AND c.log.messages[{place.index:d}].id = {literal(place.document['id'])} AND {has_room(grown)}"
-    )
+    where = all_of(message_unchanged_since(head, place.index, int(time())), has_room(grown))
     await partition.patch(head.id, operations, where, no_response=True)
     return True
 
@@ -129,14 +136,11 @@ async def _edit_page(partition: Partition, head: Head, place: Place, document: J
     page = place.page or {}
     if document != place.document:
         messages = [*page["messages"][: place.index], document, *page["messages"][place.index + 1 :]]
-        operations: list[JsonObject] = [
-            {"op": "replace", "path": f"/messages/{place.index}", "value": document},
-            {"op": "set", "path": "/counts", "value": counts_of(messages)},
-        ]
-        await partition.patch(page["id"], operations, "c.type = 'page'", page["_etag"], no_response=True)
-    counted = f"c.log.epoch = {literal(head.epoch)} AND c.log.generation > {page['generation'] + 1:d}"
-    await partition.patch(head.id, _noted(), f"{writable(int(time()))} AND {counted}", no_response=True)
+        operations = [replace_at(f"/messages/{place.index}", document), set_at("/counts", counts_of(messages))]
+        await partition.patch(page["id"], operations, IS_PAGE, etag=page["_etag"], no_response=True)
+    where = page_counts(head, page["generation"], int(time()))
+    await partition.patch(head.id, _count_edit(), where, no_response=True)
 
 
-def _noted() -> list[JsonObject]:
-    return [{"op": "incr", "path": "/log/edits", "value": 1}, *set_fields(updated_at=format_time(utc_now()))]
+def _count_edit() -> list[Operation]:
+    return [increment("/log/edits"), *set_fields(updated_at=format_time(utc_now()))]

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from time import time
 
 from shared.models import KEEP, MAX_TTL_SECONDS, JsonObject, Message, NewSession, Session, format_time, stored_bytes
-from shared.store.rules import applied_ttl, documents_bytes, expiry, message_from
+from shared.store.rules import applied_ttl, documents_bytes, expiry, first_activity, message_from
 from shared.text import fold
 
 SCHEMA = 1
@@ -50,7 +50,7 @@ def head_document(session: NewSession, messages: Sequence[JsonObject]) -> JsonOb
     log = fresh_log() | {"messages": list(messages), "bytes": documents_bytes(messages)}
     created_at = format_time(session.created_at)
     last_message_at = messages[-1]["created_at"] if messages else None
-    last_activity_at = max(created_at, last_message_at or created_at)
+    last_activity_at = first_activity(created_at, last_message_at)
     return session.model_dump(mode="json") | {
         **folded_name(session.session_name),
         "type": "session",

@@ -8,9 +8,8 @@ from time import time
 
 from shared.errors import SessionExistsError
 from shared.models import ImportedMessage, ImportedSession, JsonObject, format_time
-from shared.store.cosmos.changes import set_fields
 from shared.store.cosmos.errors import ItemExistsError, ItemMissingError, ItemRefusedError
-from shared.store.cosmos.guards import literal
+from shared.store.cosmos.guards import hidden_while_building, set_fields
 from shared.store.cosmos.head import (
     FAR_FUTURE,
     PREVIOUS_CAP_BYTES,
@@ -137,5 +136,4 @@ async def _reveal(partition: Partition, head: Head, session: ImportedSession, lo
     if session.expires_at is not None:  # the ttl that it has once it is used begins with a renewal
         left = ceil(session.expires_at.timestamp() - time())
         fields |= {"ttl": max(left, 1), "ttl_once_used": head.ttl, "renew_at": 0}
-    where = f"c.status = 'deleted' AND c.building.epoch = {literal(head.epoch)}"
-    await partition.patch(head.id, set_fields(**fields), where, no_response=True)
+    await partition.patch(head.id, set_fields(**fields), hidden_while_building(head.epoch), no_response=True)

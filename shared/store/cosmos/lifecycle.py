@@ -1,4 +1,4 @@
-"""Making, changing, clearing and deleting sessions; whatever a crash leaves behind can be finished later."""
+"""Creating, clearing and deleting sessions; whatever a crash leaves can be finished later."""
 
 from collections.abc import Collection, Sequence
 from contextlib import suppress
@@ -13,9 +13,9 @@ from shared.models import (
     format_time,
     utc_now,
 )
-from shared.store.cosmos.changes import clear_pending, set_fields
+from shared.store.cosmos.changes import clear_pending
 from shared.store.cosmos.errors import ItemExistsError, ItemMissingError, ItemRefusedError
-from shared.store.cosmos.guards import VISIBLE, literal
+from shared.store.cosmos.guards import builds, epoch_unchanged_since, set_fields
 from shared.store.cosmos.head import FAR_FUTURE, Head, fresh_log, head_document
 from shared.store.cosmos.log import read_head, rotate_new
 from shared.store.cosmos.pages import sweep
@@ -104,8 +104,7 @@ async def _start_over(partition: Partition, head: Head, begun: set[str]) -> Head
         building=None,
         pending=True,
     )
-    where = f"{VISIBLE} AND c.log.epoch = {literal(head.epoch)}"
-    return Head(await partition.patch(head.id, operations, where))
+    return Head(await partition.patch(head.id, operations, epoch_unchanged_since(head)))
 
 
 @proven
@@ -160,8 +159,7 @@ async def _write_tombstone(partition: Partition, head: Head, if_match: str | Non
         shares=[],
         pending=True,
     )
-    where = f"{VISIBLE} AND c.log.epoch = {literal(head.epoch)}"
-    return Head(await partition.patch(head.id, operations, where, if_match))
+    return Head(await partition.patch(head.id, operations, epoch_unchanged_since(head), etag=if_match))
 
 
 async def _read_if_there(partition: Partition, session_id: str) -> Head | None:
@@ -173,8 +171,7 @@ async def _read_if_there(partition: Partition, session_id: str) -> Head | None:
 
 async def abandon(partition: Partition, head: Head, epoch: str) -> Head:
     """Give up what is being built under that epoch, so that a sweep takes its pages; raises as Items.patch does."""
-    where = f"c.building.epoch = {literal(epoch)}"
-    return Head(await partition.patch(head.id, set_fields(building=None), where))
+    return Head(await partition.patch(head.id, set_fields(building=None), builds(epoch)))
 
 
 async def finish_delete(partition: Partition, tombstone: Head, over: Collection[str] = ()) -> None:

@@ -15,7 +15,18 @@ from shared.logs import trace
 from shared.models import Appended, JsonObject, Message, NewMessage
 from shared.store.cosmos.batch import Batch, find_stored
 from shared.store.cosmos.errors import ItemError, ItemMissingError, ItemRefusedError
-from shared.store.cosmos.guards import log_unchanged_since, writable
+from shared.store.cosmos.guards import (
+    Operation,
+    all_of,
+    append_to,
+    increment,
+    log_unchanged_since,
+    move,
+    renewable,
+    set_at,
+    set_fields,
+    writable,
+)
 from shared.store.cosmos.head import (
     FAR_FUTURE,
     HEAD_CAP_BYTES,
@@ -76,9 +87,9 @@ async def append(partition: Partition, session_id: str, messages: Sequence[NewMe
 
 
 async def _append_few(partition: Partition, session_id: str, batch: Batch) -> Head:
-    operations: list[JsonObject] = [
-        *({"op": "add", "path": "/log/messages/-", "value": document} for document in batch.documents),
-        {"op": "incr", "path": "/log/bytes", "value": batch.size},
+    operations = [
+        *(append_to("/log/messages", document) for document in batch.documents),
+        increment("/log/bytes", batch.size),
         *batch.counters(),
     ]
     return Head(await partition.patch(session_id, operations, batch.guard()))
@@ -89,7 +100,7 @@ async def _append_many(partition: Partition, session_id: str, batch: Batch) -> H
     if head.generation:
         await create_previous_page(partition, head)
     operations = [*_rotation(head, batch.documents), *batch.counters()]
-    where = f"{batch.guard()} AND {log_unchanged_since(head)}"
+    where = all_of(batch.guard(), log_unchanged_since(head))
     try:
         return Head(await partition.patch(session_id, operations, where))
     except (ItemRefusedError, ItemMissingError):
@@ -97,21 +108,21 @@ async def _append_many(partition: Partition, session_id: str, batch: Batch) -> H
         raise
 
 
-def _rotation(head: Head, documents: Sequence[JsonObject]) -> list[JsonObject]:
+def _rotation(head: Head, documents: Sequence[JsonObject]) -> list[Operation]:
     """Return the operations that make `documents` the current generation; a first one has no page to account for."""
-    turn: list[JsonObject] = [
-        {"op": "move", "from": "/log/messages", "path": "/log/previous"},
-        {"op": "set", "path": "/log/messages", "value": list(documents)},
-        {"op": "move", "from": "/log/bytes", "path": "/log/previous_bytes"},
-        {"op": "set", "path": "/log/bytes", "value": documents_bytes(documents)},
-        {"op": "incr", "path": "/log/generation", "value": 1},
+    turn = [
+        move("/log/messages", "/log/previous"),
+        set_at("/log/messages", list(documents)),
+        move("/log/bytes", "/log/previous_bytes"),
+        set_at("/log/bytes", documents_bytes(documents)),
+        increment("/log/generation"),
     ]
     if not head.generation:
-        return [*turn, {"op": "set", "path": "/renew_at", "value": renewal_due(int(time()), head.ttl)}]
+        return [*turn, *set_fields(renew_at=renewal_due(int(time()), head.ttl))]
     return [
         *turn,
-        {"op": "set", "path": "/log/recent_ids", "value": head.recent_ids_after_rotation()},
-        {"op": "set", "path": "/log/sealed", "value": summary(head.sealed, head.previous, head.messages_first_seq - 1)},
+        set_at("/log/recent_ids", head.recent_ids_after_rotation()),
+        set_at("/log/sealed", summary(head.sealed, head.previous, head.messages_first_seq - 1)),
     ]
 
 
@@ -120,7 +131,7 @@ async def rotate(partition: Partition, head: Head) -> None:
     try:
         if head.generation:
             await create_previous_page(partition, head)
-        where = f"{writable(int(time()))} AND {log_unchanged_since(head)}"
+        where = all_of(writable(int(time())), log_unchanged_since(head))
         await partition.patch(head.id, _rotation(head, []), where, no_response=True)
     except (ItemRefusedError, ItemMissingError):
         await _sweep_if_restarted(partition, head)
@@ -175,11 +186,10 @@ async def renew(partition: Partition, head: Head, etag: str | None = None) -> He
     due = renewal_due(start, ttl) if head.generation else FAR_FUTURE
     if due == head.document["renew_at"] != FAR_FUTURE:
         due -= 1  # whoever changes the ttl at the same time must see that something happened
-    where = f"c.status != 'deleted' AND {log_unchanged_since(head)}"
-    operations: list[JsonObject] = [{"op": "set", "path": "/renew_at", "value": due}]
+    operations = set_fields(renew_at=due)
     if ttl != head.ttl:
-        operations.append({"op": "move", "from": "/ttl_once_used", "path": "/ttl"})
-    renewed = Head(await partition.patch(head.id, operations, where, etag))
+        operations.append(move("/ttl_once_used", "/ttl"))
+    renewed = Head(await partition.patch(head.id, operations, renewable(head), etag=etag))
     await shorten_pages(partition, lasting, ttl)
     return renewed
 

@@ -7,9 +7,9 @@ from time import monotonic, time
 from shared.errors import PreconditionFailedError, SessionNotFoundError, StoreError
 from shared.logs import trace
 from shared.models import Erased, IdleSession, JsonObject, SessionChanges, format_time, utc_now
-from shared.store.cosmos.changes import SettingsChange, clear_pending, set_fields, update
+from shared.store.cosmos.changes import SettingsChange, clear_pending, update
 from shared.store.cosmos.errors import ItemError, ItemMissingError, ItemRefusedError
-from shared.store.cosmos.guards import writable
+from shared.store.cosmos.guards import set_fields, writable
 from shared.store.cosmos.head import Head
 from shared.store.cosmos.items import Items
 from shared.store.cosmos.lifecycle import abandon, delete, finish_delete
@@ -68,7 +68,7 @@ async def archive_idle(partition: Partition, session: IdleSession, archive_ttl: 
     ttl = applied_ttl(session.ttl_seconds, archive_ttl, pinned=False, status="archived")
     fields = set_fields(status="archived", archived_at=now, updated_at=now, ttl=ttl)
     try:
-        await partition.patch(session.id, fields, writable(int(time())), session.etag, no_response=True)
+        await partition.patch(session.id, fields, writable(int(time())), etag=session.etag, no_response=True)
     except ItemRefusedError as error:
         if error.repeated:  # perhaps by the try whose answer was lost
             return await _archived_at(partition, session) == now

@@ -9,7 +9,7 @@ from typing import TypeVar
 
 from shared.models import KEEP, JsonObject
 from shared.store.cosmos.errors import ItemExistsError, ItemMissingError, ItemRefusedError
-from shared.store.cosmos.guards import same_epochs
+from shared.store.cosmos.guards import IS_PAGE, pages_unchanged_since, set_fields
 from shared.store.cosmos.head import Head, page_id, page_ttl
 from shared.store.cosmos.partition import Partition
 from shared.store.rules import counts_of
@@ -18,7 +18,7 @@ logger = logging.getLogger(__name__)
 
 AT_ONCE = 8  # page requests in flight for one caller
 CONFIRM_TRIES = 3  # of a head that changes meanwhile; the timer comes back
-PAGES_OF_SESSION = "c.type = 'page' AND c.session_id = @session_id"
+PAGES_OF_SESSION = f"{IS_PAGE} AND c.session_id = @session_id"
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
@@ -98,8 +98,7 @@ def _longer(ttl: int, other: int) -> int:
 
 async def _set_ttl(partition: Partition, page: JsonObject, ttl: int) -> None:
     """Give a page, if it is as it was seen, a life that counts from now; raises as Items.patch does."""
-    operations = [{"op": "set", "path": "/ttl", "value": ttl}]
-    await partition.patch(page["id"], operations, "c.type = 'page'", page["_etag"], no_response=True)
+    await partition.patch(page["id"], set_fields(ttl=ttl), IS_PAGE, etag=page["_etag"], no_response=True)
 
 
 async def lengthen_pages(
@@ -228,8 +227,8 @@ async def _confirmed_head(partition: Partition, session_id: str, epochs: Collect
             head = Head(await partition.read(session_id))
             if head.living_epochs.issuperset(epochs):
                 return head  # nothing is to be deleted, so nothing is to be proven
-            operations = [{"op": "set", "path": "/pending", "value": True}]
-            return Head(await partition.patch(session_id, operations, same_epochs(head, int(time()))))
+            where = pages_unchanged_since(head, int(time()))
+            return Head(await partition.patch(session_id, set_fields(pending=True), where))
         except ItemMissingError:
             if not await partition.pin(session_id):
                 return None

@@ -12,7 +12,7 @@ from shared.errors import StoreError
 from shared.freshness import current_freshness
 from shared.models import JsonObject
 from shared.store.cosmos.errors import ItemError, ItemMissingError, ItemRefusedError, ReplicaBehindError
-from shared.store.cosmos.guards import NEVER
+from shared.store.cosmos.guards import NEVER, Operation, set_fields
 from shared.store.cosmos.query import collect
 from shared.store.cosmos.retry import pause
 from shared.store.cosmos.session_tokens import newer
@@ -86,7 +86,7 @@ class Partition:
     async def pin(self, item_id: str) -> bool:
         """Return whether the item is there now, by a write that changes nothing; what is read next is no older."""
         try:
-            await self.patch(item_id, [{"op": "set", "path": "/pending", "value": True}], NEVER, no_response=True)
+            await self.patch(item_id, set_fields(pending=True), NEVER, no_response=True)
         except ItemMissingError:
             return False
         except ItemRefusedError:
@@ -104,13 +104,13 @@ class Partition:
     async def patch(
         self,
         item_id: str,
-        operations: Sequence[JsonObject],
+        operations: Sequence[Operation],
         where: str,
-        etag: str | None = None,
         *,
+        etag: str | None = None,
         no_response: bool = False,
     ) -> JsonObject:
-        """SettingsChange the item where the predicate holds and return it (`no_response`: {}).
+        """SettingsChange the item where the predicate holds, and the etag, and return it (`no_response`: {}).
 
         Raises ItemMissingError, ItemRefusedError.
         """

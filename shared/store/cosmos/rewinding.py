@@ -5,9 +5,17 @@ from contextlib import suppress
 from time import time
 
 from shared.models import JsonObject, format_time, utc_now
-from shared.store.cosmos.changes import clear_pending, set_fields
+from shared.store.cosmos.changes import clear_pending
 from shared.store.cosmos.errors import ItemExistsError, ItemMissingError, ItemRefusedError
-from shared.store.cosmos.guards import literal, log_unchanged_since, writable
+from shared.store.cosmos.guards import (
+    all_of,
+    builds,
+    history_unchanged_since,
+    increment,
+    log_unchanged_since,
+    set_at,
+    set_fields,
+)
 from shared.store.cosmos.head import (
     FAR_FUTURE,
     RECENT_IDS,
@@ -24,7 +32,7 @@ from shared.store.cosmos.pages import create_page, find_generation, page_documen
 from shared.store.cosmos.partition import Partition
 from shared.store.cosmos.proof import proven
 from shared.store.cosmos.retry import Retries
-from shared.store.rules import documents_bytes
+from shared.store.rules import counts_after_rewind, documents_bytes, last_kept_seq
 
 
 @proven
@@ -33,7 +41,7 @@ async def rewind(partition: Partition, session_id: str, after_seq: int) -> None:
     retries = Retries()
     while True:
         head = await read_head(partition, session_id)
-        seq = max(after_seq, head.first_seq - 1)
+        seq = last_kept_seq(after_seq, head.first_seq)
         try:
             await _cut(partition, head, seq)
         except (ItemRefusedError, ItemMissingError):
@@ -65,18 +73,11 @@ async def _sweep_or_leave(partition: Partition, session_id: str, over: Collectio
     return True
 
 
-def _unedited(head: Head) -> str:
-    """Hold while what was copied is what is kept: appends and rotations change none of that, edits and rewinds do."""
-    same = f"c.log.epoch = {literal(head.epoch)} AND c.ttl = {head.ttl:d} AND c.log.edits = {head.edits:d}"
-    return f"{writable(int(time()))} AND {same}"
-
-
 def _counters(head: Head, seq: int, last_message_at: str | None) -> JsonObject:
     """Return the fields that follow from the newest kept message; the last activity stays what it was."""
     activity = head.document["last_activity_at"]
     return {
-        "last_seq": seq,
-        "message_count": seq - head.first_seq + 1,
+        **counts_after_rewind(head.first_seq, seq),
         "updated_at": format_time(utc_now()),
         "last_activity_at": activity,
         "quiet": last_message_hint(activity, last_message_at),
@@ -87,27 +88,29 @@ async def _cut_messages(partition: Partition, head: Head, seq: int) -> None:
     kept = head.messages[: seq - head.messages_first_seq + 1]
     newest = (kept or head.previous)[-1:]
     last_message_at = newest[0]["created_at"] if newest else head.sealed.get("last_at")
-    operations: list[JsonObject] = [
-        {"op": "set", "path": "/log/messages", "value": kept},
-        {"op": "set", "path": "/log/bytes", "value": documents_bytes(kept)},
-        {"op": "incr", "path": "/log/edits", "value": 1},
-        {"op": "set", "path": "/log/sealed/known_from", "value": milliseconds()},
+    operations = [
+        set_at("/log/messages", kept),
+        set_at("/log/bytes", documents_bytes(kept)),
+        increment("/log/edits"),
+        set_at("/log/sealed/known_from", milliseconds()),
         *set_fields(**_counters(head, seq, last_message_at)),
     ]
-    await partition.patch(head.id, operations, f"{_unedited(head)} AND {log_unchanged_since(head)}")
+    where = all_of(history_unchanged_since(head, int(time())), log_unchanged_since(head))
+    await partition.patch(head.id, operations, where)
 
 
 async def _cut_deeper(partition: Partition, head: Head, seq: int) -> None:
     """Build the kept history under an epoch that the head names first, so that no sweep takes it for a dead one."""
     log = fresh_log()
     building = {"epoch": log["epoch"], "since": int(time())}
-    await partition.patch(head.id, set_fields(building=building, pending=True), _unedited(head), no_response=True)
+    where = history_unchanged_since(head, building["since"])
+    await partition.patch(head.id, set_fields(building=building, pending=True), where, no_response=True)
     log |= await _copy(partition, head, seq, log["epoch"])
     newest = (log["messages"] or log["previous"])[-1:]
     last_message_at = newest[0]["created_at"] if newest else log["sealed"].get("last_at")
     renew_at = renewal_due(building["since"], head.ttl) if log["generation"] else FAR_FUTURE
     fields = _counters(head, seq, last_message_at) | {"log": log, "renew_at": renew_at, "building": None}
-    where = f"{_unedited(head)} AND c.building.epoch = {literal(log['epoch'])}"
+    where = all_of(history_unchanged_since(head, int(time())), builds(log["epoch"]))
     try:
         swapped = Head(await partition.patch(head.id, set_fields(**fields), where))
     except ItemRefusedError:

@@ -3,17 +3,17 @@
 from collections.abc import Sequence
 from time import time
 
-from shared.errors import SessionNotFoundError, ShareNotFoundError, TooManySharesError
-from shared.models import MAX_SHARES, JsonObject, Session, Share, format_time, utc_now
-from shared.store.cosmos.changes import set_fields
+from shared.errors import SessionNotFoundError, ShareNotFoundError
+from shared.models import Session, Share, format_time, utc_now
 from shared.store.cosmos.errors import ItemMissingError, ItemRefusedError
-from shared.store.cosmos.guards import literal, writable
+from shared.store.cosmos.guards import set_fields, shares_unchanged_since
 from shared.store.cosmos.head import Head
 from shared.store.cosmos.items import Items
 from shared.store.cosmos.log import read_head, renew_if_due
 from shared.store.cosmos.partition import Partition
 from shared.store.cosmos.proof import proven
 from shared.store.cosmos.retry import Retries
+from shared.store.rules import with_share, without_share, working_shares
 
 FIND = "SELECT c.id, c.user_id FROM c JOIN s IN c.shares WHERE s.token_hash = @token_hash"
 
@@ -24,35 +24,33 @@ async def add_share(partition: Partition, session_id: str, share: Share) -> None
     retries = Retries()
     while True:
         head = await read_head(partition, session_id)
-        kept = head.document["shares"]
-        if any(known["id"] == share.id for known in kept):
+        shares = _shares_of(head)
+        if any(kept.id == share.id for kept in shares):
             return
-        working = [known for known in kept if not Share.model_validate(known).is_over(utc_now())]
-        if len(working) >= MAX_SHARES:
-            raise TooManySharesError
-        if await _write(partition, head, [*working, share.model_dump(mode="json")]):
+        if await _write(partition, head, with_share(shares, share, utc_now())):
             return
         await retries.again()
 
 
 async def list_shares(partition: Partition, session_id: str) -> list[Share]:
     """Return the links that work; see SessionStore.list_shares."""
-    return sorted(_working(await read_head(partition, session_id)), key=lambda share: (share.created_at, share.id))
+    return working_shares(_shares_of(await read_head(partition, session_id)), utc_now())
 
 
 @proven
 async def remove_share(partition: Partition, session_id: str, share_id: str) -> None:
     """Revoke a link; see SessionStore.remove_share."""
-    removed = False
+    sent = False  # perhaps it is removed: the answer may get lost
     retries = Retries()
     while True:
         head = await read_head(partition, session_id)
-        kept = [known for known in head.document["shares"] if known["id"] != share_id]
-        if all(share.id != share_id for share in _working(head)):
-            if removed:
+        try:
+            kept = without_share(_shares_of(head), share_id, utc_now())
+        except ShareNotFoundError:
+            if sent:
                 return
-            raise ShareNotFoundError
-        removed = True  # perhaps: the answer may get lost
+            raise
+        sent = True
         if await _write(partition, head, kept):
             return
         await retries.again()
@@ -68,24 +66,21 @@ async def find_share(items: Items, token_hash: str) -> tuple[Session, Share]:
             head = await read_head(items.of(row["user_id"]), row["id"])
         except SessionNotFoundError as error:
             raise ShareNotFoundError from error
-        for share in _working(head):
+        for share in working_shares(_shares_of(head), utc_now()):
             if share.token_hash == token_hash:
                 return head.session(), share
     raise ShareNotFoundError
 
 
-def _working(head: Head) -> list[Share]:
-    now = utc_now()
-    shares = [Share.model_validate(known) for known in head.document["shares"]]
-    return [share for share in shares if not share.is_over(now)]
+def _shares_of(head: Head) -> list[Share]:
+    return [Share.model_validate(kept) for kept in head.document["shares"]]
 
 
-async def _write(partition: Partition, head: Head, shares: Sequence[JsonObject]) -> bool:
+async def _write(partition: Partition, head: Head, shares: Sequence[Share]) -> bool:
     """Put these links in the place of those that were read; return whether they still were the same."""
-    same = [f"ARRAY_LENGTH(c.shares) = {len(head.document['shares']):d}"]
-    same += [f"c.shares[{n:d}].id = {literal(known['id'])}" for n, known in enumerate(head.document["shares"])]
-    operations = set_fields(shares=list(shares), updated_at=format_time(utc_now()))
-    where = " AND ".join((writable(int(time())), *same))
+    kept = [share.model_dump(mode="json") for share in shares]
+    operations = set_fields(shares=kept, updated_at=format_time(utc_now()))
+    where = shares_unchanged_since(head, int(time()))
     try:
         await partition.patch(head.id, operations, where, no_response=True)
     except (ItemRefusedError, ItemMissingError):

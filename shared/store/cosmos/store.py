@@ -33,7 +33,7 @@ from shared.models import (
     Share,
     format_time,
 )
-from shared.settings import Settings
+from shared.settings import DEFAULT_ARCHIVE_TTL_SECONDS, Settings
 from shared.store.cosmos import (
     counting,
     editing,
@@ -53,8 +53,6 @@ from shared.store.cosmos.items import Items
 from shared.store.cosmos.rewinding import rewind
 from shared.store.port import SessionStore
 
-ARCHIVE_TTL_SECONDS = 31_536_000
-
 
 class CosmosStore(SessionStore):
     """Sessions in one Cosmos DB container, partitioned by owner: see docs/storage.md for the documents."""
@@ -69,7 +67,7 @@ class CosmosStore(SessionStore):
         container: str,
         *,
         emulator: bool = False,
-        archive_ttl_seconds: int = ARCHIVE_TTL_SECONDS,
+        archive_ttl_seconds: int = DEFAULT_ARCHIVE_TTL_SECONDS,
     ) -> None:
         """Remember where the container is; nothing is sent before the first verb."""
         self._connection = Connection(endpoint, key, database, container, emulator=emulator)

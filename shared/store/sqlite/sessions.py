@@ -21,7 +21,7 @@ from shared.models import (
     format_time,
     stored_json,
 )
-from shared.store.rules import applied_ttl, expiry
+from shared.store.rules import applied_ttl, expiry, first_activity
 from shared.store.sqlite.database import Parameter, Transaction
 
 MESSAGES_AT_ONCE = 500  # removed of one session by one transaction: some ten milliseconds at most
@@ -114,16 +114,6 @@ def list_idle(
     return [IdleSession.model_validate(dict(row)) for row in rows]
 
 
-def status_columns(transaction: Transaction, row: sqlite3.Row, *, is_active: bool | None) -> dict[str, Parameter]:
-    """Return what archiving or restoring changes; nothing for a session that is so already."""
-    now = format_time(transaction.now)
-    if is_active is None or is_active == (row["status"] == "active"):
-        return {}
-    if not is_active:
-        return {"status": "archived", "archived_at": now}
-    return {"status": "active", "archived_at": None, "last_activity_at": now}
-
-
 def session_from(row: sqlite3.Row) -> Session:
     """Return the session that a row holds."""
     return Session.model_validate({**row, "context": json.loads(row["context"]), "tags": json.loads(row["tags"])})
@@ -142,7 +132,7 @@ def insert(transaction: Transaction, session: NewSession, messages: list[NewMess
         **columns_of(session.model_dump()),
         "status": "active",
         "updated_at": created_at,
-        "last_activity_at": max(created_at, last_message_at or created_at),
+        "last_activity_at": first_activity(created_at, last_message_at),
         "last_message_at": last_message_at,
         "message_count": len(messages),
         "last_seq": len(messages),

@@ -1,80 +1,66 @@
 """The table of links to sessions."""
 
 import sqlite3
+from collections.abc import Sequence
 
-from shared.errors import ShareNotFoundError, TooManySharesError
-from shared.models import MAX_SHARES, Session, Share, format_time
+from shared.errors import ShareNotFoundError
+from shared.models import Session, Share, format_time
+from shared.store.rules import with_share, without_share, working_shares
 from shared.store.sqlite import sessions as session_table
 from shared.store.sqlite.database import Transaction
 
-WORKING = "(expires_at IS NULL OR expires_at > :now)"
+OF_SESSION = "FROM shares WHERE user_id = :user_id AND session_id = :session_id"
 
 
 def insert(transaction: Transaction, user_id: str, session_id: str, share: Share, archive_ttl_seconds: int) -> None:
     """Keep a link, and forget those of the session that have expired."""
     row = session_table.find(transaction, user_id, session_id)
-    if len(of_session(transaction, user_id, session_id)) >= MAX_SHARES:
-        raise TooManySharesError
-    owned = {"user_id": user_id, "session_id": session_id}
-    transaction.run(
-        f"DELETE FROM shares WHERE user_id = :user_id AND session_id = :session_id AND NOT {WORKING}",  # noqa: S608
-        **owned,
-        now=format_time(transaction.now),
-    )
-    transaction.run(
-        """
-        INSERT INTO shares (user_id, session_id, id, token_hash, up_to_seq, created_at, expires_at)
-        VALUES (:user_id, :session_id, :id, :token_hash, :up_to_seq, :created_at, :expires_at)
-        """,
-        **owned,
-        **share.model_dump(),
-    )
-    _note(transaction, row, archive_ttl_seconds)
+    kept = with_share(_of_session(transaction, row), share, transaction.now)
+    _replace(transaction, row, kept, archive_ttl_seconds)
 
 
 def of_session(transaction: Transaction, user_id: str, session_id: str) -> list[Share]:
     """Return a session's links that work, oldest first."""
-    session_table.find(transaction, user_id, session_id)
-    rows = transaction.rows(
-        f"SELECT * FROM shares WHERE user_id = :user_id AND session_id = :session_id AND {WORKING}"  # noqa: S608
-        " ORDER BY created_at, id",
-        user_id=user_id,
-        session_id=session_id,
-        now=format_time(transaction.now),
-    )
-    return [Share.model_validate(dict(row)) for row in rows]
+    row = session_table.find(transaction, user_id, session_id)
+    return working_shares(_of_session(transaction, row), transaction.now)
 
 
 def remove(transaction: Transaction, user_id: str, session_id: str, share_id: str, archive_ttl_seconds: int) -> None:
     """Revoke a link; raises ShareNotFoundError."""
     row = session_table.find(transaction, user_id, session_id)
-    removed = transaction.run(
-        f"""
-        DELETE FROM shares
-        WHERE user_id = :user_id AND session_id = :session_id AND id = :share_id AND {WORKING}
-        """,  # noqa: S608 - our own words
-        user_id=user_id,
-        session_id=session_id,
-        share_id=share_id,
-        now=format_time(transaction.now),
-    )
-    if not removed:
-        raise ShareNotFoundError
-    _note(transaction, row, archive_ttl_seconds)
+    kept = without_share(_of_session(transaction, row), share_id, transaction.now)
+    _replace(transaction, row, kept, archive_ttl_seconds)
 
 
 def find(transaction: Transaction, token_hash: str) -> tuple[Session, Share]:
     """Return a link and its session; raises ShareNotFoundError."""
-    row = transaction.row(
-        f"SELECT * FROM shares WHERE token_hash = :token_hash AND {WORKING}",  # noqa: S608 - our own words
-        token_hash=token_hash,
-        now=format_time(transaction.now),
-    )
+    row = transaction.row("SELECT * FROM shares WHERE token_hash = :token_hash", token_hash=token_hash)
     session = session_table.find_any(transaction, row["user_id"], row["session_id"]) if row else None
-    if row is None or session is None:
+    if row is None or session is None or (share := _share_from(row)).is_over(transaction.now):
         raise ShareNotFoundError
-    return session_table.session_from(session), Share.model_validate(dict(row))
+    return session_table.session_from(session), share
 
 
-def _note(transaction: Transaction, row: sqlite3.Row, archive_ttl_seconds: int) -> None:
+def _of_session(transaction: Transaction, row: sqlite3.Row) -> list[Share]:
+    rows = transaction.rows(f"SELECT * {OF_SESSION}", user_id=row["user_id"], session_id=row["id"])
+    return [_share_from(row) for row in rows]
+
+
+def _replace(transaction: Transaction, row: sqlite3.Row, shares: Sequence[Share], archive_ttl_seconds: int) -> None:
+    """Keep these links of a session and no others."""
+    owned = {"user_id": row["user_id"], "session_id": row["id"]}
+    transaction.run(f"DELETE {OF_SESSION}", **owned)
+    for share in shares:
+        transaction.run(
+            """
+            INSERT INTO shares (user_id, session_id, id, token_hash, up_to_seq, created_at, expires_at)
+            VALUES (:user_id, :session_id, :id, :token_hash, :up_to_seq, :created_at, :expires_at)
+            """,
+            **owned,
+            **share.model_dump(),
+        )
     session_table.change(transaction, row, {"updated_at": format_time(transaction.now)}, archive_ttl_seconds)
+
+
+def _share_from(row: sqlite3.Row) -> Share:
+    return Share.model_validate(dict(row))

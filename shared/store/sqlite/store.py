@@ -40,8 +40,9 @@ from shared.models import (
     format_time,
     utc_now,
 )
+from shared.settings import DEFAULT_ARCHIVE_TTL_SECONDS
 from shared.store.port import SessionStore
-from shared.store.rules import conflicting_ids
+from shared.store.rules import conflicting_ids, counts_after_rewind, last_kept_seq, status_change
 from shared.store.sqlite import messages as message_table
 from shared.store.sqlite import sessions as session_table
 from shared.store.sqlite import shares as share_table
@@ -58,7 +59,11 @@ class SqliteStore(SessionStore):
     name = "sqlite"
 
     def __init__(
-        self, path: Path, *, clock: Callable[[], datetime] = utc_now, archive_ttl_seconds: int = 31_536_000
+        self,
+        path: Path,
+        *,
+        clock: Callable[[], datetime] = utc_now,
+        archive_ttl_seconds: int = DEFAULT_ARCHIVE_TTL_SECONDS,
     ) -> None:
         """Name the file; it and its folder are made at the first use."""
         self._database = Database(path, clock)
@@ -130,10 +135,12 @@ class SqliteStore(SessionStore):
             row = session_table.find(transaction, user_id, session_id)
             if if_match not in {None, row["etag"]}:
                 raise PreconditionFailedError
-            given = changes.given()
-            status = session_table.status_columns(transaction, row, is_active=given.pop("is_active", None))
+            given, now = changes.given(), format_time(transaction.now)
+            status = status_change(
+                was_active=row["status"] == "active", is_active=given.pop("is_active", None), now=now
+            )
             if given or status:
-                columns = session_table.columns_of(given) | status | {"updated_at": format_time(transaction.now)}
+                columns = {**session_table.columns_of(given), **status, "updated_at": now}
                 session_table.change(transaction, row, columns, self._archive_ttl_seconds)
             return _session(transaction, user_id, session_id)
 
@@ -232,12 +239,12 @@ class SqliteStore(SessionStore):
         def work(transaction: Transaction) -> None:
             row = session_table.find(transaction, user_id, session_id)
             first_seq = row["last_seq"] - row["message_count"] + 1
-            seq = max(after_seq, first_seq - 1)
+            seq = last_kept_seq(after_seq, first_seq)
             if seq >= row["last_seq"]:
                 return
             newest = message_table.remove_after(transaction, user_id, session_id, seq)
-            counted = {"message_count": seq - first_seq + 1, "last_seq": seq}
             times = {"last_message_at": newest, "updated_at": format_time(transaction.now)}
+            counted = counts_after_rewind(first_seq, seq)
             session_table.change(transaction, row, {**counted, **times}, self._archive_ttl_seconds)
 
         await self._write(work)
