@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
+from typing import TypedDict
 
 from shared.errors import ShareNotFoundError, TooManySharesError
 from shared.models import KEEP, MAX_SHARES, JsonObject, Message, NewMessage, Share, Status, stored_bytes
@@ -21,7 +22,16 @@ def documents_bytes(documents: Iterable[JsonObject]) -> int:
     return sum(stored_bytes(document) + 1 for document in documents)
 
 
-def counts_of(documents: Iterable[JsonObject]) -> JsonObject:
+class MessageCounts(TypedDict):
+    """What statistics need to know of some messages: their bytes, how many a day (UTC), thumbs up and down."""
+
+    bytes: int
+    days: dict[str, int]
+    up: int
+    down: int
+
+
+def counts_of(documents: Iterable[JsonObject]) -> MessageCounts:
     """Count what statistics tell of messages: their bytes as stored JSON, how many a day (UTC), thumbs up and down."""
     known = list(documents)
     ratings = Counter(document["feedback"]["rating"] for document in known if document.get("feedback"))

@@ -47,8 +47,8 @@ def _count_misfits(head: Head, sealed: Sequence[Document]) -> Iterator[str]:
     if head.recent_ids != recent:
         yield f"{head.id}: recent_ids are not those of the {len(recent)} newest sealed messages"
     roles = Counter(message["role"] for message in sealed)
-    if head.sealed.get("roles", {}) != roles:
-        yield f"{head.id}: sealed counts {head.sealed.get('roles')} for {dict(roles)}"
+    if head.page_summary.get("roles", {}) != roles:
+        yield f"{head.id}: the summary of pages counts {head.page_summary.get('roles')} for {dict(roles)}"
     ids = [message["id"] for message in (*sealed, *head.previous, *head.messages)]
     if len(set(ids)) < len(ids):
         yield f"{head.id}: stored twice: {[name for name, number in Counter(ids).items() if number > 1]}"

@@ -14,8 +14,9 @@ from shared.models import KEEP, JsonObject, Session
 from shared.store.cosmos import CosmosStore
 from shared.store.cosmos.connection import Connection
 from shared.store.cosmos.errors import ItemMissingError
-from shared.store.cosmos.head import FAR_FUTURE, Head, page_id, page_ttl, renewal_due
+from shared.store.cosmos.head import Head, page_id
 from shared.store.cosmos.items import Items
+from shared.store.cosmos.lifetimes import FAR_FUTURE, page_ttl, renewal_due
 from shared.store.cosmos.partition import Partition
 from shared.store.rules import documents_bytes
 from tests.builders import all_messages, an_owner

@@ -16,7 +16,8 @@ from shared.errors import (
 from shared.models import JsonObject, MessageQuery, NewMessage, Session, SessionChanges, stored_bytes, utc_now
 from shared.store.cosmos import CosmosStore, head, retry
 from shared.store.cosmos.guards import literal
-from shared.store.cosmos.head import Head, page_id, page_ttl, renewal_due, short_hash
+from shared.store.cosmos.head import Head, page_id, short_hash
+from shared.store.cosmos.lifetimes import is_fresh, lasting_since, lasts, page_ttl, renewal_due
 from shared.store.rules import documents_bytes
 from tests.builders import HOUR, a_message, a_session, all_messages, an_owner, fill, listed, messages
 from tests.cosmos.stored import Stored
@@ -499,6 +500,18 @@ async def test_pages_that_an_unfinished_pin_left_kept_are_given_an_end_at_the_ne
 def test_pages_of_a_ttl_changed_at_any_time_outlast_the_head_until_renewal() -> None:
     for ttl in (1, 2, 3, 4, 5, 60, HOUR):
         assert page_ttl(ttl) >= renewal_due(0, ttl) + ttl
+
+
+@pytest.mark.parametrize("ttl", [1, 2, 3, 5, 60, HOUR])
+def test_a_page_that_is_left_as_it_is_outlasts_the_head_until_renewal(ttl: int) -> None:
+    now = 1_800_000_000
+    lives = [{"ttl": page_ttl(ttl), "_ts": now - age} for age in range(page_ttl(ttl))]
+
+    left = [page for page in lives if is_fresh(page, page_ttl(ttl), now)]
+    left += [page for page in lives if lasts(page, page_ttl(ttl), lasting_since(now, ttl))]
+
+    assert left
+    assert min(page["_ts"] + page["ttl"] for page in left) >= renewal_due(now, ttl) + ttl
 
 
 # Guards

@@ -11,7 +11,7 @@ from shared.errors import PreconditionFailedError, SessionNotFoundError, StoreEr
 from shared.models import MessageQuery, Session, SessionChanges
 from shared.store.cosmos import CosmosStore
 from shared.store.cosmos.errors import AnswerLostError
-from shared.store.cosmos.head import page_ttl
+from shared.store.cosmos.lifetimes import page_ttl
 from shared.store.cosmos.partition import Partition
 from tests.builders import HOUR, a_message, a_session, all_messages, an_owner, fill, messages
 from tests.conftest import CosmosPlace

@@ -1,4 +1,4 @@
-"""The Cosmos DB adapter: one small head document per session, and sealed pages behind it."""
+"""The Cosmos DB adapter: one small head document per session, and pages of older messages."""
 
 from shared.store.cosmos.store import CosmosStore
 

@@ -5,7 +5,9 @@ from datetime import UTC, datetime
 from functools import partial
 from time import time
 
-from shared.models import JsonObject, Message, NewMessage, format_time
+from shared.models import Message, NewMessage, format_time
+from shared.store.cosmos.concurrency import AT_ONCE, for_each
+from shared.store.cosmos.documents import MessageDocument
 from shared.store.cosmos.guards import (
     Operation,
     all_of,
@@ -17,7 +19,7 @@ from shared.store.cosmos.guards import (
     set_fields,
 )
 from shared.store.cosmos.head import RECENT_IDS, Head, milliseconds, short_hash
-from shared.store.cosmos.pages import AT_ONCE, for_each, read_page
+from shared.store.cosmos.pages import read_page
 from shared.store.cosmos.partition import Partition
 from shared.store.rules import documents_bytes
 
@@ -28,6 +30,7 @@ class Batch:
     """Messages about to be appended, as they are stored, with what every try of theirs needs."""
 
     def __init__(self, session_id: str, messages: Sequence[NewMessage]) -> None:
+        self.messages = messages
         self.documents = [message.document() for message in messages]
         self.size = documents_bytes(self.documents)
         self._ids = [message.id for message in messages]
@@ -44,7 +47,7 @@ class Batch:
         judged = none_forgotten_since(self.searched) if self.searched else duplicates_detectable(self.received)
         return all_of(appendable(self._ids, self.size, int(time())), self._not_recent, judged)
 
-    def is_newer_than(self, documents: Sequence[JsonObject]) -> bool:
+    def is_newer_than(self, documents: Sequence[MessageDocument]) -> bool:
         """Return whether these were stored too long ago to hold a message that came with this request or a repeat."""
         oldest = format_time(datetime.fromtimestamp(self.received / 1000 - REPEAT_SECONDS, UTC))
         return all(document["created_at"] < oldest for document in documents)
@@ -53,14 +56,14 @@ class Batch:
         """Return whether the head may have forgotten a message of this request, or of a repeat of it."""
         if seen := self.searched_log_of(head):
             return head.previous_first_seq - 1 > seen.last_seq + RECENT_IDS
-        return head.known_from > self.received
+        return head.duplicates_known_from_ms > self.received
 
     def searched_log_of(self, head: Head) -> Head | None:
         """Return the head whose pages were searched in vain, if these are the first pages of this one."""
         seen = self.searched
         return seen if seen and (seen.epoch, seen.edits) == (head.epoch, head.edits) else None
 
-    def sealed_in(self, head: Head) -> set[str]:
+    def in_pages_of(self, head: Head) -> set[str]:
         """Return which of its ids pages may hold: all or none of them, since they are stored together.
 
         The head remembers the newest hundred, so of a batch at that edge it may know only some.
@@ -85,18 +88,18 @@ async def find_stored(partition: Partition, head: Head, batch: Batch) -> dict[st
     """
     ids = {document["id"] for document in batch.documents}
     found = {document["id"]: head.message(seq, document) for seq, document in head.held() if document["id"] in ids}
-    sealed = batch.sealed_in(head)
+    in_pages = batch.in_pages_of(head)
     looked_at = 0
     seen = batch.searched_log_of(head)
     first = seen.counted_pages if seen else 0
     at_once = AT_ONCE if batch.is_late_for(head) else 1
     for end in range(head.counted_pages, first, -at_once):
-        if not sealed - found.keys():
+        if not in_pages - found.keys():
             break
         pages = await for_each(range(max(first, end - at_once), end), partial(read_page, partition, head))
         for page in reversed(pages):
             for seq, document in enumerate(page["messages"], page["first_seq"]):
-                if document["id"] in sealed:
+                if document["id"] in in_pages:
                     found.setdefault(document["id"], head.message(seq, document))
             looked_at += len(page["messages"])
         if looked_at >= RECENT_IDS and batch.is_newer_than(pages[0]["messages"]):

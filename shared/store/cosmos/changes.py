@@ -4,7 +4,7 @@ from dataclasses import dataclass, replace
 from time import time
 
 from shared.errors import PreconditionFailedError, SessionNotFoundError
-from shared.models import KEEP, JsonObject, Session, SessionChanges, format_time, utc_now
+from shared.models import JsonObject, Session, SessionChanges, format_time, utc_now
 from shared.store.cosmos.errors import ItemMissingError, ItemRefusedError
 from shared.store.cosmos.guards import (
     MAX_OPERATIONS,
@@ -13,11 +13,12 @@ from shared.store.cosmos.guards import (
     settings_unchanged_since,
     writable,
 )
-from shared.store.cosmos.head import FAR_FUTURE, Head, folded_name, last_message_hint, renewal_due
-from shared.store.cosmos.log import read_head, renew_if_due
-from shared.store.cosmos.pages import lengthen_pages, list_counted, shorten_pages
+from shared.store.cosmos.head import Head, folded_name, last_message_hint
+from shared.store.cosmos.lifetimes import longer, renew_at
+from shared.store.cosmos.log import read_head
 from shared.store.cosmos.partition import Partition
 from shared.store.cosmos.proof import proven
+from shared.store.cosmos.renewal import lengthen_pages, list_counted, renew_if_due, shorten_pages
 from shared.store.cosmos.retry import Retries
 from shared.store.rules import applied_ttl, status_change
 
@@ -62,7 +63,7 @@ async def update(partition: Partition, session_id: str, change: SettingsChange) 
                 if refusal.repeated and change.fields.items() <= head.document.items():
                     return head.session()  # it was this change that moved the etag; its answer was lost
                 raise PreconditionFailedError from refusal
-            renewed = await renew_if_due(partition, head, change.if_match)
+            renewed = await renew_if_due(partition, head, etag=change.if_match)
             if renewed and change.if_match is not None:
                 change = replace(change, if_match=renewed.etag)
             await retries.again()
@@ -74,7 +75,7 @@ async def _update_fields(partition: Partition, session_id: str, change: Settings
 
 
 async def _update_life(partition: Partition, session_id: str, change: SettingsChange) -> Head:
-    """SettingsChange what the session's life depends on: longer means its pages first, shorter means its head first."""
+    """Change what the session's life depends on: longer means its pages first, shorter means its head first."""
     head = await read_head(partition, session_id)
     if change.if_match not in {None, head.etag}:
         raise ItemRefusedError
@@ -85,17 +86,16 @@ async def _update_life(partition: Partition, session_id: str, change: SettingsCh
         await partition.pin(session_id)  # it is so on a replica; it may not be any more
         raise ItemRefusedError
     start = int(time())
-    after = head.document | fields
+    after: JsonObject = {**head.document, **fields}
     archive_ttl = change.archive_ttl_seconds
     ttl = applied_ttl(after["ttl_seconds"], archive_ttl, pinned=after["pinned"], status=after["status"])
-    shorter = bool(head.counted_pages) and ttl != KEEP and (head.ttl == KEEP or ttl < head.ttl)
-    pages: list[JsonObject] = []
+    shorter = bool(head.counted_pages) and longer(ttl, head.ttl) != ttl
+    pages = await list_counted(partition, head) if ttl != head.ttl else []
     if ttl != head.ttl:
         fields |= {"ttl": ttl, "renew_at": _renew_at(head, start, ttl, shorter=shorter)}
-        pages = await list_counted(partition, head)
         if not shorter:
             await lengthen_pages(partition, pages, ttl)
-    changed = await _write(partition, head, fields | ({"pending": True} if shorter else {}), change.if_match)
+    changed = await _write(partition, head, fields | ({"pending": True} if shorter else {}), if_match=change.if_match)
     if not shorter:
         return changed
     try:
@@ -109,9 +109,7 @@ async def _update_life(partition: Partition, session_id: str, change: SettingsCh
 
 def _renew_at(head: Head, start: int, ttl: int, *, shorter: bool) -> int:
     """Return when the pages need renewal; until they are shortened they live as the old ttl had it."""
-    if not head.generation:
-        return FAR_FUTURE
-    due = renewal_due(start, ttl)
+    due = renew_at(start, ttl, head.generation)
     return min(due, head.document["renew_at"]) if shorter else due
 
 
@@ -123,7 +121,7 @@ def _status_change(head: Head, change: SettingsChange) -> JsonObject:
     return fields
 
 
-async def _write(partition: Partition, head: Head, fields: JsonObject, if_match: str | None) -> Head:
+async def _write(partition: Partition, head: Head, fields: JsonObject, *, if_match: str | None) -> Head:
     """Set the fields, provided that the session's terms are as they were read."""
     operations = set_fields(**fields)
     if len(operations) <= MAX_OPERATIONS:

@@ -2,10 +2,13 @@
 
 from collections import Counter
 from collections.abc import Sequence
+from typing import NotRequired, TypedDict
 
-from shared.models import ROLES, DayCount, FeedbackCounts, JsonObject, OwnerStats, SessionCounts
+from shared.models import ROLES, DayCount, FeedbackCounts, OwnerStats, SessionCounts
+from shared.store.cosmos.documents import PageSummary
 from shared.store.cosmos.partition import Partition
 from shared.store.cosmos.retry import Retries
+from shared.store.rules import MessageCounts
 
 TRIES = 5
 _HEADS = (
@@ -35,13 +38,40 @@ async def owner_stats(partition: Partition, days: Sequence[str]) -> OwnerStats:
         await retries.again()
 
 
-def _counted(heads: Sequence[JsonObject], pages: Sequence[JsonObject]) -> list[JsonObject]:
+class _HeldMessage(TypedDict):
+    role: str
+    created_at: str
+    rating: NotRequired[str]
+
+
+class _HeadRow(TypedDict):
+    id: str
+    status: str
+    channel: str
+    message_count: int
+    epoch: str
+    generation: int
+    sealed: PageSummary
+    bytes: int
+    previous_bytes: int
+    messages: list[_HeldMessage]
+    previous: list[_HeldMessage]
+
+
+class _PageRow(TypedDict):
+    session_id: str
+    epoch: str
+    generation: int
+    counts: MessageCounts
+
+
+def _counted(heads: Sequence[_HeadRow], pages: Sequence[_PageRow]) -> list[_PageRow]:
     """Return the pages that count."""
     limits = {(head["id"], head["epoch"]): head["generation"] - 1 for head in heads}
     return [page for page in pages if page["generation"] < limits.get((page["session_id"], page["epoch"]), 0)]
 
 
-def _stats(heads: Sequence[JsonObject], pages: Sequence[JsonObject], days: Sequence[str]) -> OwnerStats:
+def _stats(heads: Sequence[_HeadRow], pages: Sequence[MessageCounts], days: Sequence[str]) -> OwnerStats:
     held = [message for head in heads for message in (*head["previous"], *head["messages"])]
     roles = Counter(message["role"] for message in held)
     ratings = Counter(message.get("rating") for message in held)

@@ -3,10 +3,11 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from time import time
-from typing import Literal
+from typing import Literal, cast
 
 from shared.errors import MessageNotFoundError
-from shared.models import JsonObject, Message, format_time, utc_now
+from shared.models import Message, format_time, utc_now
+from shared.store.cosmos.documents import MessageDocument, PageDocument
 from shared.store.cosmos.errors import ItemMissingError, ItemRefusedError
 from shared.store.cosmos.guards import (
     IS_PAGE,
@@ -22,10 +23,11 @@ from shared.store.cosmos.guards import (
 )
 from shared.store.cosmos.head import HEAD_CAP_BYTES, Head
 from shared.store.cosmos.history import TRIES as READ_TRIES
-from shared.store.cosmos.log import read_head, renew_if_due, rotate
+from shared.store.cosmos.log import read_head, rotate
 from shared.store.cosmos.pages import PAGES_OF_SESSION, read_page
 from shared.store.cosmos.partition import Partition
 from shared.store.cosmos.proof import proven
+from shared.store.cosmos.renewal import renew_if_due
 from shared.store.cosmos.retry import Retries
 from shared.store.rules import counts_of, documents_bytes
 
@@ -39,8 +41,8 @@ class Place:
     kept_in: Literal["messages", "previous", "page"]
     index: int
     seq: int
-    document: JsonObject
-    page: JsonObject | None = None
+    document: MessageDocument
+    page: PageDocument | None = None
 
 
 async def read_message(partition: Partition, session_id: str, message_id: str) -> Message:
@@ -58,7 +60,7 @@ async def read_message(partition: Partition, session_id: str, message_id: str) -
 
 @proven
 async def edit_message(partition: Partition, session_id: str, message_id: str, change: MessageEdit) -> Message:
-    """MessageEdit one message; see SessionStore.edit_message.
+    """Change one message; see SessionStore.edit_message.
 
     What another may be copying is never changed under its hands: `previous` becomes a page first, a page's
     change is noted in the head, and so a rewind that has copied the page finds out.
@@ -71,9 +73,9 @@ async def edit_message(partition: Partition, session_id: str, message_id: str, c
             changed = change(head.message(place.seq, place.document))
             document = changed.document()
             if place.kept_in == "page":
-                await _edit_page(partition, head, place, document)
+                await _edit_page(partition, head, place, document=document)
                 return changed
-            if await _edit_held(partition, head, place, document):
+            if await _edit_held(partition, head, place, document=document):
                 return changed
             await rotate(partition, head)
         except (ItemRefusedError, ItemMissingError):
@@ -93,12 +95,12 @@ async def _find(partition: Partition, head: Head, message_id: str) -> Place:
     return Place("page", found[0], page["first_seq"] + found[0], found[1], page)
 
 
-def _index_of(documents: Sequence[JsonObject], message_id: str) -> tuple[int, JsonObject] | None:
+def _index_of(documents: Sequence[MessageDocument], message_id: str) -> tuple[int, MessageDocument] | None:
     found = [(index, document) for index, document in enumerate(documents) if document["id"] == message_id]
     return found[-1] if found else None
 
 
-async def _page_with_id(partition: Partition, head: Head, message_id: str) -> JsonObject | None:
+async def _page_with_id(partition: Partition, head: Head, message_id: str) -> PageDocument | None:
     if not head.counted_pages:
         return None
     sql = (
@@ -116,8 +118,8 @@ async def _page_with_id(partition: Partition, head: Head, message_id: str) -> Js
     return await read_page(partition, head, generations[0]) if generations else None
 
 
-async def _edit_held(partition: Partition, head: Head, place: Place, document: JsonObject) -> bool:
-    """MessageEdit a message in the head; return whether it is where that can be done, and has room."""
+async def _edit_held(partition: Partition, head: Head, place: Place, *, document: MessageDocument) -> bool:
+    """Change a message in the head; return whether it is where that can be done, and has room."""
     grown = documents_bytes([document]) - documents_bytes([place.document])
     if place.kept_in == "previous" or head.bytes + head.previous_bytes + grown >= HEAD_CAP_BYTES:
         return False
@@ -131,9 +133,9 @@ async def _edit_held(partition: Partition, head: Head, place: Place, document: J
     return True
 
 
-async def _edit_page(partition: Partition, head: Head, place: Place, document: JsonObject) -> None:
-    """MessageEdit a message in a page and note it in the head, unless the page has stopped to count meanwhile."""
-    page = place.page or {}
+async def _edit_page(partition: Partition, head: Head, place: Place, *, document: MessageDocument) -> None:
+    """Change a message in a page and note it in the head, unless the page has stopped to count meanwhile."""
+    page = cast("PageDocument", place.page)
     if document != place.document:
         messages = [*page["messages"][: place.index], document, *page["messages"][place.index + 1 :]]
         operations = [replace_at(f"/messages/{place.index}", document), set_at("/counts", counts_of(messages))]

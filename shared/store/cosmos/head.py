@@ -4,20 +4,30 @@ import hashlib
 import secrets
 from base64 import urlsafe_b64encode
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from time import time
+from typing import Any, cast
 
-from shared.models import KEEP, MAX_TTL_SECONDS, JsonObject, Message, NewSession, Session, format_time, stored_bytes
+from shared.models import KEEP, Message, NewSession, Session, format_time, stored_bytes
+from shared.store.cosmos.documents import (
+    HeadDocument,
+    HeadRow,
+    LastMessageHint,
+    Log,
+    MessageDocument,
+    NewHeadDocument,
+    PageSummary,
+)
+from shared.store.cosmos.lifetimes import FAR_FUTURE
 from shared.store.rules import applied_ttl, documents_bytes, expiry, first_activity, message_from
 from shared.text import fold
 
 SCHEMA = 1
-FAR_FUTURE = 253_402_300_799  # the last second of the year 9999: never due for renewal
 HEAD_CAP_BYTES = 1_600_000  # of messages in both generations; an item ends at 2 MB
 RECENT_IDS = 100  # promised to be recognised by both stores
-MARK_EVERY = 25  # sealed messages: how finely `sealed.marks` tell when messages were stored
-PREVIOUS_CAP_BYTES = 32 * 1024  # a larger previous generation is sealed at the next append
+MARK_EVERY = 25  # messages in pages: how finely `marks` say when messages were stored
+PREVIOUS_CAP_BYTES = 32 * 1024  # a larger previous generation becomes a page at the next append
 
 # Rotation thresholds, chosen with `make bench`; docs/decisions/0002 has the numbers.
 MEAN_HEAD_BYTES = 13 * 1024
@@ -26,11 +36,11 @@ OTHER_FIELDS_BYTES = 2_000  # of a head besides messages and what its owner gave
 
 
 def milliseconds() -> int:
-    """Return the present moment as `sealed` notes it."""
+    """Return the present moment in the unit of `known_from` and `marks`."""
     return int(time() * 1000)
 
 
-def fresh_log() -> JsonObject:
+def fresh_log() -> Log:
     """Return an empty log under an epoch that was never used before."""
     return {
         "epoch": secrets.token_hex(5),
@@ -45,13 +55,13 @@ def fresh_log() -> JsonObject:
     }
 
 
-def head_document(session: NewSession, messages: Sequence[JsonObject]) -> JsonObject:
+def head_document(session: NewSession, messages: Sequence[MessageDocument]) -> NewHeadDocument:
     """Return the head of a new session with its first messages."""
-    log = fresh_log() | {"messages": list(messages), "bytes": documents_bytes(messages)}
+    log: Log = {**fresh_log(), "messages": list(messages), "bytes": documents_bytes(messages)}
     created_at = format_time(session.created_at)
     last_message_at = messages[-1]["created_at"] if messages else None
     last_activity_at = first_activity(created_at, last_message_at)
-    return session.model_dump(mode="json") | {
+    fields: dict[str, object] = {
         **folded_name(session.session_name),
         "type": "session",
         "schema": SCHEMA,
@@ -69,14 +79,15 @@ def head_document(session: NewSession, messages: Sequence[JsonObject]) -> JsonOb
         "shares": [],
         "log": log,
     }
+    return cast("NewHeadDocument", session.model_dump(mode="json") | fields)
 
 
-def folded_name(session_name: str | None) -> JsonObject:
+def folded_name(session_name: str | None) -> dict[str, str | None]:
     """Return the field by which a list finds sessions by name; a head that is older than the field has none."""
     return {"folded_name": None if session_name is None else fold(session_name)}
 
 
-def last_message_hint(since: str, last_message_at: str | None) -> JsonObject:
+def last_message_hint(since: str, last_message_at: str | None) -> LastMessageHint:
     """Return what tells the newest message's time while the last activity was something else than a message.
 
     An append moves last_activity_at and leaves this behind, so that it no longer applies: with it a list of
@@ -95,69 +106,59 @@ def short_hash(session_id: str, message_id: str) -> str:
     return urlsafe_b64encode(hashlib.sha256(f"{session_id}/{message_id}".encode()).digest()[:6]).decode()
 
 
-def page_ttl(ttl: int) -> int:
-    """Return a page's time to live: long enough to outlast the head until the next renewal."""
-    return KEEP if ttl == KEEP else min(2 * ttl + 5, MAX_TTL_SECONDS)
-
-
-def renewal_due(start: int, ttl: int) -> int:
-    """Return the second from which pages written or renewed at `start` or later need renewal."""
-    return FAR_FUTURE if ttl == KEEP else start + max(ttl // 2, 2)
-
-
-def summary(sealed: JsonObject, documents: Sequence[JsonObject], last_seq: int) -> JsonObject:
-    """Return what `sealed` tells of all pages, after these documents have joined them, the last of them `last_seq`."""
+def extended(summary: PageSummary, documents: Sequence[MessageDocument], last_seq: int) -> PageSummary:
+    """Return the summary of all pages after these documents have joined them, the last of them `last_seq`."""
     if not documents:
-        return sealed
-    roles = Counter(sealed.get("roles", {})) + Counter(document["role"] for document in documents)
+        return summary
+    roles = Counter(summary.get("roles", {})) + Counter(document["role"] for document in documents)
     return {
         "roles": dict(roles),
-        "first_at": sealed.get("first_at") or documents[0]["created_at"],
+        "first_at": summary.get("first_at") or documents[0]["created_at"],
         "last_at": documents[-1]["created_at"],
-        **_known(sealed, last_seq),
+        **_duplicates_known(summary, last_seq),
     }
 
 
-def _known(sealed: JsonObject, last_seq: int) -> JsonObject:
-    """Return since when every message is known by its id, after those up to `last_seq` have been sealed.
+def _duplicates_known(summary: PageSummary, last_seq: int) -> PageSummary:
+    """Return from when on every duplicate is known by its id, after messages up to `last_seq` have come into pages.
 
     `marks` are seqs with a moment, in milliseconds, at which all up to there had been stored. What is no longer in
-    recent_ids had been stored by the first mark behind it; an append that was received before then, and may have
+    recent_ids had been stored by the first mark after it; an append that was received before then, and may have
     been stored and forgotten since, has to be looked for in pages.
     """
     forgotten = last_seq - RECENT_IDS
-    marks: list[list[int]] = sealed.get("marks", [])
+    marks = summary.get("marks", [])
     if not marks or last_seq - marks[-1][0] >= MARK_EVERY:
         marks = [*marks, [last_seq, milliseconds()]]
     marks = [mark for mark in marks if mark[0] >= forgotten] or [[last_seq, milliseconds()]]
-    known_from: int = sealed.get("known_from", 0)
+    known_from = summary.get("known_from", 0)
     return {"marks": marks, "known_from": max(known_from, marks[0][1]) if forgotten > 0 else known_from}
 
 
 class Head:
     """A head document as it was read, with names for what is derived from it."""
 
-    def __init__(self, document: JsonObject) -> None:
-        """Keep the document; it is not changed."""
-        self.document = document
-        self.id: str = document["id"]
-        self.user_id: str = document["user_id"]
-        self.status: str = document["status"]
-        self.last_seq: int = document["last_seq"]
-        self.ttl: int = document["ttl"]
-        self.etag: str = document["_etag"]
+    def __init__(self, read: Mapping[str, Any]) -> None:
+        """Keep the document that was read; it is not changed."""
+        self.document = document = cast("HeadDocument", read)
+        self.id = document["id"]
+        self.user_id = document["user_id"]
+        self.status = document["status"]
+        self.last_seq = document["last_seq"]
+        self.ttl = document["ttl"]
+        self.etag = document["_etag"]
         log = document["log"]
-        self.epoch: str = log["epoch"]
-        self.generation: int = log["generation"]
-        self.messages: list[JsonObject] = log["messages"]
-        self.previous: list[JsonObject] = log["previous"]
-        self.bytes: int = log["bytes"]
-        self.previous_bytes: int = log["previous_bytes"]
-        self.recent_ids: list[str] = log["recent_ids"]
-        self.sealed: JsonObject = log["sealed"]
-        self.known_from: int = self.sealed.get("known_from", FAR_FUTURE * 1000)
-        self.edits: int = log["edits"]
-        self.building: JsonObject | None = document.get("building")
+        self.epoch = log["epoch"]
+        self.generation = log["generation"]
+        self.messages = log["messages"]
+        self.previous = log["previous"]
+        self.bytes = log["bytes"]
+        self.previous_bytes = log["previous_bytes"]
+        self.recent_ids = log["recent_ids"]
+        self.page_summary = log["sealed"]
+        self.duplicates_known_from_ms = self.page_summary.get("known_from", FAR_FUTURE * 1000)
+        self.edits = log["edits"]
+        self.building = document.get("building")
 
     @property
     def is_hidden(self) -> bool:
@@ -173,7 +174,7 @@ class Head:
     @property
     def ttl_once_used(self) -> int:
         """Return the ttl from the next write on; an import may have left the session less until then."""
-        return int(self.document.get("ttl_once_used") or self.ttl)
+        return self.document.get("ttl_once_used") or self.ttl
 
     @property
     def counted_pages(self) -> int:
@@ -183,7 +184,7 @@ class Head:
     @property
     def first_seq(self) -> int:
         """Return the seq of the first kept message, or of the next one when there is none."""
-        return self.last_seq - int(self.document["message_count"]) + 1
+        return self.last_seq - self.document["message_count"] + 1
 
     @property
     def messages_first_seq(self) -> int:
@@ -195,7 +196,7 @@ class Head:
         """Return the seq of `previous[0]`: everything older is in pages."""
         return self.messages_first_seq - len(self.previous)
 
-    def held(self) -> list[tuple[int, JsonObject]]:
+    def held(self) -> list[tuple[int, MessageDocument]]:
         """Return the messages in the head with their seq, oldest first."""
         return list(enumerate([*self.previous, *self.messages], self.previous_first_seq))
 
@@ -209,25 +210,26 @@ class Head:
         On average a head holds its own fields, one whole generation and half of another. Only what no append changes
         is measured: a threshold that moved between two appends could be passed by both without being crossed by one.
         """
-        given = [self.document[name] for name in ("id", "user_id", "session_name", "context", "tags")]
+        document = self.document
+        given = [document["session_name"], document["context"], document["tags"], self.id, self.user_id]
         fields = OTHER_FIELDS_BYTES + stored_bytes(given)
         return max(MIN_GENERATION_BYTES, (MEAN_HEAD_BYTES - fields) * 2 // 3)
 
     def last_message_at(self) -> str | None:
         """Return when the newest kept message was made, None without messages."""
         newest = (self.messages or self.previous)[-1:]
-        return newest[0]["created_at"] if newest else self.sealed.get("last_at")
+        return newest[0]["created_at"] if newest else self.page_summary.get("last_at")
 
     def first_message_at(self) -> str | None:
         """Return when the oldest kept message was made, None without messages."""
         oldest = (self.previous or self.messages)[:1]
-        return self.sealed.get("first_at") or (oldest[0]["created_at"] if oldest else None)
+        return self.page_summary.get("first_at") or (oldest[0]["created_at"] if oldest else None)
 
     def count_roles(self) -> Counter[str]:
         """Count the kept messages by role."""
-        return Counter(self.sealed.get("roles", {})) + Counter(document["role"] for _, document in self.held())
+        return Counter(self.page_summary.get("roles", {})) + Counter(document["role"] for _, document in self.held())
 
-    def message(self, seq: int, document: JsonObject) -> Message:
+    def message(self, seq: int, document: MessageDocument) -> Message:
         """Return a stored message of this session."""
         return message_from(document, seq, self.user_id)
 
@@ -236,11 +238,12 @@ class Head:
         return session_from(self.document, self.last_message_at())
 
 
-def session_from(document: JsonObject, last_message_at: str | None) -> Session:
+def session_from(document: HeadRow, last_message_at: str | None) -> Session:
     """Return the session that a head document, or the listed part of one, holds."""
+    fields: Mapping[str, object] = document
     last_write = datetime.fromtimestamp(document["_ts"], UTC)
     return Session.model_validate(
-        {name: document[name] for name in SESSION_FIELDS}
+        {name: fields[name] for name in SESSION_FIELDS}
         | {
             "updated_at": max(document["updated_at"], document["last_activity_at"]),
             "last_message_at": last_message_at,

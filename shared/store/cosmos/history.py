@@ -4,11 +4,13 @@ import logging
 from collections.abc import AsyncIterator, Sequence
 
 from shared.errors import StoreUnavailableError
-from shared.models import JsonObject, Message, MessagePage, MessageQuery, stored_bytes
+from shared.models import Message, MessagePage, MessageQuery, stored_bytes
+from shared.store.cosmos.concurrency import for_each
+from shared.store.cosmos.documents import MessageDocument
 from shared.store.cosmos.errors import ItemMissingError
 from shared.store.cosmos.head import Head
 from shared.store.cosmos.log import read_head
-from shared.store.cosmos.pages import find_generation, for_each, read_page
+from shared.store.cosmos.pages import find_generation, read_page
 from shared.store.cosmos.partition import Partition
 from shared.store.cosmos.retry import Retries
 from shared.store.rules import PAGE_BYTES, SCAN_MESSAGES
@@ -17,7 +19,7 @@ logger = logging.getLogger(__name__)
 
 TRIES = 5
 PAGES_AHEAD = 8
-Placed = tuple[int, JsonObject]
+Placed = tuple[int, MessageDocument]
 Segment = tuple[int | None, list[Placed]]  # the page (None for the head) and its messages in reading order
 
 
@@ -46,7 +48,7 @@ async def _read(partition: Partition, head: Head, query: MessageQuery) -> Messag
     if oldest > newest:
         return MessagePage(messages=[])
     reader = _Reader(head, query, range(oldest, newest + 1))
-    async for page, placed in _segments(partition, head, query, oldest, newest):
+    async for page, placed in _Segments(partition, head, query).between(oldest, newest):
         if not reader.take(page, placed):
             break
     return reader.result()
@@ -75,7 +77,7 @@ class _Reader:
                 self._messages.append(self._head.message(seq, document))
         return len(self._messages) < self._query.limit and self._seen < SCAN_MESSAGES
 
-    def _full(self, document: JsonObject) -> bool:
+    def _full(self, document: MessageDocument) -> bool:
         if len(self._messages) == self._query.limit:
             return True
         self._bytes += stored_bytes(document)
@@ -92,47 +94,72 @@ class _Reader:
         )
 
 
-async def _segments(
-    partition: Partition, head: Head, query: MessageQuery, oldest: int, newest: int
-) -> AsyncIterator[Segment]:
-    held = [placed for placed in head.held() if oldest <= placed[0] <= newest]
-    if query.order == "desc":
-        if held:
-            yield None, held[::-1]
+class _Segments:
+    """The messages of a session in the order asked for, from its head and its pages."""
+
+    def __init__(self, partition: Partition, head: Head, query: MessageQuery) -> None:
+        self._partition, self._head, self._query = partition, head, query
+
+    async def between(self, oldest: int, newest: int) -> AsyncIterator[Segment]:
+        """Yield what there is from seq `oldest` to `newest`, both included."""
+        head, query = self._head, self._query
+        held = [placed for placed in head.held() if oldest <= placed[0] <= newest]
+        if query.order == "desc":
+            if held:
+                yield None, held[::-1]
+            if oldest < head.previous_first_seq:
+                seq = min(newest, head.previous_first_seq - 1)
+                async for segment in self._pages_down(seq, query.limit - len(held)):
+                    yield segment
+            return
         if oldest < head.previous_first_seq:
-            seq = min(newest, head.previous_first_seq - 1)
-            async for segment in _pages_down(partition, head, query, seq, query.limit - len(held)):
+            async for segment in self._pages_up(oldest):
                 yield segment
-        return
-    if oldest < head.previous_first_seq:
-        async for segment in _pages_up(partition, head, query, oldest):
-            yield segment
-    if held:
-        yield None, held
+        if held:
+            yield None, held
 
+    async def _pages_down(self, seq: int, wanted: int) -> AsyncIterator[Segment]:
+        """Yield pages from the one with `seq` down; `wanted` more messages are about to be taken."""
+        newest = self._head.counted_pages - 1
+        if seq < self._head.previous_first_seq - 1:
+            first = await self._page_with(seq)
+            yield _reversed(first)
+            newest, wanted = first[0] - 1, wanted - (seq - first[1][0][0] + 1)
+        for wave in _waves(range(newest, -1, -1), self._head, wanted):
+            for segment in await for_each(wave, self._load):
+                yield _reversed(segment)
 
-async def _pages_down(
-    partition: Partition, head: Head, query: MessageQuery, seq: int, wanted: int
-) -> AsyncIterator[Segment]:
-    """Yield pages from the one with `seq` down; `wanted` more messages are about to be taken."""
-    newest = head.counted_pages - 1
-    if seq < head.previous_first_seq - 1:
-        first = await _page_with(partition, head, query, seq)
-        yield _reversed(first)
-        newest, wanted = first[0] - 1, wanted - (seq - first[1][0][0] + 1)
-    for wave in _waves(range(newest, -1, -1), head, wanted):
-        for segment in await for_each(wave, lambda generation: _load(partition, head, generation)):
-            yield _reversed(segment)
+    async def _pages_up(self, seq: int) -> AsyncIterator[Segment]:
+        """Yield pages from the one with `seq` up."""
+        first = await self._page_with(seq)
+        yield first
+        wanted = self._query.limit - (first[1][-1][0] - seq + 1)
+        for wave in _waves(range(first[0] + 1, self._head.counted_pages), self._head, wanted):
+            for segment in await for_each(wave, self._load):
+                yield segment
 
+    async def _page_with(self, seq: int) -> tuple[int, list[Placed]]:
+        """Return the page that holds `seq`: the hinted one or a neighbour of it, else the one a query finds.
 
-async def _pages_up(partition: Partition, head: Head, query: MessageQuery, seq: int) -> AsyncIterator[Segment]:
-    """Yield pages from the one with `seq` up."""
-    first = await _page_with(partition, head, query, seq)
-    yield first
-    wanted = query.limit - (first[1][-1][0] - seq + 1)
-    for wave in _waves(range(first[0] + 1, head.counted_pages), head, wanted):
-        for segment in await for_each(wave, lambda generation: _load(partition, head, generation)):
-            yield segment
+        Raises ItemMissingError when there is none.
+        """
+        newest = self._head.counted_pages - 1
+        guess = self._query.page_hint
+        if guess is not None and 0 <= guess <= newest:
+            page = await self._load(guess)
+            if page[1] and not _holds(page, seq):
+                step = 1 if seq > page[1][-1][0] else -1
+                page = await self._load(min(max(guess + step, 0), newest))
+            if _holds(page, seq):
+                return page
+        found = await self._load(await find_generation(self._partition, self._head, seq))
+        if not _holds(found, seq):  # the right one was swept before the query
+            raise ItemMissingError
+        return found
+
+    async def _load(self, generation: int) -> tuple[int, list[Placed]]:
+        page = await read_page(self._partition, self._head, generation)
+        return generation, list(enumerate(page["messages"], page["first_seq"]))
 
 
 def _reversed(segment: tuple[int, list[Placed]]) -> Segment:
@@ -149,30 +176,5 @@ def _waves(generations: range, head: Head, wanted: int) -> list[range]:
     return [generations[:width], *(generations[number : number + 1] for number in range(width, len(generations)))]
 
 
-async def _page_with(partition: Partition, head: Head, query: MessageQuery, seq: int) -> tuple[int, list[Placed]]:
-    """Return the page that holds `seq`: the hinted one or a neighbour of it, else the one a query finds.
-
-    Raises ItemMissingError when there is none.
-    """
-    newest = head.counted_pages - 1
-    guess = query.page_hint
-    if guess is not None and 0 <= guess <= newest:
-        page = await _load(partition, head, guess)
-        if page[1] and not _holds(page, seq):
-            step = 1 if seq > page[1][-1][0] else -1
-            page = await _load(partition, head, min(max(guess + step, 0), newest))
-        if _holds(page, seq):
-            return page
-    found = await _load(partition, head, await find_generation(partition, head, seq))
-    if not _holds(found, seq):  # the right one was swept before the query
-        raise ItemMissingError
-    return found
-
-
 def _holds(page: tuple[int, list[Placed]], seq: int) -> bool:
     return bool(page[1]) and page[1][0][0] <= seq <= page[1][-1][0]
-
-
-async def _load(partition: Partition, head: Head, generation: int) -> tuple[int, list[Placed]]:
-    page = await read_page(partition, head, generation)
-    return generation, list(enumerate(page["messages"], page["first_seq"]))

@@ -8,30 +8,31 @@ from time import time
 
 from shared.errors import SessionExistsError
 from shared.models import ImportedMessage, ImportedSession, JsonObject, format_time
+from shared.store.cosmos.concurrency import for_each
+from shared.store.cosmos.documents import Log, MessageDocument, NewHeadDocument
 from shared.store.cosmos.errors import ItemExistsError, ItemMissingError, ItemRefusedError
 from shared.store.cosmos.guards import hidden_while_building, set_fields
 from shared.store.cosmos.head import (
-    FAR_FUTURE,
     PREVIOUS_CAP_BYTES,
     RECENT_IDS,
     Head,
+    extended,
     head_document,
     last_message_hint,
-    renewal_due,
     short_hash,
-    summary,
 )
 from shared.store.cosmos.lifecycle import finish_delete
-from shared.store.cosmos.pages import create_page, for_each, page_document
+from shared.store.cosmos.lifetimes import renew_at
+from shared.store.cosmos.pages import create_page, page_document
 from shared.store.cosmos.partition import Partition
 from shared.store.cosmos.retry import Retries
 from shared.store.rules import applied_ttl, documents_bytes
 
-Generation = list[JsonObject]
+Generation = list[MessageDocument]
 
 
 async def import_session(
-    partition: Partition, session: ImportedSession, messages: Sequence[ImportedMessage], archive_ttl: int
+    partition: Partition, session: ImportedSession, messages: Sequence[ImportedMessage], *, archive_ttl: int
 ) -> bool:
     """Store a session as it was elsewhere; see SessionStore.import_session.
 
@@ -43,7 +44,7 @@ async def import_session(
         try:
             head = Head(await partition.create(lambda: _building(session, messages, archive_ttl)))
             log = await _write_pages(partition, head, [message.document() for message in messages])
-            await _reveal(partition, head, session, log)
+            await _reveal(partition, head, session, log=log)
         except (ItemExistsError, ItemMissingError, ItemRefusedError):
             if await _is_there(partition, session):  # read after a write has said so
                 return False
@@ -66,15 +67,19 @@ async def _is_there(partition: Partition, session: ImportedSession) -> bool:
     return True
 
 
-def _building(session: ImportedSession, messages: Sequence[ImportedMessage], archive_ttl: int) -> JsonObject:
+def _building(session: ImportedSession, messages: Sequence[ImportedMessage], archive_ttl: int) -> NewHeadDocument:
     """Return the head of a session that nobody sees yet."""
     document = head_document(session, [])
-    imported = session.model_dump(mode="json", include={"updated_at", "last_activity_at", "archived_at", "last_seq"})
+    last_activity_at = format_time(session.last_activity_at)
     last_message_at = format_time(messages[-1].created_at) if messages else None
-    return document | {
-        **imported,
+    return {
+        **document,
+        "updated_at": format_time(session.updated_at),
+        "last_activity_at": last_activity_at,
+        "archived_at": None if session.archived_at is None else format_time(session.archived_at),
+        "last_seq": session.last_seq,
         "message_count": len(messages),
-        "quiet": last_message_hint(imported["last_activity_at"], last_message_at),
+        "quiet": last_message_hint(last_activity_at, last_message_at),
         "status": "deleted",
         "ttl": applied_ttl(session.ttl_seconds, archive_ttl, pinned=session.pinned, status=session.status),
         "pending": True,
@@ -82,32 +87,33 @@ def _building(session: ImportedSession, messages: Sequence[ImportedMessage], arc
     }
 
 
-async def _write_pages(partition: Partition, head: Head, documents: Sequence[JsonObject]) -> JsonObject:
+async def _write_pages(partition: Partition, head: Head, documents: Sequence[MessageDocument]) -> Log:
     """Write the pages of the epoch being built and return the whole log."""
     generations = list(_generations(documents, head.generation_bytes()))
     pages, previous, messages = generations[:-2], generations[-2] if generations[1:] else [], generations[-1]
     first_seqs = accumulate((len(page) for page in pages), initial=head.first_seq)
 
     async def write(numbered: tuple[int, tuple[int, Generation]]) -> None:
-        number, (first_seq, page) = numbered
+        number, (first_seq, documents) = numbered
+        page = page_document(head, documents, epoch=head.epoch, generation=number, first_seq=first_seq)
         with suppress(ItemExistsError):  # nobody else knows the epoch: it was made by a try whose answer was lost
-            await create_page(partition, page_document(head, head.epoch, number, first_seq, page))
+            await create_page(partition, page)
 
     await for_each(enumerate(zip(first_seqs, pages, strict=False)), write)
-    sealed = list(chain.from_iterable(pages))
-    log: JsonObject = head.document["log"]
-    return log | {
+    in_pages = list(chain.from_iterable(pages))
+    return {
+        **head.document["log"],
         "generation": len(generations) - 1,
         "messages": messages,
         "previous": previous,
         "bytes": documents_bytes(messages),
         "previous_bytes": documents_bytes(previous),
-        "recent_ids": [short_hash(head.id, document["id"]) for document in sealed[-RECENT_IDS:]],
-        "sealed": summary(log["sealed"], sealed, head.first_seq + len(sealed) - 1),
+        "recent_ids": [short_hash(head.id, document["id"]) for document in in_pages[-RECENT_IDS:]],
+        "sealed": extended(head.page_summary, in_pages, head.first_seq + len(in_pages) - 1),
     }
 
 
-def _generations(documents: Sequence[JsonObject], threshold: int) -> Iterator[Generation]:
+def _generations(documents: Sequence[MessageDocument], threshold: int) -> Iterator[Generation]:
     """Cut messages as appending them would have, one generation at least; the two newest stay in the head."""
     generation: Generation = []
     size = newest = 0
@@ -123,13 +129,13 @@ def _generations(documents: Sequence[JsonObject], threshold: int) -> Iterator[Ge
         yield []
 
 
-async def _reveal(partition: Partition, head: Head, session: ImportedSession, log: JsonObject) -> None:
+async def _reveal(partition: Partition, head: Head, session: ImportedSession, *, log: Log) -> None:
     """Let the session be seen."""
-    since = head.document["building"]["since"]
+    since = head.building["since"] if head.building else int(time())
     fields: JsonObject = {
         "status": session.status,
         "log": log,
-        "renew_at": renewal_due(since, head.ttl) if log["generation"] else FAR_FUTURE,
+        "renew_at": renew_at(since, head.ttl, log["generation"]),
         "building": None,
         "pending": False,
     }

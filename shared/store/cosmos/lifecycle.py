@@ -6,7 +6,6 @@ from contextlib import suppress
 from shared.errors import PreconditionFailedError, SessionExistsError, SessionNotFoundError
 from shared.models import (
     KEEP,
-    JsonObject,
     NewMessage,
     NewSession,
     Session,
@@ -14,9 +13,11 @@ from shared.models import (
     utc_now,
 )
 from shared.store.cosmos.changes import clear_pending
+from shared.store.cosmos.documents import NewHeadDocument
 from shared.store.cosmos.errors import ItemExistsError, ItemMissingError, ItemRefusedError
 from shared.store.cosmos.guards import builds, epoch_unchanged_since, set_fields
-from shared.store.cosmos.head import FAR_FUTURE, Head, fresh_log, head_document
+from shared.store.cosmos.head import Head, fresh_log, head_document
+from shared.store.cosmos.lifetimes import FAR_FUTURE
 from shared.store.cosmos.log import read_head, rotate_new
 from shared.store.cosmos.pages import sweep
 from shared.store.cosmos.partition import Partition
@@ -32,7 +33,7 @@ async def create(partition: Partition, session: NewSession, messages: Sequence[N
     documents = [message.document() for message in messages]
     tried: set[str] = set()
 
-    def make() -> JsonObject:
+    def make() -> NewHeadDocument:
         document = head_document(session, documents)
         tried.add(document["log"]["epoch"])
         return document

@@ -3,6 +3,7 @@
 from unicodedata import normalize
 
 from shared.models import JsonObject, Session, SessionFilter, SessionKey, SessionPage, format_time
+from shared.store.cosmos.documents import HeadRow
 from shared.store.cosmos.head import SESSION_FIELDS, session_from
 from shared.store.cosmos.partition import Partition
 from shared.text import fold
@@ -60,12 +61,12 @@ def conditions_for(wanted: SessionFilter, after: SessionKey | None) -> tuple[lis
     return conditions, parameters
 
 
-def _listed(row: JsonObject) -> Session:
+def _listed(row: HeadRow) -> Session:
     return session_from(row, _last_message_at(row))
 
 
-def _last_message_at(row: JsonObject) -> str | None:
+def _last_message_at(row: HeadRow) -> str | None:
     if not row["message_count"]:
         return None
-    activity: str = row["last_activity_at"]
+    activity = row["last_activity_at"]
     return row["quiet"]["last_message_at"] or activity if row["quiet"]["since"] == activity else activity

@@ -1,4 +1,4 @@
-"""Writing to a session's log: append, rotate, renew. Each change of the head is one guarded Patch."""
+"""Writing to a session's log: append and rotation. Each change of the head is one guarded Patch."""
 
 import logging
 from collections.abc import Sequence
@@ -12,9 +12,10 @@ from shared.errors import (
     StoreError,
 )
 from shared.logs import trace
-from shared.models import Appended, JsonObject, Message, NewMessage
+from shared.models import Appended, Message, NewMessage
 from shared.store.cosmos.batch import Batch, find_stored
-from shared.store.cosmos.errors import ItemError, ItemMissingError, ItemRefusedError
+from shared.store.cosmos.documents import MessageDocument
+from shared.store.cosmos.errors import ItemError, ItemExistsError, ItemMissingError, ItemRefusedError
 from shared.store.cosmos.guards import (
     Operation,
     all_of,
@@ -22,28 +23,21 @@ from shared.store.cosmos.guards import (
     increment,
     log_unchanged_since,
     move,
-    renewable,
     set_at,
     set_fields,
     writable,
 )
 from shared.store.cosmos.head import (
-    FAR_FUTURE,
     HEAD_CAP_BYTES,
     PREVIOUS_CAP_BYTES,
     Head,
-    renewal_due,
-    summary,
+    extended,
 )
-from shared.store.cosmos.pages import (
-    create_previous_page,
-    lengthen_pages,
-    list_counted,
-    shorten_pages,
-    sweep,
-)
+from shared.store.cosmos.lifetimes import renewal_due
+from shared.store.cosmos.pages import create_page, page_document, sweep
 from shared.store.cosmos.partition import Partition
 from shared.store.cosmos.proof import proven
+from shared.store.cosmos.renewal import renew_if_due, touch
 from shared.store.cosmos.retry import Retries
 from shared.store.rules import conflicting_ids, documents_bytes
 
@@ -75,7 +69,7 @@ async def append(partition: Partition, session_id: str, messages: Sequence[NewMe
         except ItemMissingError as error:
             raise SessionNotFoundError from error
         except ItemRefusedError:
-            stored = await _explain(partition, await read_head(partition, session_id), messages, batch)
+            stored = await _explain(partition, await read_head(partition, session_id), batch)
             if stored is not None:
                 return stored
             await retries.again()
@@ -98,7 +92,7 @@ async def _append_few(partition: Partition, session_id: str, batch: Batch) -> He
 async def _append_many(partition: Partition, session_id: str, batch: Batch) -> Head:
     head = await read_head(partition, session_id)
     if head.generation:
-        await create_previous_page(partition, head)
+        await _create_previous_page(partition, head)
     operations = [*_rotation(head, batch.documents), *batch.counters()]
     where = all_of(batch.guard(), log_unchanged_since(head))
     try:
@@ -108,7 +102,7 @@ async def _append_many(partition: Partition, session_id: str, batch: Batch) -> H
         raise
 
 
-def _rotation(head: Head, documents: Sequence[JsonObject]) -> list[Operation]:
+def _rotation(head: Head, documents: Sequence[MessageDocument]) -> list[Operation]:
     """Return the operations that make `documents` the current generation; a first one has no page to account for."""
     turn = [
         move("/log/messages", "/log/previous"),
@@ -122,15 +116,15 @@ def _rotation(head: Head, documents: Sequence[JsonObject]) -> list[Operation]:
     return [
         *turn,
         set_at("/log/recent_ids", head.recent_ids_after_rotation()),
-        set_at("/log/sealed", summary(head.sealed, head.previous, head.messages_first_seq - 1)),
+        set_at("/log/sealed", extended(head.page_summary, head.previous, head.messages_first_seq - 1)),
     ]
 
 
 async def rotate(partition: Partition, head: Head) -> None:
-    """Make the current generation the previous one, sealing that first; another rotator may have won."""
+    """Make the current generation the previous one, and that a page first; another rotator may have won."""
     try:
         if head.generation:
-            await create_previous_page(partition, head)
+            await _create_previous_page(partition, head)
         where = all_of(writable(int(time())), log_unchanged_since(head))
         await partition.patch(head.id, _rotation(head, []), where, no_response=True)
     except (ItemRefusedError, ItemMissingError):
@@ -148,6 +142,25 @@ async def _sweep_if_restarted(partition: Partition, head: Head) -> None:
     if now is None or now.is_hidden or now.epoch != head.epoch:
         with suppress(ItemRefusedError):
             await sweep(partition, head.id)
+
+
+async def _create_previous_page(partition: Partition, head: Head) -> None:
+    """Make the page of the previous generation; a page that is there already holds the very same messages.
+
+    Such a page may stem from a rotator that died long ago and may be about to expire, so its clock
+    is started again, and its time to live never shortened.
+    """
+    page = page_document(
+        head,
+        head.previous,
+        epoch=head.epoch,
+        generation=head.generation - 1,
+        first_seq=head.previous_first_seq,
+    )
+    try:
+        await create_page(partition, page)
+    except ItemExistsError:
+        await touch(partition, page["id"], page["ttl"])
 
 
 async def _rotate_if_due(partition: Partition, head: Head, appended_bytes: int) -> None:
@@ -173,38 +186,7 @@ async def rotate_new(partition: Partition, head: Head) -> None:
     await _rotate_if_due(partition, head, head.bytes)
 
 
-async def renew(partition: Partition, head: Head, etag: str | None = None) -> Head:
-    """Start the clocks of all counted pages again and say when that is due next; returns the head as it is then.
-
-    Pages that live too long (a change of the ttl was not finished) are shortened then, not before.
-    Raises ItemRefusedError when the head, or a page, was changed meanwhile.
-    """
-    start = int(time())
-    ttl = head.ttl_once_used
-    pages = await list_counted(partition, head)
-    lasting = await lengthen_pages(partition, pages, ttl, fresh_since=start - ttl // 2)
-    due = renewal_due(start, ttl) if head.generation else FAR_FUTURE
-    if due == head.document["renew_at"] != FAR_FUTURE:
-        due -= 1  # whoever changes the ttl at the same time must see that something happened
-    operations = set_fields(renew_at=due)
-    if ttl != head.ttl:
-        operations.append(move("/ttl_once_used", "/ttl"))
-    renewed = Head(await partition.patch(head.id, operations, renewable(head), etag=etag))
-    await shorten_pages(partition, lasting, ttl)
-    return renewed
-
-
-async def renew_if_due(partition: Partition, head: Head, etag: str | None = None) -> Head | None:
-    """Renew when that is what keeps the head from being written; None when it is not, or another was faster."""
-    if head.document["renew_at"] > int(time()):
-        return None
-    try:
-        return await renew(partition, head, etag)
-    except (ItemRefusedError, ItemMissingError):
-        return None
-
-
-async def _explain(partition: Partition, head: Head, messages: Sequence[NewMessage], batch: Batch) -> Appended | None:
+async def _explain(partition: Partition, head: Head, batch: Batch) -> Appended | None:
     """Say why an append was refused: return it if it is stored already, raise, or make room for the next try."""
     try:
         stored = await find_stored(partition, head, batch)
@@ -213,9 +195,9 @@ async def _explain(partition: Partition, head: Head, messages: Sequence[NewMessa
     if batch.searched or batch.is_late_for(head):
         batch.searched = head
     if stored:
-        conflicts = conflicting_ids(messages, dict(stored))
+        conflicts = conflicting_ids(batch.messages, dict(stored))
         if not conflicts:
-            return _as_stored(head, messages, stored)
+            return _as_stored(head, batch, stored)
         if head.status == "active":
             raise MessageConflictError(conflicts)
     if head.status == "archived":
@@ -225,10 +207,10 @@ async def _explain(partition: Partition, head: Head, messages: Sequence[NewMessa
     return None
 
 
-def _as_stored(head: Head, messages: Sequence[NewMessage], stored: dict[str, Message]) -> Appended:
+def _as_stored(head: Head, batch: Batch, stored: dict[str, Message]) -> Appended:
     """Answer a full repeat; it was this very call that stored them if they bear its time (its answer was lost)."""
     return Appended(
-        messages=[stored[message.id] for message in messages],
+        messages=[stored[message.id] for message in batch.messages],
         message_count=head.document["message_count"],
-        created=all(stored[message.id].created_at == message.created_at for message in messages),
+        created=all(stored[message.id].created_at == message.created_at for message in batch.messages),
     )

@@ -8,14 +8,15 @@ from shared.errors import PreconditionFailedError, SessionNotFoundError, StoreEr
 from shared.logs import trace
 from shared.models import Erased, IdleSession, JsonObject, SessionChanges, format_time, utc_now
 from shared.store.cosmos.changes import SettingsChange, clear_pending, update
+from shared.store.cosmos.concurrency import AT_ONCE, for_each
 from shared.store.cosmos.errors import ItemError, ItemMissingError, ItemRefusedError
 from shared.store.cosmos.guards import set_fields, writable
 from shared.store.cosmos.head import Head
 from shared.store.cosmos.items import Items
 from shared.store.cosmos.lifecycle import abandon, delete, finish_delete
-from shared.store.cosmos.log import renew
-from shared.store.cosmos.pages import AT_ONCE, for_each, sweep
+from shared.store.cosmos.pages import sweep
 from shared.store.cosmos.partition import Partition
+from shared.store.cosmos.renewal import renew
 from shared.store.rules import applied_ttl
 
 logger = logging.getLogger(__name__)

@@ -34,12 +34,12 @@ def _named(item_id: str) -> str:
     return item_id
 
 
-def _storable(document: JsonObject) -> JsonObject:
+def _storable(document: Mapping[str, Any]) -> JsonObject:
     """Return a document whose id can be asked for again; raises ValueError for any other, before anything is sent."""
     if not ITEM_ID.fullmatch(document["id"]):
         message = "not an id that an item may have"
         raise ValueError(message)
-    return document
+    return dict(document)
 
 
 class Partition:
@@ -93,7 +93,7 @@ class Partition:
             return True
         raise AssertionError
 
-    async def create(self, make: Callable[[], JsonObject], *, no_response: bool = False) -> JsonObject:
+    async def create(self, make: Callable[[], Mapping[str, Any]], *, no_response: bool = False) -> JsonObject:
         """Store a new item, made anew for each try, and return it (`no_response`: {}); raises ItemExistsError."""
         return await self._write(
             lambda container: container.create_item(
@@ -110,7 +110,7 @@ class Partition:
         etag: str | None = None,
         no_response: bool = False,
     ) -> JsonObject:
-        """SettingsChange the item where the predicate holds, and the etag, and return it (`no_response`: {}).
+        """Change the item where the predicate holds, and the etag, and return it (`no_response`: {}).
 
         Raises ItemMissingError, ItemRefusedError.
         """
@@ -127,12 +127,12 @@ class Partition:
             )
         )
 
-    async def replace(self, document: JsonObject, etag: str) -> JsonObject:
+    async def replace(self, document: Mapping[str, Any], etag: str) -> JsonObject:
         """Put a document in its item's place if that still has this etag; raises as `patch` does."""
         return await self._write(
             lambda container: container.replace_item(
                 document["id"],
-                document,
+                dict(document),
                 response_hook=self._hear,
                 retry_total=0,
                 no_response=False,

@@ -6,6 +6,7 @@ from time import time
 
 from shared.models import JsonObject, format_time, utc_now
 from shared.store.cosmos.changes import clear_pending
+from shared.store.cosmos.documents import Building, Log, MessageDocument, PageSummary
 from shared.store.cosmos.errors import ItemExistsError, ItemMissingError, ItemRefusedError
 from shared.store.cosmos.guards import (
     all_of,
@@ -17,20 +18,20 @@ from shared.store.cosmos.guards import (
     set_fields,
 )
 from shared.store.cosmos.head import (
-    FAR_FUTURE,
     RECENT_IDS,
     Head,
+    extended,
     fresh_log,
     last_message_hint,
     milliseconds,
-    renewal_due,
     short_hash,
-    summary,
 )
-from shared.store.cosmos.log import read_head, renew_if_due
+from shared.store.cosmos.lifetimes import renew_at
+from shared.store.cosmos.log import read_head
 from shared.store.cosmos.pages import create_page, find_generation, page_document, read_page, sweep
 from shared.store.cosmos.partition import Partition
 from shared.store.cosmos.proof import proven
+from shared.store.cosmos.renewal import renew_if_due
 from shared.store.cosmos.retry import Retries
 from shared.store.rules import counts_after_rewind, documents_bytes, last_kept_seq
 
@@ -87,7 +88,7 @@ def _counters(head: Head, seq: int, last_message_at: str | None) -> JsonObject:
 async def _cut_messages(partition: Partition, head: Head, seq: int) -> None:
     kept = head.messages[: seq - head.messages_first_seq + 1]
     newest = (kept or head.previous)[-1:]
-    last_message_at = newest[0]["created_at"] if newest else head.sealed.get("last_at")
+    last_message_at = newest[0]["created_at"] if newest else head.page_summary.get("last_at")
     operations = [
         set_at("/log/messages", kept),
         set_at("/log/bytes", documents_bytes(kept)),
@@ -102,14 +103,14 @@ async def _cut_messages(partition: Partition, head: Head, seq: int) -> None:
 async def _cut_deeper(partition: Partition, head: Head, seq: int) -> None:
     """Build the kept history under an epoch that the head names first, so that no sweep takes it for a dead one."""
     log = fresh_log()
-    building = {"epoch": log["epoch"], "since": int(time())}
+    building: Building = {"epoch": log["epoch"], "since": int(time())}
     where = history_unchanged_since(head, building["since"])
     await partition.patch(head.id, set_fields(building=building, pending=True), where, no_response=True)
-    log |= await _copy(partition, head, seq, log["epoch"])
+    log = await _copy(partition, head, seq, log=log)
     newest = (log["messages"] or log["previous"])[-1:]
     last_message_at = newest[0]["created_at"] if newest else log["sealed"].get("last_at")
-    renew_at = renewal_due(building["since"], head.ttl) if log["generation"] else FAR_FUTURE
-    fields = _counters(head, seq, last_message_at) | {"log": log, "renew_at": renew_at, "building": None}
+    fields = _counters(head, seq, last_message_at) | {"log": log, "building": None}
+    fields["renew_at"] = renew_at(building["since"], head.ttl, log["generation"])
     where = all_of(history_unchanged_since(head, int(time())), builds(log["epoch"]))
     try:
         swapped = Head(await partition.patch(head.id, set_fields(**fields), where))
@@ -120,34 +121,36 @@ async def _cut_deeper(partition: Partition, head: Head, seq: int) -> None:
         await clear_pending(partition, swapped)
 
 
-async def _copy(partition: Partition, head: Head, seq: int, epoch: str) -> JsonObject:
-    """Write the pages of the new epoch and return what its log holds: the generation with `seq`, and the one before."""
+async def _copy(partition: Partition, head: Head, seq: int, *, log: Log) -> Log:
+    """Write the pages of the new epoch and return its log: it holds the generation with `seq`, and the one before."""
     if seq < head.first_seq:
-        return {}
+        return log
     generation, documents = await _generation_with(partition, head, seq)
     previous = await _messages_of(partition, head, generation - 1) if generation else []
     recent: list[str] = []
-    sealed: JsonObject = {}
+    page_summary: PageSummary = {}
     first_seq = head.first_seq
     for number in range(generation - 1):
         copied = await _messages_of(partition, head, number)
+        page = page_document(head, copied, epoch=log["epoch"], generation=number, first_seq=first_seq)
         with suppress(ItemExistsError):  # nobody else knows the epoch: it was made by a try whose answer was lost
-            await create_page(partition, page_document(head, epoch, number, first_seq, copied))
+            await create_page(partition, page)
         first_seq += len(copied)
         recent = [*recent, *(short_hash(head.id, document["id"]) for document in copied)][-RECENT_IDS:]
-        sealed = summary(sealed, copied, first_seq - 1)
+        page_summary = extended(page_summary, copied, first_seq - 1)
     return {
+        **log,
         "generation": generation,
-        "messages": documents,
+        "messages": list(documents),
         "previous": previous,
         "bytes": documents_bytes(documents),
         "previous_bytes": documents_bytes(previous),
         "recent_ids": recent,
-        "sealed": sealed | {"known_from": milliseconds()},  # what was removed must not come back late
+        "sealed": {**page_summary, "known_from": milliseconds()},  # what was removed must not come back late
     }
 
 
-async def _generation_with(partition: Partition, head: Head, seq: int) -> tuple[int, Sequence[JsonObject]]:
+async def _generation_with(partition: Partition, head: Head, seq: int) -> tuple[int, Sequence[MessageDocument]]:
     """Return the generation that holds `seq` and its messages up to there."""
     if seq >= head.previous_first_seq:
         return head.generation - 1, head.previous[: seq - head.previous_first_seq + 1]
@@ -156,6 +159,5 @@ async def _generation_with(partition: Partition, head: Head, seq: int) -> tuple[
     return generation, page["messages"][: seq - page["first_seq"] + 1]
 
 
-async def _messages_of(partition: Partition, head: Head, generation: int) -> list[JsonObject]:
-    messages: list[JsonObject] = (await read_page(partition, head, generation))["messages"]
-    return messages
+async def _messages_of(partition: Partition, head: Head, generation: int) -> list[MessageDocument]:
+    return (await read_page(partition, head, generation))["messages"]

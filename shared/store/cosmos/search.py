@@ -34,7 +34,7 @@ class _Search:
 
     async def look_into(self, head: Head, before: int | None) -> SearchPlace | None:
         """Look through a session from its newest message, or from `before`, down; return where the call has to end."""
-        key = SessionKey(last_activity_at=head.document["last_activity_at"], id=head.id)
+        key = SessionKey.model_validate(head.document)
         self._sessions -= 1
         query: MessageQuery | None = MessageQuery(limit=MESSAGES_AT_ONCE, before=before)
         while query:

@@ -9,9 +9,10 @@ from shared.store.cosmos.errors import ItemMissingError, ItemRefusedError
 from shared.store.cosmos.guards import set_fields, shares_unchanged_since
 from shared.store.cosmos.head import Head
 from shared.store.cosmos.items import Items
-from shared.store.cosmos.log import read_head, renew_if_due
+from shared.store.cosmos.log import read_head
 from shared.store.cosmos.partition import Partition
 from shared.store.cosmos.proof import proven
+from shared.store.cosmos.renewal import renew_if_due
 from shared.store.cosmos.retry import Retries
 from shared.store.rules import with_share, without_share, working_shares
 

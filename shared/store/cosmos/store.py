@@ -92,7 +92,9 @@ class CosmosStore(SessionStore):
 
     @override
     async def import_session(self, session: ImportedSession, messages: Sequence[ImportedMessage]) -> bool:
-        return await importing.import_session(self._items.of(session.user_id), session, messages, self._archive_ttl)
+        return await importing.import_session(
+            self._items.of(session.user_id), session, messages, archive_ttl=self._archive_ttl
+        )
 
     @override
     async def get(self, user_id: str, session_id: str) -> Session:
