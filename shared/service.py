@@ -176,8 +176,8 @@ class ChatService:
     async def _require_no_more(self, user_id: str, session_id: str, repeated: Appended, key: IdempotencyKey) -> None:
         """Refuse a repeat that leaves off before the request it repeats did."""
         query = MessageQuery(limit=1, order="asc", after=repeated.messages[-1].seq)
-        behind = (await self.store.read_messages(user_id, session_id, query)).messages
-        if behind and behind[0].id == key.id_of(len(repeated.messages), session_id):
+        later = (await self.store.read_messages(user_id, session_id, query)).messages
+        if later and later[0].id == key.id_of(len(repeated.messages), session_id):
             raise IdempotencyConflictError
 
     async def health(self) -> float:

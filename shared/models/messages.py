@@ -69,7 +69,7 @@ class Message(NewMessage):
 
 
 class Appended(Model):
-    """What an append left behind: its messages as stored, and whether this request stored them."""
+    """What an append did: its messages as stored, and whether this request stored them."""
 
     messages: list[Message]
     message_count: int

@@ -93,7 +93,7 @@ class SearchQuery(Model):
 
 
 class SearchPlace(Model):
-    """A place in a search: behind that message of that session, or before the session's newest one."""
+    """A place in a search: after that message of that session, or before the session's newest one."""
 
     session: SessionKey
     seq: Annotated[int, Field(ge=0, le=MAX_SEQ)] | None = None

@@ -90,7 +90,7 @@ class SessionFilter(Model):
 
 
 class SessionKey(Model):
-    """A place in the list of an owner's sessions: just behind this one."""
+    """A place in the list of an owner's sessions: just after this one."""
 
     last_activity_at: Annotated[Timestamp, Field(ge=datetime(2, 1, 1, tzinfo=UTC), lt=datetime(9999, 1, 1, tzinfo=UTC))]
     id: str

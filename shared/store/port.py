@@ -80,7 +80,7 @@ class SessionStore(ABC):
 
     @abstractmethod
     async def walk_sessions(self, user_id: str, limit: int, after_id: str = "") -> list[Session]:
-        """Return the owner's sessions of any status in the order of their ids, behind `after_id`.
+        """Return the owner's sessions of any status in the order of their ids, after `after_id`.
 
         That order stands still while sessions are used: whoever follows it to its end, until nothing is
         returned, has seen each session that was there all the while, once.
@@ -148,7 +148,7 @@ class SessionStore(ABC):
         """Return messages of the owner's sessions, archived ones too, whose text holds what is sought.
 
         Texts are compared as shared.text.fold says. Newest session first (by last activity), in it newest message
-        first, behind `after`. The work of one call is bounded: a page may be short or empty while `next_place` leads
+        first, after `after`. The work of one call is bounded: a page may be short or empty while `next_place` leads
         on. A session that is used between two pages moves to the front, and what it has left to show is not shown.
         """
 
@@ -185,7 +185,7 @@ class SessionStore(ABC):
 
     @abstractmethod
     async def rewind(self, user_id: str, session_id: str, after_seq: int) -> None:
-        """Remove every message newer than `after_seq`; the next one takes up the numbers behind it.
+        """Remove every message newer than `after_seq`; the next one takes up the numbers after it.
 
         At or beyond the newest message nothing changes. Before the first kept message nothing is
         kept, and the next seq is the one that message had. An append at the same time is either
@@ -198,7 +198,7 @@ class SessionStore(ABC):
     ) -> list[IdleSession]:
         """Return active, unpinned sessions of all owners without activity after that moment.
 
-        Longest idle first, then by owner and id, behind `after`; for the archival sweep alone.
+        Longest idle first, then by owner and id, after `after`; for the archival sweep alone.
         """
 
     @abstractmethod

@@ -209,7 +209,7 @@ async def test_a_forged_token_is_a_hint_that_means_nothing(
 ) -> None:
     session = await here.create(a_session(owner))
     lag(server, "move")
-    hint = here._items.tokens.shown(forged)
+    hint = here._items.tokens.for_client(forged)
 
     with fresh_as(hint) as seen:
         found = await here.get(owner, session.id)
@@ -225,7 +225,7 @@ async def test_a_token_of_another_container_costs_no_read(server: CosmosServer, 
     other = CosmosStore(server.endpoint, server.key, "many", "others", emulator=True)
     lag(server)
 
-    with fresh_as(other._items.tokens.shown("0:-1#999999999999")):
+    with fresh_as(other._items.tokens.for_client("0:-1#999999999999")):
         found = await here.get(owner, session.id)
 
     assert found.id == session.id

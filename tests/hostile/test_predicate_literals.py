@@ -36,3 +36,13 @@ def test_predicates_and_operations_are_written_on_one_page() -> None:
 
     assert len(others) > 20
     assert written == []
+
+
+def test_every_guard_against_what_was_read_before_is_explained() -> None:
+    page = (PACKAGE.parents[2] / "docs" / "storage.md").read_text()
+    names = [name for name in vars(guards) if name.endswith("_since")]
+
+    unexplained = [name for name in names if f"`{name}`" not in page]
+
+    assert len(names) > 5
+    assert unexplained == []

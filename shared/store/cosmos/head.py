@@ -1,4 +1,4 @@
-"""The head document of a session: its shape, what it tells, and how large it may get."""
+"""The head of a session: how a new one begins, what follows from one that was read, and how large it may get."""
 
 import hashlib
 import secrets
@@ -90,7 +90,7 @@ def folded_name(session_name: str | None) -> dict[str, str | None]:
 def last_message_hint(since: str, last_message_at: str | None) -> LastMessageHint:
     """Return what tells the newest message's time while the last activity was something else than a message.
 
-    An append moves last_activity_at and leaves this behind, so that it no longer applies: with it a list of
+    An append moves last_activity_at and not this, so that it no longer applies: with it a list of
     sessions knows their newest messages' times without reading them.
     """
     return {"since": since, "last_message_at": last_message_at}

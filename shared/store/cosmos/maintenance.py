@@ -29,7 +29,7 @@ _IDLE = (
     "SELECT TOP @limit c.id, c.user_id, c.last_activity_at, c.ttl_seconds, c.log.generation, c._etag FROM c"
     " WHERE c.type = 'session' AND c.status = 'active' AND c.pinned = false AND c.last_activity_at <= @idle_since"
 )
-_BEHIND = (
+_AFTER = (
     " AND (c.last_activity_at > @at OR (c.last_activity_at = @at"
     " AND (c.user_id > @user_id OR (c.user_id = @user_id AND c.id > @id))))"
 )
@@ -46,7 +46,7 @@ async def idle_sessions(items: Items, idle_since: str, limit: int, after: IdleSe
     parameters: JsonObject = {"idle_since": idle_since}
     if after is not None:
         parameters |= {"at": format_time(after.last_activity_at), "user_id": after.user_id, "id": after.id}
-    sql = f"{_IDLE}{_BEHIND if after else ''}{_ORDER}".replace("@limit", f"{limit:d}")
+    sql = f"{_IDLE}{_AFTER if after else ''}{_ORDER}".replace("@limit", f"{limit:d}")
     rows = await items.query_everywhere(sql, parameters, limit)
     return [
         IdleSession(

@@ -27,14 +27,14 @@ Result = TypeVar("Result")
 Send = Callable[[ContainerProxy], Awaitable[Result]]
 
 
-def _named(item_id: str) -> str:
+def _valid_id(item_id: str) -> str:
     """Return an id that can name an item; the SDK writes ids into its URLs, where `..` and `/` lead elsewhere."""
     if not ITEM_ID.fullmatch(item_id):
         raise ItemMissingError
     return item_id
 
 
-def _storable(document: Mapping[str, Any]) -> JsonObject:
+def _with_valid_id(document: Mapping[str, Any]) -> JsonObject:
     """Return a document whose id can be asked for again; raises ValueError for any other, before anything is sent."""
     if not ITEM_ID.fullmatch(document["id"]):
         message = "not an id that an item may have"
@@ -58,14 +58,14 @@ class Partition:
         self._freshness = current_freshness()
         self._hint: str | None = None
         for hint in self._freshness.hints:
-            self._hint = newer(self._hint, items.tokens.believed(hint))
-        self._seen = items.tokens.believed(self._freshness.token or "")
+            self._hint = newer(self._hint, items.tokens.from_client(hint))
+        self._seen = items.tokens.from_client(self._freshness.token or "")
 
     async def read(self, item_id: str) -> JsonObject:
         """Return the item; raises ItemMissingError."""
         return await self._read(
             lambda container: container.read_item(
-                _named(item_id), self.user_id, response_hook=self._hear, retry_total=1, **self._session()
+                _valid_id(item_id), self.user_id, response_hook=self._on_answer, retry_total=1, **self._session()
             )
         )
 
@@ -78,7 +78,7 @@ class Partition:
                 parameters,
                 at_most,
                 partition_key=self.user_id,
-                response_hook=self._hear,
+                response_hook=self._on_answer,
                 **self._session(),
             )
         )
@@ -97,7 +97,7 @@ class Partition:
         """Store a new item, made anew for each try, and return it (`no_response`: {}); raises ItemExistsError."""
         return await self._write(
             lambda container: container.create_item(
-                _storable(make()), response_hook=self._hear, retry_total=0, no_response=no_response
+                _with_valid_id(make()), response_hook=self._on_answer, retry_total=0, no_response=no_response
             )
         )
 
@@ -116,11 +116,11 @@ class Partition:
         """
         return await self._write(
             lambda container: container.patch_item(
-                _named(item_id),
+                _valid_id(item_id),
                 self.user_id,
                 list(operations),
                 filter_predicate=f"FROM c WHERE {where}",
-                response_hook=self._hear,
+                response_hook=self._on_answer,
                 retry_total=0,
                 no_response=no_response,
                 **_if_match(etag),
@@ -133,7 +133,7 @@ class Partition:
             lambda container: container.replace_item(
                 document["id"],
                 dict(document),
-                response_hook=self._hear,
+                response_hook=self._on_answer,
                 retry_total=0,
                 no_response=False,
                 **_if_match(etag),
@@ -144,7 +144,7 @@ class Partition:
         """Remove the item, if it still has that etag; raises ItemMissingError, ItemRefusedError."""
         await self._write(
             lambda container: container.delete_item(
-                _named(item_id), self.user_id, response_hook=self._hear, retry_total=0, **_if_match(etag)
+                _valid_id(item_id), self.user_id, response_hook=self._on_answer, retry_total=0, **_if_match(etag)
             )
         )
 
@@ -180,7 +180,7 @@ class Partition:
         try:
             return await ask(send)
         except (ItemError, StoreError) as error:
-            self._note(getattr(error.__cause__, "headers", None) or {})
+            self._note_state(getattr(error.__cause__, "headers", None) or {})
             raise
 
     def _session(self) -> dict[str, Any]:
@@ -188,18 +188,18 @@ class Partition:
         token = newer(self._hint, self._seen)
         return {} if token is None else {"session_token": self._items.tokens.at_least(token)}
 
-    def _hear(self, headers: Mapping[str, Any], _body: object = None) -> None:
+    def _on_answer(self, headers: Mapping[str, Any], _body: object = None) -> None:
         """Count an answer and note what state it is of; the SDK calls this with each."""
         count_request(float(headers.get("x-ms-request-charge") or 0))
-        self._note(headers)
+        self._note_state(headers)
 
-    def _note(self, headers: Mapping[str, Any]) -> None:
+    def _note_state(self, headers: Mapping[str, Any]) -> None:
         token = headers.get("x-ms-session-token")
         if token is None or token == self._seen:
             return
         self._items.tokens.note(token)
         self._seen = newer(self._seen, token) or token
-        self._freshness.token = self._items.tokens.shown(self._seen)
+        self._freshness.token = self._items.tokens.for_client(self._seen)
 
 
 def _is_bad_request(error: CosmosHttpResponseError) -> bool:

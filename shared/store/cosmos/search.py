@@ -70,10 +70,10 @@ async def _heads(partition: Partition, query: SearchQuery, after: SearchPlace | 
     conditions, parameters = conditions_for(SessionFilter(status=None, channel=query.channel), None)
     if query.session_id is not None:
         conditions, parameters = [*conditions, "c.id = @only"], parameters | {"only": query.session_id}
-    behind = "(c.last_activity_at < @at OR (c.last_activity_at = @at AND c.id <= @id))"
+    rest = "(c.last_activity_at < @at OR (c.last_activity_at = @at AND c.id <= @id))"
     place: JsonObject = after.session.model_dump(mode="json") if after else {}
     while True:
-        some = [*conditions, behind] if place else conditions
+        some = [*conditions, rest] if place else conditions
         sql = (
             f"SELECT * FROM c WHERE {' AND '.join(some)}"  # noqa: S608 - values are parameters
             f" ORDER BY c.last_activity_at DESC, c.id DESC OFFSET 0 LIMIT {HEADS_AT_ONCE:d}"
@@ -84,5 +84,5 @@ async def _heads(partition: Partition, query: SearchQuery, after: SearchPlace | 
             yield Head(document)
         if len(documents) < HEADS_AT_ONCE:
             return
-        behind = behind.replace("<=", "<")
+        rest = rest.replace("<=", "<")
         place = documents[-1]

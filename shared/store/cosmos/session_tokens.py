@@ -1,4 +1,4 @@
-"""Session tokens: what they look like to clients, which are believed, and which of two is the newer.
+"""Session tokens: how clients see them, which of theirs mean anything, and which of two is the newer.
 
 A token names a physical partition and how far its log of writes had come: `0:-1#42`, with more regions `0:1#42#3=40`.
 To clients it goes with a mark of the container, so that one of another container costs nobody a read.
@@ -33,14 +33,14 @@ class SessionTokens:
         self._mark = hashlib.sha256("/".join(container).encode()).hexdigest()[:8] + "."
         self._newest: dict[str, str] = {}
 
-    def shown(self, token: str) -> str:
+    def for_client(self, token: str) -> str:
         """Return a token as clients see it."""
         return self._mark + token
 
-    def believed(self, shown: str) -> str | None:
+    def from_client(self, sent: str) -> str | None:
         """Return the token that a client sent; None for one that means nothing here."""
-        token = shown.removeprefix(self._mark)
-        if len(shown) > MAX_CHARACTERS or token == shown or not TOKEN.fullmatch(token):
+        token = sent.removeprefix(self._mark)
+        if len(sent) > MAX_CHARACTERS or token == sent or not TOKEN.fullmatch(token):
             return None
         return token
 
