@@ -4,9 +4,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 PARTITION_KEY = "/user_id"
-DEFAULT_TTL = (
-    -1
-)  # time to live is on and nothing expires by default: https://learn.microsoft.com/azure/cosmos-db/nosql/time-to-live
+# Time to live is on and nothing expires by default: https://learn.microsoft.com/azure/cosmos-db/nosql/time-to-live
+DEFAULT_TTL = -1
 
 # Only what queries filter or sort by: an append then pays for no index of the text it stores.
 INDEXED = (
