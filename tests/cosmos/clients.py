@@ -52,7 +52,7 @@ DEEP = {
     "append a batch": 40,
     "rewind": 24,
     "clear": 6,
-    "tidy": 8,
+    "maintain": 8,
     "read": 4,
     "page through": 8,
     "create": 4,

@@ -121,7 +121,7 @@ def takes_1002_for_missing(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def ignores_tokens(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(SessionTokens, "believed", lambda _self, _shown: None)
+    monkeypatch.setattr(SessionTokens, "from_client", lambda _self, _sent: None)
 
 
 async def run_all(world: World, seeds: Collection[int]) -> None:
