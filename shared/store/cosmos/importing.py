@@ -5,11 +5,12 @@ from contextlib import suppress
 from itertools import accumulate, chain
 from math import ceil
 from time import time
+from typing import cast
 
 from shared.errors import SessionExistsError
 from shared.models import ImportedMessage, ImportedSession, JsonObject, format_time
 from shared.store.cosmos.concurrency import for_each
-from shared.store.cosmos.documents import Log, MessageDocument, NewHeadDocument
+from shared.store.cosmos.documents import Building, Log, MessageDocument, NewHeadDocument
 from shared.store.cosmos.errors import ItemExistsError, ItemMissingError, ItemRefusedError
 from shared.store.cosmos.guards import hidden_while_building, set_fields
 from shared.store.cosmos.head import (
@@ -131,7 +132,7 @@ def _generations(documents: Sequence[MessageDocument], threshold: int) -> Iterat
 
 async def _reveal(partition: Partition, head: Head, session: ImportedSession, *, log: Log) -> None:
     """Let the session be seen."""
-    since = head.building["since"] if head.building else int(time())
+    since = cast("Building", head.building)["since"]
     fields: JsonObject = {
         "status": session.status,
         "log": log,
