@@ -25,31 +25,31 @@ def _head_misfits(document: Document, pages: Mapping[tuple[str, str], Document])
     if head.is_hidden or document["pending"] or document["building"]:
         yield f"{head.id} is {head.status}, pending {document['pending']}, building {document['building']}"
         return
-    sealed: list[Document] = []
+    in_pages: list[Document] = []
     for generation in range(head.counted_pages):
         page = pages.get((head.user_id, page_id(head.id, head.epoch, generation)))
         if page is None:
             yield f"{head.id}: page {generation} of {head.counted_pages} is missing"
             return
-        if page["first_seq"] != head.first_seq + len(sealed):
-            yield f"{head.id}: page {generation} begins at {page['first_seq']}, not {head.first_seq + len(sealed)}"
-        sealed += page["messages"]
-    yield from _count_misfits(head, sealed)
+        if page["first_seq"] != head.first_seq + len(in_pages):
+            yield f"{head.id}: page {generation} begins at {page['first_seq']}, not {head.first_seq + len(in_pages)}"
+        in_pages += page["messages"]
+    yield from _count_misfits(head, in_pages)
 
 
-def _count_misfits(head: Head, sealed: Sequence[Document]) -> Iterator[str]:
-    end = head.first_seq + len(sealed)
+def _count_misfits(head: Head, in_pages: Sequence[Document]) -> Iterator[str]:
+    end = head.first_seq + len(in_pages)
     if end != head.previous_first_seq:
         yield f"{head.id}: pages end before {end}, the head begins at {head.previous_first_seq}"
     if (head.bytes, head.previous_bytes) != (documents_bytes(head.messages), documents_bytes(head.previous)):
         yield f"{head.id}: bytes is {head.bytes} and {head.previous_bytes}"
-    recent = [short_hash(head.id, message["id"]) for message in sealed][-RECENT_IDS:]
+    recent = [short_hash(head.id, message["id"]) for message in in_pages][-RECENT_IDS:]
     if head.recent_ids != recent:
-        yield f"{head.id}: recent_ids are not those of the {len(recent)} newest sealed messages"
-    roles = Counter(message["role"] for message in sealed)
+        yield f"{head.id}: recent_ids are not those of the {len(recent)} newest messages in pages"
+    roles = Counter(message["role"] for message in in_pages)
     if head.page_summary.get("roles", {}) != roles:
         yield f"{head.id}: the summary of pages counts {head.page_summary.get('roles')} for {dict(roles)}"
-    ids = [message["id"] for message in (*sealed, *head.previous, *head.messages)]
+    ids = [message["id"] for message in (*in_pages, *head.previous, *head.messages)]
     if len(set(ids)) < len(ids):
         yield f"{head.id}: stored twice: {[name for name, number in Counter(ids).items() if number > 1]}"
 

@@ -102,7 +102,7 @@ def leave_a_tombstone(documents: Documents) -> None:
         (double_a_message, "stored twice"),
         (miscount, "begins at"),
         (mismeasure, "bytes is"),
-        (miscount_roles, "sealed counts"),
+        (miscount_roles, "the summary of pages counts"),
         (forget_an_id, "recent_ids"),
         (start_over, "of another epoch"),
         (run_ahead, "a generation that never was"),
