@@ -120,6 +120,7 @@ class ChatService:
 
     async def share(self, user_id: str, session_id: str, wanted: ShareInput) -> tuple[Share, str]:
         """Make a link to the session's messages up to `up_to_seq`, or to all it has now; also return its token."""
+        await self.store.catch_up(user_id, session_id)
         newest = await self.store.read_messages(user_id, session_id, MessageQuery(limit=1))
         last_seq = newest.messages[0].seq if newest.messages else 0
         token, now = secrets.token_urlsafe(32), utc_now()
@@ -139,14 +140,17 @@ class ChatService:
 
         Feedback stays with the messages it was given to: statistics would count it again in every fork.
         """
+        await self.store.catch_up(user_id, session_id)
         original = await self.store.get(user_id, session_id)
         messages = await self._messages_up_to(original, MAX_SEQ if after_seq is None else after_seq)
         now = utc_now()
         same = original.model_dump(include={"session_name", "channel", "context", "tags"})
         new = self._new_session(user_id, SessionInput(**same), now)
         times = {"updated_at": now, "last_activity_at": now, "last_seq": len(messages)}
-        await self.store.import_session(ImportedSession.model_validate(new.model_dump() | times), messages)
-        return await self.store.get(user_id, new.id)
+        forked = await self.store.import_session(ImportedSession.model_validate(new.model_dump() | times), messages)
+        if forked is None:  # only an import that has a fingerprint can have been there
+            raise AssertionError
+        return forked
 
     async def _messages_up_to(self, session: Session, seq: int) -> list[ImportedMessage]:
         messages: list[ImportedMessage] = []

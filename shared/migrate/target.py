@@ -41,7 +41,7 @@ class Target:
         if store is None:
             return True
         if not self._dry_run:
-            return await self._patiently(lambda: store.import_session(session, messages))
+            return await self._patiently(lambda: store.import_session(session, messages)) is not None
         found = await self.find(session.user_id, session.id)
         if found is not None and found.fingerprint != session.fingerprint:
             raise SessionExistsError

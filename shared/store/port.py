@@ -51,13 +51,20 @@ class SessionStore(ABC):
         """
 
     @abstractmethod
-    async def import_session(self, session: ImportedSession, messages: Sequence[ImportedMessage]) -> bool:
+    async def import_session(self, session: ImportedSession, messages: Sequence[ImportedMessage]) -> Session | None:
         """Store a session with its history as it was elsewhere, any number of messages, all or nothing.
 
         Their seqs end at the session's `last_seq`; `created_at` need not grow with them. An import
         is recognised by its `fingerprint`: where the owner has a session by that id which was stored
-        with the same one, nothing is written, whatever has happened to it since, and False is
-        returned; raises SessionExistsError when it is another one.
+        with the same one, nothing is written, whatever has happened to it since, and None is
+        returned in place of the session; raises SessionExistsError when it is another one.
+        """
+
+    @abstractmethod
+    async def catch_up(self, user_id: str, session_id: str) -> None:
+        """Let what this request reads of the owner next be no older than now, on whatever replica; see Freshness.
+
+        For what is written on the strength of several reads. Whether the session is there makes no difference.
         """
 
     @abstractmethod

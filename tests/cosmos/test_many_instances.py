@@ -260,3 +260,26 @@ async def test_every_answer_moves_the_token_on_refusals_too(here: CosmosStore, o
         await here.append(owner, session.id, [message])  # a full repeat, by a refusal and a read
 
     assert token_after(first) < token_after(second) <= token_after(third)
+
+
+@pytest.mark.parametrize("verb", ["clear", "delete", "rewind"])
+async def test_what_is_done_is_answered_so_though_tidying_up_cannot_be(
+    server: CosmosServer, here: CosmosStore, owner: str, verb: str
+) -> None:
+    session = await grown(here, owner)
+    act = {
+        "clear": lambda: here.clear(owner, session.id),
+        "delete": lambda: here.delete(owner, session.id),
+        "rewind": lambda: here.rewind(owner, session.id, 15),
+    }
+    server.fail_next(404, 1002, on="query", times=20, skip=int(verb == "rewind"))
+
+    await act[verb]()
+
+    server.fail_next(404, 1002, on="query", times=0)
+    if verb == "delete":
+        with pytest.raises(SessionNotFoundError):
+            await here.get(owner, session.id)
+        return
+    left = await here.get(owner, session.id)
+    assert left.message_count == {"clear": 0, "rewind": 15}[verb]

@@ -11,6 +11,7 @@ import pytest
 import pytest_asyncio
 
 from shared.store.cosmos import CosmosStore
+from shared.store.cosmos.maintenance import NOBODY
 from tests.builders import an_owner
 from tests.conftest import server_or_skip
 from tests.cosmos.proxy import Proxy, Request, running_proxy
@@ -103,7 +104,7 @@ def assert_only_text_is_text(request: Request) -> None:
 
 def named(rest: list[str], texts: Texts) -> bool:
     """Tell whether what is left of a path is the one session that was meant, or a page of it."""
-    wanted = {texts.session_id, texts.new_id, "theirs"}
+    wanted = {texts.session_id, texts.new_id, "theirs", NOBODY}
     return len(rest) == 1 and unquote(rest[0]).partition("~")[0] in wanted
 
 

@@ -85,6 +85,19 @@ async def test_erasing_on_an_instance_that_has_seen_nothing_erases_everything(he
     assert erased.json == {"deleted": {"sessions": 2, "messages": 0}, "done": True}
 
 
+async def test_a_link_and_a_fork_hold_what_was_acknowledged_elsewhere(here: Client, there: CosmosStore) -> None:
+    await there.append(str(here.user), "s", [a_message()])
+    await there.create(a_session(str(here.user), id="new"))
+
+    link = await here.post(f"{SESSION}/share", {})
+    fork = await here.post(f"{SESSION}/fork", {"after_seq": 1})
+    others = [await here.post(f"/api/chat/sessions/new/{verb}", {}) for verb in ("share", "fork")]
+
+    shown = await here.get(link.json["url"])
+    assert (len(shown.json["messages"]), fork.json["message_count"]) == (1, 1)
+    assert [answer.status for answer in others] == [201, 201]
+
+
 @pytest.mark.parametrize("token", ["nonsense", "0:-1#99999999", "x" * 300, "\u00e9"])
 async def test_a_token_that_means_nothing_is_ignored(here: Client, token: str) -> None:
     answer = await here.get(SESSION, x_session_token=token)

@@ -18,7 +18,7 @@ from shared.migrate.cosmos import _value_at
 from shared.migrate.record import MigrationError, UsageError
 from shared.migrate.report import Report
 from shared.migrate.run import StoppedError
-from shared.models import ImportedMessage, ImportedSession, MessageQuery, SessionChanges
+from shared.models import ImportedMessage, ImportedSession, MessageQuery, Session, SessionChanges
 from shared.settings import Settings, load_settings
 from shared.store.port import SessionStore
 from shared.store.sqlite import SqliteStore
@@ -124,7 +124,7 @@ async def test_a_dry_run_removes_nothing(old: OldContainer, store: SessionStore,
 class Forgetful(SqliteStore):
     """A store that changes the last message of what it imports."""
 
-    async def import_session(self, session: ImportedSession, messages: Any) -> bool:  # type: ignore[override]
+    async def import_session(self, session: ImportedSession, messages: Any) -> Session | None:  # type: ignore[override]
         kept = [*messages[:-1], self.spoil(messages[-1])]
         return await super().import_session(session, kept)
 
@@ -250,7 +250,7 @@ async def test_what_only_a_lagging_replica_still_shows_keeps_the_old_documents(
     query = MessageQuery(limit=200, order="asc")
     past = {"get": await store.get(owner, "s"), "read_messages": await store.read_messages(owner, "s", query)}
     await store.delete(owner, "s")
-    lagging: Any = Lagging(store, {**past, "import_session": False})
+    lagging: Any = Lagging(store, {**past, "import_session": None})
 
     report = await old.move(lagging, delete_old=True)
 

@@ -15,7 +15,7 @@ import pytest
 
 from shared.errors import StoreThrottledError, StoreUnavailableError
 from shared.migrate.run import StoppedError
-from shared.models import ImportedMessage, ImportedSession
+from shared.models import ImportedMessage, ImportedSession, Session
 from shared.store.port import SessionStore
 
 from .importing import adds_up, histories, import_text
@@ -101,7 +101,7 @@ class Unreliable:
     def __getattr__(self, verb: str) -> Any:
         return getattr(self._store, verb)
 
-    async def import_session(self, session: ImportedSession, messages: Sequence[ImportedMessage]) -> bool:
+    async def import_session(self, session: ImportedSession, messages: Sequence[ImportedMessage]) -> Session | None:
         failure = self._failures.pop() if self._failures else "none"
         if failure == "before":
             raise StoreThrottledError(retry_after_seconds=0)
@@ -129,7 +129,7 @@ class Failing(Unreliable):
         super().__init__(store, [])
         self._good = good
 
-    async def import_session(self, session: ImportedSession, messages: Sequence[ImportedMessage]) -> bool:
+    async def import_session(self, session: ImportedSession, messages: Sequence[ImportedMessage]) -> Session | None:
         self._good -= 1
         if self._good < 0:  # told before anything is awaited, so that those begun earlier are the good ones
             raise StoreUnavailableError(retry_after_seconds=1)

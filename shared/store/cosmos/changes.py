@@ -13,9 +13,10 @@ from shared.store.cosmos.guards import (
     settings_unchanged_since,
     writable,
 )
-from shared.store.cosmos.head import Head, folded_name, last_message_hint
+from shared.store.cosmos.head import Head, changed_at, folded_name, last_message_hint
 from shared.store.cosmos.lifetimes import longer, renew_at
 from shared.store.cosmos.log import read_head
+from shared.store.cosmos.pages import left_to_the_timer
 from shared.store.cosmos.partition import Partition
 from shared.store.cosmos.proof import proven
 from shared.store.cosmos.renewal import lengthen_pages, list_counted, renew_if_due, shorten_pages
@@ -41,6 +42,10 @@ class SettingsChange:
             given |= folded_name(given["session_name"])
         return cls(given | {"updated_at": format_time(utc_now())}, is_active, if_match, archive_ttl_seconds)
 
+    def is_in(self, head: Head) -> bool:
+        """Return whether the head has everything that was to be set."""
+        return self.fields.items() <= {**head.document, "updated_at": changed_at(head.document)}.items()
+
     @property
     def moves_expiry(self) -> bool:
         """Return whether the session's life depends on what is changed."""
@@ -60,7 +65,7 @@ async def update(partition: Partition, session_id: str, change: SettingsChange) 
         except ItemRefusedError as refusal:
             head = await read_head(partition, session_id)
             if change.if_match not in {None, head.etag}:
-                if refusal.repeated and change.fields.items() <= head.document.items():
+                if refusal.repeated and change.is_in(head):
                     return head.session()  # it was this change that moved the etag; its answer was lost
                 raise PreconditionFailedError from refusal
             renewed = await renew_if_due(partition, head, etag=change.if_match)
@@ -98,13 +103,11 @@ async def _update_life(partition: Partition, session_id: str, change: SettingsCh
     changed = await _write(partition, head, fields | ({"pending": True} if shorter else {}), if_match=change.if_match)
     if not shorter:
         return changed
-    try:
+    with left_to_the_timer():
         await shorten_pages(partition, pages, ttl)
-    except ItemRefusedError:
-        return changed  # still pending
-    if head.document["pending"]:  # of something else too, which the timer has to finish
-        return changed
-    return await clear_pending(partition, changed)
+        if not head.document["pending"]:  # of something else, which the timer has to finish
+            return await clear_pending(partition, changed)
+    return changed
 
 
 def _renew_at(head: Head, start: int, ttl: int, *, shorter: bool) -> int:
@@ -123,6 +126,8 @@ def _status_change(head: Head, change: SettingsChange) -> JsonObject:
 
 async def _write(partition: Partition, head: Head, fields: JsonObject, *, if_match: str | None) -> Head:
     """Set the fields, provided that the session's terms are as they were read."""
+    if len(fields) > MAX_OPERATIONS and fields.get("archived_at"):
+        fields = {name: value for name, value in fields.items() if name != "updated_at"}  # the same time says it
     operations = set_fields(**fields)
     if len(operations) <= MAX_OPERATIONS:
         where = settings_unchanged_since(head, int(time()))

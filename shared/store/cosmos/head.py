@@ -238,6 +238,11 @@ class Head:
         return session_from(self.document, self.last_message_at())
 
 
+def changed_at(document: HeadRow) -> str:
+    """Return when the settings were last changed; an archiving need not say so twice."""
+    return max(document["updated_at"], document["archived_at"] or "")
+
+
 def session_from(document: HeadRow, last_message_at: str | None) -> Session:
     """Return the session that a head document, or the listed part of one, holds."""
     fields: Mapping[str, object] = document
@@ -245,7 +250,7 @@ def session_from(document: HeadRow, last_message_at: str | None) -> Session:
     return Session.model_validate(
         {name: fields[name] for name in SESSION_FIELDS}
         | {
-            "updated_at": max(document["updated_at"], document["last_activity_at"]),
+            "updated_at": max(changed_at(document), document["last_activity_at"]),
             "last_message_at": last_message_at,
             "expires_at": expiry(last_write, document["ttl"]),
             "etag": document["_etag"],

@@ -8,7 +8,7 @@ from time import time
 from typing import cast
 
 from shared.errors import SessionExistsError
-from shared.models import ImportedMessage, ImportedSession, JsonObject, format_time
+from shared.models import ImportedMessage, ImportedSession, JsonObject, Session, format_time
 from shared.store.cosmos.concurrency import for_each
 from shared.store.cosmos.documents import Building, Log, MessageDocument, NewHeadDocument
 from shared.store.cosmos.errors import ItemExistsError, ItemMissingError, ItemRefusedError
@@ -34,7 +34,7 @@ Generation = list[MessageDocument]
 
 async def import_session(
     partition: Partition, session: ImportedSession, messages: Sequence[ImportedMessage], *, archive_ttl: int
-) -> bool:
+) -> Session | None:
     """Store a session as it was elsewhere; see SessionStore.import_session.
 
     Until the last Patch its head is a tombstone that names the epoch being built: nobody sees it, whoever
@@ -45,13 +45,13 @@ async def import_session(
         try:
             head = Head(await partition.create(lambda: _building(session, messages, archive_ttl)))
             log = await _write_pages(partition, head, [message.document() for message in messages])
-            await _reveal(partition, head, session, log=log)
+            revealed = await _reveal(partition, head, session, log=log)
         except (ItemExistsError, ItemMissingError, ItemRefusedError):
             if await _is_there(partition, session):  # read after a write has said so
-                return False
+                return None
             await retries.again()  # somebody took the id, or this is the try before, whose answer was lost
         else:
-            return True
+            return revealed.session()
 
 
 async def _is_there(partition: Partition, session: ImportedSession) -> bool:
@@ -130,7 +130,7 @@ def _generations(documents: Sequence[MessageDocument], threshold: int) -> Iterat
         yield []
 
 
-async def _reveal(partition: Partition, head: Head, session: ImportedSession, *, log: Log) -> None:
+async def _reveal(partition: Partition, head: Head, session: ImportedSession, *, log: Log) -> Head:
     """Let the session be seen."""
     since = cast("Building", head.building)["since"]
     fields: JsonObject = {
@@ -143,4 +143,4 @@ async def _reveal(partition: Partition, head: Head, session: ImportedSession, *,
     if session.expires_at is not None:  # the ttl that it has once it is used begins with a renewal
         left = ceil(session.expires_at.timestamp() - time())
         fields |= {"ttl": max(left, 1), "ttl_once_used": head.ttl, "renew_at": 0}
-    await partition.patch(head.id, set_fields(**fields), hidden_while_building(head.epoch), no_response=True)
+    return Head(await partition.patch(head.id, set_fields(**fields), hidden_while_building(head.epoch)))

@@ -1,7 +1,6 @@
 """Creating, clearing and deleting sessions; whatever a crash leaves can be finished later."""
 
 from collections.abc import Collection, Sequence
-from contextlib import suppress
 
 from shared.errors import PreconditionFailedError, SessionExistsError, SessionNotFoundError
 from shared.models import (
@@ -19,7 +18,7 @@ from shared.store.cosmos.guards import builds, epoch_unchanged_since, set_fields
 from shared.store.cosmos.head import Head, fresh_log, head_document
 from shared.store.cosmos.lifetimes import FAR_FUTURE
 from shared.store.cosmos.log import read_head, rotate_new
-from shared.store.cosmos.pages import sweep
+from shared.store.cosmos.pages import left_to_the_timer, sweep
 from shared.store.cosmos.partition import Partition
 from shared.store.cosmos.proof import proven
 from shared.store.cosmos.retry import Retries
@@ -88,7 +87,7 @@ async def clear(partition: Partition, session_id: str) -> None:
         except ItemRefusedError:
             await retries.again()
         else:
-            with suppress(ItemRefusedError):  # then it is still pending
+            with left_to_the_timer():
                 await sweep(partition, session_id, over)
                 await clear_pending(partition, cleared)
             return
@@ -134,25 +133,26 @@ async def delete(partition: Partition, session_id: str, if_match: str | None = N
             done = done or error.repeated
             await retries.again()
         else:
-            await finish_delete(partition, tombstone, head.living_epochs)
+            with left_to_the_timer():
+                await finish_delete(partition, tombstone, head.living_epochs)
             return
 
 
 async def _finish_what_is_there(partition: Partition, session_id: str, head: Head | None) -> None:
     """Go on with a deletion that was begun before, or remove pages that have outlived their session."""
-    if head is not None and head.is_hidden:
-        await finish_delete(partition, head)
-        return
-    with suppress(ItemRefusedError):
-        await sweep(partition, session_id)
+    with left_to_the_timer():
+        if head is not None and head.is_hidden:
+            await finish_delete(partition, head)
+        else:
+            await sweep(partition, session_id)
 
 
 async def _write_tombstone(partition: Partition, head: Head, if_match: str | None) -> Head:
     operations = set_fields(
         status="deleted",
         log=fresh_log(),
-        message_count=0,
         session_name=None,
+        folded_name=None,
         context={},
         tags=[],
         ttl=KEEP,

@@ -1,10 +1,13 @@
 """Pages: making, finding and reading them, and sweeping away those that no longer count."""
 
-from collections.abc import Collection, Sequence
-from contextlib import suppress
+import logging
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from time import time
 from typing import cast
 
+from shared.errors import StoreError
+from shared.logs import trace
 from shared.store.cosmos.concurrency import for_each
 from shared.store.cosmos.documents import ListedPage, MessageDocument, NewPageDocument, PageDocument
 from shared.store.cosmos.errors import ItemMissingError, ItemRefusedError
@@ -13,6 +16,8 @@ from shared.store.cosmos.head import Head, page_id
 from shared.store.cosmos.lifetimes import page_ttl
 from shared.store.cosmos.partition import Partition
 from shared.store.rules import counts_of
+
+logger = logging.getLogger(__name__)
 
 CONFIRM_TRIES = 3  # of a head that changes meanwhile; the timer comes back
 PAGES_OF_SESSION = f"{IS_PAGE} AND c.session_id = @session_id"
@@ -64,6 +69,17 @@ async def find_generation(partition: Partition, head: Head, seq: int) -> int:
         raise ItemMissingError
     generation: int = found[0]
     return generation
+
+
+@contextmanager
+def left_to_the_timer() -> Iterator[None]:
+    """Tidy up after a change that is made already: what cannot be done now stays pending, and the answer stands."""
+    try:
+        yield
+    except ItemRefusedError:
+        return
+    except StoreError as error:
+        logger.warning("what a change left behind waits for the timer\n%s", trace(error))
 
 
 async def sweep(partition: Partition, session_id: str, over: Collection[str] = ()) -> Head | None:

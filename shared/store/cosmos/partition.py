@@ -1,5 +1,6 @@
 """One owner's items: nothing here can name another owner's, and no read is older than what was seen before it."""
 
+import asyncio
 import re
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -14,14 +15,14 @@ from shared.models import JsonObject
 from shared.store.cosmos.errors import ItemError, ItemMissingError, ItemRefusedError, ReplicaBehindError
 from shared.store.cosmos.guards import NEVER, Operation, set_fields
 from shared.store.cosmos.query import collect
-from shared.store.cosmos.retry import pause
 from shared.store.cosmos.session_tokens import newer
 from shared.usage import count_request
 
 if TYPE_CHECKING:
     from shared.store.cosmos.items import Items
 
-READ_TRIES = 2  # of one state; a replica that has not reached it may catch up, and another may be asked
+READ_TRIES = 3  # of one state; a replica that has not reached it may catch up, and another may be asked
+BEHIND_SECONDS = 0.05  # before the second try, twice that before the third
 ITEM_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:~-]*")  # of sessions and of pages
 Result = TypeVar("Result")
 Send = Callable[[ContainerProxy], Awaitable[Result]]
@@ -149,7 +150,7 @@ class Partition:
         )
 
     async def _read(self, send: Send[Result]) -> Result:
-        """Read, a second time where a replica is behind; then without what the caller claims to have seen."""
+        """Read, again where a replica is behind; then without what the caller claims to have seen."""
         tried = 0
         while True:
             try:
@@ -157,7 +158,7 @@ class Partition:
             except ReplicaBehindError:
                 tried += 1
                 if tried < READ_TRIES:
-                    await pause(tried)
+                    await asyncio.sleep(BEHIND_SECONDS * tried)
                     continue
                 if self._hint is None:
                     raise

@@ -1,6 +1,6 @@
 """Rewinding a session: inside the current generation in place, deeper by writing what is kept under a new epoch."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from time import time
 
@@ -28,7 +28,7 @@ from shared.store.cosmos.head import (
 )
 from shared.store.cosmos.lifetimes import renew_at
 from shared.store.cosmos.log import read_head
-from shared.store.cosmos.pages import create_page, find_generation, page_document, read_page, sweep
+from shared.store.cosmos.pages import create_page, find_generation, left_to_the_timer, page_document, read_page, sweep
 from shared.store.cosmos.partition import Partition
 from shared.store.cosmos.proof import proven
 from shared.store.cosmos.renewal import renew_if_due
@@ -62,16 +62,8 @@ async def _cut(partition: Partition, head: Head, seq: int) -> None:
         await partition.pin(head.id)  # nothing is newer on a replica; there may be by now
         raise ItemRefusedError
     if head.document["pending"]:  # perhaps this rewind was cut short before its sweep
-        await _sweep_or_leave(partition, head.id)
-
-
-async def _sweep_or_leave(partition: Partition, session_id: str, over: Collection[str] = ()) -> bool:
-    """Sweep, or leave it to the timer; return whether it was done."""
-    try:
-        await sweep(partition, session_id, over)
-    except ItemRefusedError:
-        return False
-    return True
+        with left_to_the_timer():
+            await sweep(partition, head.id)
 
 
 def _counters(head: Head, seq: int, last_message_at: str | None) -> JsonObject:
@@ -115,9 +107,11 @@ async def _cut_deeper(partition: Partition, head: Head, seq: int) -> None:
     try:
         swapped = Head(await partition.patch(head.id, set_fields(**fields), where))
     except ItemRefusedError:
-        await _sweep_or_leave(partition, head.id)  # a clear may have gone before what was written here
+        with left_to_the_timer():
+            await sweep(partition, head.id)  # a clear may have gone before what was written here
         raise
-    if await _sweep_or_leave(partition, head.id, {head.epoch}):
+    with left_to_the_timer():
+        await sweep(partition, head.id, {head.epoch})
         await clear_pending(partition, swapped)
 
 

@@ -91,10 +91,14 @@ class CosmosStore(SessionStore):
         return await lifecycle.create(self._items.of(session.user_id), session, messages)
 
     @override
-    async def import_session(self, session: ImportedSession, messages: Sequence[ImportedMessage]) -> bool:
+    async def import_session(self, session: ImportedSession, messages: Sequence[ImportedMessage]) -> Session | None:
         return await importing.import_session(
             self._items.of(session.user_id), session, messages, archive_ttl=self._archive_ttl
         )
+
+    @override
+    async def catch_up(self, user_id: str, session_id: str) -> None:
+        await self._items.of(user_id).pin(session_id)
 
     @override
     async def get(self, user_id: str, session_id: str) -> Session:

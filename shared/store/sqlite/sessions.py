@@ -60,6 +60,14 @@ def find_any(transaction: Transaction, user_id: str, session_id: str) -> sqlite3
     return transaction.row(FIND, user_id=user_id, session_id=session_id, now=format_time(transaction.now))
 
 
+def just_written(transaction: Transaction, user_id: str, session_id: str) -> Session:
+    """Return a session that this transaction has written, also one whose time had come before."""
+    row = transaction.row(FIND, user_id=user_id, session_id=session_id, now="")
+    if row is None:
+        raise AssertionError
+    return session_from(row)
+
+
 def find(transaction: Transaction, user_id: str, session_id: str) -> sqlite3.Row:
     """Return the row of a session; raises SessionNotFoundError when there is none or it has expired."""
     row = find_any(transaction, user_id, session_id)

@@ -84,22 +84,26 @@ class SqliteStore(SessionStore):
         return await self._write(work)
 
     @override
-    async def import_session(self, session: ImportedSession, messages: Sequence[ImportedMessage]) -> bool:
+    async def import_session(self, session: ImportedSession, messages: Sequence[ImportedMessage]) -> Session | None:
         owned = session.user_id, session.id
 
-        def work(transaction: Transaction) -> bool:
+        def work(transaction: Transaction) -> Session | None:
             found = session_table.find_any(transaction, *owned)
             if found:
                 if session.fingerprint is None or found["fingerprint"] != session.fingerprint:
                     raise SessionExistsError
-                return False
+                return None
             session_table.remove(transaction, *owned)
             session_table.insert_imported(transaction, session, messages, self._archive_ttl_seconds)
             first_seq = session.last_seq - len(messages) + 1
             message_table.insert(transaction, *owned, messages, first_seq=first_seq)
-            return True
+            return session_table.just_written(transaction, *owned)
 
         return await self._write(work)
+
+    @override
+    async def catch_up(self, user_id: str, session_id: str) -> None:
+        """Do nothing: there is one state."""
 
     @override
     async def get(self, user_id: str, session_id: str) -> Session:
