@@ -16,6 +16,7 @@ from shared.store.cosmos.errors import (
     ReplicaBehindError,
     translated,
 )
+from shared.store.cosmos.partition import READ_TRIES
 from tests.builders import a_session, an_owner
 from tests.cosmos_server.launch import CosmosServer
 
@@ -84,7 +85,7 @@ async def test_the_store_tells_a_missing_session_from_one_that_cannot_be_seen(
 ) -> None:
     store = CosmosStore(server.endpoint, server.key, "answers", "sessions", emulator=True)
     session = await store.create(a_session(an_owner()))
-    server.fail_next(404, sub_status, on="read", item=session.id, times=2)
+    server.fail_next(404, sub_status, on="read", item=session.id, times=READ_TRIES)
 
     with pytest.raises(error):
         await store.get(session.user_id, session.id)
