@@ -18,6 +18,7 @@ from azure.cosmos.aio import ContainerProxy, CosmosClient
 from benchmarks.counting_proxy import counting_proxy
 from benchmarks.profiles import TYPICAL
 from benchmarks.stage import DATABASE, default_settings
+from shared.local_host.index import read_functions
 from shared.models import JsonObject, NewMessage, utc_now
 from shared.service import ChatService
 from shared.store.cosmos import CosmosStore
@@ -98,13 +99,15 @@ def _handler(chat: ChatService) -> Side:
     """Send through the function, on this service in place of the one of this machine's settings."""
     import function_app  # noqa: PLC0415 - reads the settings of this machine when it is imported
 
+    functions = {each.name: each.call for each in read_functions(function_app.app)}
+
     def ready(user_id: str, session_id: str, message_id: str) -> Send:
         request = _request(user_id, session_id, message_id)
 
         async def send() -> None:
             ours, function_app.chat = function_app.chat, chat
             try:
-                answer = await function_app.append_messages(request)
+                answer = await functions["append_messages"](request)
             finally:
                 function_app.chat = ours
             if answer.status_code != HTTPStatus.CREATED:

@@ -7,9 +7,12 @@ A page, a role filter, a fork, a rewind or a redaction can part the two; what is
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Annotated, NamedTuple, NotRequired
 
-from shared.models import JsonObject, Message, stored_json
+from pydantic import Field
+from typing_extensions import TypedDict  # pydantic asks for this one before Python 3.12
+
+from shared.models import JsonObject, Message, Role, meanings, stored_json
 
 NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")  # of people and of functions; platform.openai.com/docs/api-reference/chat
 
@@ -27,10 +30,22 @@ _PARTS: Mapping[str, tuple[tuple[str, ...], ...]] = {
 }
 
 
+class OpenAIMessage(TypedDict):
+    """A message as a model's API takes it; `tool_calls`, `tool_call_id` and `name` only where there are any."""
+
+    role: Annotated[Role, meanings.ROLE]
+    content: Annotated[str | list[JsonObject], meanings.CONTENT]
+    tool_calls: NotRequired[
+        Annotated[list[JsonObject], Field(description="The calls that are answered, as the API writes them.")]
+    ]
+    tool_call_id: NotRequired[Annotated[str, meanings.TOOL_CALL_ID]]
+    name: NotRequired[Annotated[str, meanings.NAME]]
+
+
 class Written(NamedTuple):
     """Messages for a model; `left_out` counts those that are not there, or not with everything they held."""
 
-    messages: list[JsonObject]
+    messages: list[OpenAIMessage]
     left_out: int
 
 
@@ -38,7 +53,7 @@ class Written(NamedTuple):
 class _Entry:
     """One message before it is known which of its calls were answered."""
 
-    fields: JsonObject
+    fields: OpenAIMessage
     calls: Mapping[str, JsonObject]
     is_whole: bool
 
@@ -55,7 +70,7 @@ def for_model(messages: Sequence[Message]) -> Written:
     knows them, and a message that says nothing without what it has lost.
     """
     entries = [entry for entry in map(_entry, messages) if entry]
-    written: list[JsonObject] = []
+    written: list[OpenAIMessage] = []
     whole = 0
     begins = [place for place, entry in enumerate(entries) if entry.fields["role"] != "tool"]
     for begin, end in zip(begins, [*begins, len(entries)][1:], strict=True):
@@ -79,7 +94,7 @@ def _paired(asking: _Entry, behind: Sequence[_Entry]) -> list[_Entry]:
             answers.setdefault(str(entry.answers), entry)
     calls = [call for name, call in asking.calls.items() if name in answers]
     if calls:
-        with_calls = asking.fields | {"tool_calls": calls}
+        with_calls: OpenAIMessage = {**asking.fields, "tool_calls": calls}
         return [_Entry(with_calls, {}, asking.is_whole and len(calls) == len(asking.calls)), *answers.values()]
     if asking.calls and not asking.fields["content"]:
         return []
@@ -95,8 +110,8 @@ def _entry(message: Message) -> _Entry | None:
     lost = len(calls) < len(message.function_calls) or len(content) < len(message.content)
     if lost and not content and not calls and message.role != "tool":  # an answer counts without what it holds, too
         return None
-    fields: JsonObject = {"role": message.role, "content": content or ""}
-    if message.role == "tool":
+    fields: OpenAIMessage = {"role": message.role, "content": content or ""}
+    if message.role == "tool" and message.tool_call_id:
         fields["tool_call_id"] = message.tool_call_id
     if message.name and NAME.fullmatch(message.name):
         fields["name"] = message.name

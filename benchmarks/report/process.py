@@ -13,7 +13,7 @@ MEGABYTE = 1024 * 1024
 def handler(overhead: Overhead) -> str:
     """Return the section about the handler."""
     return f"""
-An append of one message through `function_app.append_messages` takes {overhead.ratio:.2f} times as long as a bare
+An append of one message through the function `append_messages` takes {overhead.ratio:.2f} times as long as a bare
 `patch_item` with the same operations and predicate by the SDK as it comes, and {overhead.connected_ratio:.2f} times
 as long as one on a connection as Parley opens it: medians of {len(overhead.handler_ms)} calls each, in turns;
 `docs/decisions/0009-no-threads-before-a-request.md` says why these differ.

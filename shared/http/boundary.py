@@ -6,8 +6,8 @@ import logging
 import re
 import secrets
 import time
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
+from collections.abc import Awaitable
+from typing import Any
 
 import azure.functions as func
 from pydantic_core import to_json
@@ -15,8 +15,9 @@ from pydantic_core import to_json
 from shared.errors import StoreUnavailableError
 from shared.freshness import fresh_as
 from shared.http.body import require_length
-from shared.http.call import Call
-from shared.http.problems import INTERNAL, kind_of, problem, retry_after
+from shared.http.call import Answer, Call
+from shared.http.endpoint import Endpoint, answer
+from shared.http.problems import INTERNAL, Problem, kind_of, problem, retry_after
 from shared.interruptions import must_pass
 from shared.logs import trace, user_hash
 from shared.service import ChatService
@@ -30,56 +31,30 @@ SESSION_TOKEN = "x-session-token"  # noqa: S105 - a header's name
 EXPOSED = f"ETag, Location, Retry-After, x-request-id, x-request-charge, x-next-cursor, {SESSION_TOKEN}, x-left-out"
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """What a handler answers: JSON or models, bytes as they are, or None for no body; a status and headers."""
-
-    body: object = None
-    status: int = 200
-    headers: dict[str, str] = field(default_factory=dict)
-    media_type: str = "application/json"
-
-
-Handler = Callable[[Call], Awaitable[Answer]]
-_QUERY_PARAMETERS: dict[Handler, frozenset[str]] = {}
-
-
-def reads_query(*names: str) -> Callable[[Handler], Handler]:
-    """Name the query parameters that a handler of PUT, PATCH or DELETE reads; it is refused any other but the owner's.
-
-    Handlers of other methods need not say: what they do not know is ignored there.
-    """
-
-    def note(handler: Handler) -> Handler:
-        _QUERY_PARAMETERS[handler] = frozenset(names)
-        return handler
-
-    return note
-
-
-async def respond(request: func.HttpRequest, chat: ChatService, handler: Handler) -> func.HttpResponse:
+async def respond(request: func.HttpRequest, chat: ChatService, endpoint: Endpoint) -> func.HttpResponse:
     """Answer a request with what the handler says, or with the problem document of what it raised."""
     started = time.perf_counter()
     request_id = _request_id(request)
-    call = Call(request, chat, _QUERY_PARAMETERS.get(handler, frozenset()))
+    call = Call(request, chat)
     with measured() as usage, fresh_as(call.header(SESSION_TOKEN)) as freshness:
         try:
             require_length(request.get_body(), call.header("transfer-encoding"))
-            answer = await _in_time(handler(call))
-            response = _response(answer, request_id, usage, freshness.token)
+            answered = await _in_time(answer(endpoint, call))
+            response = _response(answered, request_id, usage, freshness.token)
         except BaseException as error:  # the one place where everything ends as a problem document
             if must_pass(error):
                 raise
-            answer = _problem_answer(error, request_id)
-            response = _response(answer, request_id, usage, freshness.token)
+            answered = _problem_answer(error, request_id)
+            response = _response(answered, request_id, usage, freshness.token)
     seconds = time.perf_counter() - started
     if logger.isEnabledFor(logging.INFO):
+        handler = endpoint.handler
         about = {"request_id": request_id, "handler": f"{handler.__module__}.{handler.__name__}"}
-        logger.info(json.dumps(about | _log_fields(call, answer, usage, seconds)))
+        logger.info(json.dumps(about | _log_fields(call, answered, usage, seconds)))
     return response
 
 
-async def _in_time(answering: Awaitable[Answer]) -> Answer:
+async def _in_time(answering: Awaitable[Answer[Any]]) -> Answer[Any]:
     """Wait for an answer no longer than anybody may wait: many steps of a slow store add up."""
     try:
         async with asyncio.timeout(REQUEST_SECONDS):
@@ -93,7 +68,7 @@ def _request_id(request: func.HttpRequest) -> str:
     return sent if REQUEST_ID.fullmatch(sent) else secrets.token_hex(16)
 
 
-def _problem_answer(error: BaseException, request_id: str) -> Answer:
+def _problem_answer(error: BaseException, request_id: str) -> Answer[Problem]:
     if not isinstance(error, Exception):
         logger.error("request %s was broken off\n%s", request_id, trace(error))
         error = StoreUnavailableError()
@@ -107,7 +82,7 @@ def _problem_answer(error: BaseException, request_id: str) -> Answer:
     )
 
 
-def _response(answer: Answer, request_id: str, usage: Usage, session_token: str | None) -> func.HttpResponse:
+def _response(answer: Answer[Any], request_id: str, usage: Usage, session_token: str | None) -> func.HttpResponse:
     headers = {
         "x-request-id": request_id,
         "x-request-charge": f"{usage.request_units:.2f}".rstrip("0").rstrip("."),
@@ -121,13 +96,12 @@ def _response(answer: Answer, request_id: str, usage: Usage, session_token: str 
     return func.HttpResponse(body, status_code=answer.status, headers=headers, mimetype=answer.media_type)
 
 
-def _log_fields(call: Call, answer: Answer, usage: Usage, seconds: float) -> dict[str, object]:
+def _log_fields(call: Call, answer: Answer[Any], usage: Usage, seconds: float) -> dict[str, object]:
     """Return what is logged of a request; whose it was only as a keyed hash, and never what was said."""
-    owner = call.__dict__.get("owner")  # only if it was found out; asking again could raise
     return {
         "status": answer.status,
         "milliseconds": round(seconds * 1000, 1),
         "store_requests": usage.requests,
         "request_units": round(usage.request_units, 2),
-        "user": user_hash(call.chat.settings.log_hash_key, owner) if owner else None,
+        "user": user_hash(call.chat.settings.log_hash_key, call.owner) if call.owner else None,
     }

@@ -1,51 +1,78 @@
 """One request being answered: who asks, for what, and with which tools."""
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TypeVar
+from typing import Generic, TypeVar
 from urllib.parse import urlsplit
 
 import azure.functions as func
-from pydantic import BaseModel
+from pydantic import BaseModel, ValidationError
 
-from shared.errors import MessageNotFoundError, SessionNotFoundError
 from shared.http.body import is_blank, parse_body
 from shared.http.problems import BadRequestError
 from shared.http.query import Query
 from shared.idempotency import IdempotencyKey
 from shared.identity import signed_in_owner, trusted_owner
-from shared.models import MESSAGE_ID, SESSION_ID, JsonObject, Nothing
+from shared.models import JsonObject
 from shared.service import ChatService
+from shared.store.port import SessionStore
 
-Input = TypeVar("Input", bound=BaseModel)
+Body = TypeVar("Body")
 IDEMPOTENCY_KEY = re.compile(r"[\x21-\x7e]{1,128}")
 STRICT_METHODS = {"PUT", "PATCH", "DELETE"}  # there a misspelt parameter is refused: it could mean to spare something
 BODY_METHODS = {"POST", "PUT", "PATCH", "DELETE"}  # a DELETE may name its owner there, and nothing else
 
 
 class Call:
-    """A request, read lazily: each part is checked when it is first asked for."""
+    """A request: `owner` and `path` are set at the boundary, the rest is read when it is first asked for."""
 
-    def __init__(
-        self, request: func.HttpRequest, chat: ChatService, query_parameters: frozenset[str] = frozenset()
-    ) -> None:
-        """Wrap the host's request; of PUT, PATCH and DELETE only these query parameters and the owner's are taken."""
+    def __init__(self, request: func.HttpRequest, chat: ChatService) -> None:
+        """Wrap the host's request."""
         self._request = request
-        self._query_parameters = query_parameters
         self.chat = chat
+        self.owner = ""  # the user this request speaks for; nobody on routes that are open to anybody
+        self.path: Mapping[str, str] = {}  # the parameters of the path, as they were understood
+
+    @property
+    def store(self) -> SessionStore:
+        """The store behind the service."""
+        return self.chat.store
+
+    @property
+    def session_id(self) -> str:
+        """The session the path names."""
+        return self.path["session_id"]
+
+    @property
+    def message_id(self) -> str:
+        """The message the path names."""
+        return self.path["message_id"]
+
+    @property
+    def method(self) -> str:
+        """The method, in capitals."""
+        return str(self._request.method)
+
+    @property
+    def route_parameters(self) -> Mapping[str, str]:
+        """The parameters of the path, as they were sent."""
+        found: Mapping[str, str] = self._request.route_params
+        return found
+
+    @property
+    def url_path(self) -> str:
+        """The path as it was sent."""
+        return urlsplit(str(self._request.url)).path
 
     @cached_property
     def query(self) -> Query:
-        """The query parameters; raises BadRequestError for one that must not be there."""
-        query = Query(self._request.url)
-        if self._request.method in STRICT_METHODS:
-            query.require_known(self._query_parameters)
-        return query
+        """The query parameters."""
+        return Query(self._request.url)
 
-    @cached_property
-    def owner(self) -> str:
-        """The user this request speaks for."""
+    def named_owner(self) -> str:
+        """Return the user this request speaks for, whom it or the platform has to name."""
         return self.owner_among(self.named_owners)
 
     @property
@@ -63,51 +90,27 @@ class Call:
         return trusted_owner(named)
 
     @cached_property
-    def session_id(self) -> str:
-        """The session the path names; one that no session can have does not exist."""
-        value = self.route("session_id")
-        if not SESSION_ID.fullmatch(value):
-            raise SessionNotFoundError
-        return value
-
-    @property
-    def path(self) -> str:
-        """The path as it was sent."""
-        return urlsplit(str(self._request.url)).path
-
-    def route(self, name: str) -> str:
-        """Return a parameter of the path, as it was sent."""
-        return str(self._request.route_params.get(name, ""))
-
-    @cached_property
-    def message_id(self) -> str:
-        """The message the path names; one that no message can have does not exist."""
-        value = self.route("message_id")
-        if not MESSAGE_ID.fullmatch(value):
-            raise MessageNotFoundError
-        return value
-
-    @cached_property
     def _body(self) -> JsonObject:
-        if self._request.method not in BODY_METHODS:
+        if self.method not in BODY_METHODS:
             return {}
-        body = parse_body(self._request.get_body(), self.header("content-type"))
-        if self._request.method == "DELETE":
-            Nothing.model_validate(_but_owner(body))
-        return body
+        return parse_body(self._request.get_body(), self.header("content-type"))
 
-    @property
-    def body(self) -> JsonObject:
-        """The fields of the body, but for the owner's name."""
-        return _but_owner(self._body)
+    def body(self, model: type[BaseModel], *others: type[BaseModel]) -> BaseModel:
+        """Return the body, but for the owner's name, as a model: one of the others if it has what only that one needs.
 
-    def required_body(self) -> JsonObject:
-        """Return the fields of a body that must not be empty."""
-        fields = self.body
-        if is_blank(self._request.get_body()):
-            message = "A JSON body is required."
-            raise BadRequestError(message)
-        return fields
+        Raises BadRequestError where there is no body and the model needs one, else ValidationError.
+        """
+        fields = {name: value for name, value in self._body.items() if name != "user_id"}
+        meant = next((each for each in others if _is_meant(each, fields)), model)
+        foreign = {name for each in (model, *others) for name in each.model_fields} - meant.model_fields.keys()
+        given = {name: value for name, value in fields.items() if value is not None or name not in foreign}
+        try:
+            return meant.model_validate(given)
+        except ValidationError as error:
+            if is_blank(self._request.get_body()):
+                message = "A JSON body is required."
+                raise BadRequestError(message) from error
+            raise
 
     def idempotency_key(self, route: str) -> IdempotencyKey | None:
         """Return the key the client has given this request to a route, if any."""
@@ -124,5 +127,15 @@ class Call:
         return self._request.headers.get(name) or None
 
 
-def _but_owner(body: JsonObject) -> JsonObject:
-    return {name: value for name, value in body.items() if name != "user_id"}
+@dataclass(frozen=True, slots=True)
+class Answer(Generic[Body]):
+    """What a handler answers: JSON or models, bytes as they are, or None for no body; a status and headers."""
+
+    body: Body | None = None
+    status: int = 200
+    headers: dict[str, str] = field(default_factory=dict)
+    media_type: str = "application/json"
+
+
+def _is_meant(model: type[BaseModel], fields: JsonObject) -> bool:
+    return any(each.is_required() and fields.get(name) is not None for name, each in model.model_fields.items())

@@ -2,10 +2,11 @@
 
 import asyncio
 
-from shared.http.boundary import Answer
-from shared.http.call import Call
+from shared.http.call import Answer, Call
 from shared.http.docs_page import PageFile, load, load_document, load_page
+from shared.http.endpoint import Endpoint, Reply
 from shared.http.etags import names
+from shared.http.parameters import IF_NOT_SEEN
 
 POLICY = (  # Swagger UI needs no more; the icons in its style sheet are data URLs
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
@@ -13,25 +14,62 @@ POLICY = (  # Swagger UI needs no more; the icons in its style sheet are data UR
 )
 
 
-async def openapi(call: Call) -> Answer:
-    """Return the OpenAPI document."""
+UNCHANGED = {304: Reply("Unchanged.", ("ETag",))}
+
+
+@Endpoint(
+    tag="Service",
+    headers=(IF_NOT_SEEN,),
+    answers={200: Reply("OpenAPI 3.1.", ("ETag",), model=dict[str, object]), **UNCHANGED},
+    owner=None,
+    asks_store=False,
+)
+async def openapi(call: Call) -> Answer[bytes]:
+    """Describe this API in OpenAPI.
+
+    This document.
+    """
     return _sent(call, await asyncio.to_thread(load_document), {})
 
 
-async def page(call: Call) -> Answer:
-    """Return the page; with a slash behind it, where its relative links would lead astray, send on to it."""
-    if call.path.endswith("/"):
+@Endpoint(
+    tag="Service",
+    headers=(IF_NOT_SEEN,),
+    answers={
+        200: Reply("The page.", ("ETag",), texts=("text/html",)),
+        **UNCHANGED,
+        308: Reply("The page is there, without the slash at the end.", ("Location",)),
+    },
+    owner=None,
+    asks_store=False,
+)
+async def page(call: Call) -> Answer[bytes]:
+    """Read and try this API.
+
+    A page to read this document and to send requests from.
+    """
+    if call.url_path.endswith("/"):  # where its relative links would lead astray
         return Answer(None, 308, {"Location": "../docs"})
     found = await asyncio.to_thread(load_page)
     return _sent(call, found, {"Content-Security-Policy": POLICY})
 
 
-async def file(call: Call) -> Answer:
-    """Return one of the page's files."""
-    return _sent(call, await asyncio.to_thread(load, call.route("file")), {})
+@Endpoint(
+    tag="Service",
+    headers=(IF_NOT_SEEN,),
+    answers={200: Reply("The file.", ("ETag",), texts=("text/css", "text/javascript")), **UNCHANGED},
+    owner=None,
+    asks_store=False,
+)
+async def file(call: Call) -> Answer[bytes]:
+    """Return a file of that page.
+
+    A file of that page.
+    """
+    return _sent(call, await asyncio.to_thread(load, call.path["file"]), {})
 
 
-def _sent(call: Call, found: PageFile, headers: dict[str, str]) -> Answer:
+def _sent(call: Call, found: PageFile, headers: dict[str, str]) -> Answer[bytes]:
     headers = {"ETag": found.etag, **headers}
     if names(call.header("if-none-match"), found.etag):
         return Answer(None, 304, headers)

@@ -3,23 +3,38 @@
 from collections.abc import AsyncIterator
 from contextlib import suppress
 from time import monotonic
-from typing import Annotated, NamedTuple
+from typing import Annotated, Literal, NamedTuple
 
 from pydantic import Field
 
+from shared.chat_completions import OpenAIMessage
 from shared.errors import SessionNotFoundError
-from shared.http.boundary import Answer
-from shared.http.call import Call
+from shared.http.call import Answer, Call
 from shared.http.cursors import decode_cursor, encode_cursor
-from shared.http.messages import left_out_header
+from shared.http.endpoint import Endpoint, Reply
+from shared.http.messages import FOR_MODELS, left_out_header
+from shared.http.query import Cursor, QueryModel
 from shared.http.renderings import Lines, Rendering, rendering_of
+from shared.http.sessions import SessionWithMessages
 from shared.models import MAX_SEQ, Message, MessageQuery, Model, Session
 
 MAX_BYTES = 8_000_000  # of messages; with what is around them an answer has at most 8 MiB
 SECONDS = 20.0  # spent on one answer; after that it is sent as it is, with a cursor
-FORMATS = ("json", "ndjson", "markdown", "openai")
 SESSIONS_AT_ONCE = 100
 MESSAGES_AT_ONCE = 200
+
+
+class ExportQuery(QueryModel):
+    """How to hand over a session, and where to go on."""
+
+    format: Literal["json", "ndjson", "markdown", "openai"] = Field(default="json", description="How to write it.")
+    cursor: Cursor = None
+
+
+class OwnerExportQuery(QueryModel):
+    """Where to go on."""
+
+    cursor: Cursor = None
 
 
 class _Place(Model):
@@ -54,14 +69,31 @@ class _Part(NamedTuple):
     seq: int | None
 
 
-async def export_session(call: Call) -> Answer:
-    """Return a session in one of the formats."""
-    owner, session_id = call.owner, call.session_id
-    form = call.query.choice("format", FORMATS) or "json"
-    binding = (owner, "export", session_id, form)
-    place = _place(call, *binding)
-    session = await call.chat.store.get(owner, session_id)
-    rendering = rendering_of(form, session_id)
+@Endpoint(
+    tag="Sessions",
+    answers={
+        200: Reply(
+            "The session, or the next part of it.",
+            ("Content-Disposition", "x-next-cursor", "x-left-out"),
+            texts=("application/x-ndjson", "text/markdown"),
+            model=SessionWithMessages | list[OpenAIMessage],
+        )
+    },
+    notes=FOR_MODELS,
+)
+async def export_session(call: Call, query: ExportQuery) -> Answer[bytes]:
+    """Export a session.
+
+    The whole session, archived or not. An answer holds up to 8 MiB; where there is more, `x-next-cursor` leads on: send
+    it as `cursor`, with the same `format`. An answer never ends between a call and its answers. `ndjson` has a line for
+    the session and one for each message. `markdown` is for people: what was said is in block quotes and names are plain
+    text, so that nobody can write another speaker's line.
+    """
+    session_id = call.session_id
+    binding = (call.owner, "export", session_id, query.format)
+    place = _place(query.cursor, *binding)
+    session = await call.store.get(call.owner, session_id)
+    rendering = rendering_of(query.format, session_id)
     part = await _part(call, session, rendering, place.seq, _Budget())
     cursor = None if part.seq is None else encode_cursor(_Place(seq=part.seq, begun=True), *binding)
     body = rendering.document(session, part.texts, cursor, first=not place.begun)
@@ -69,11 +101,24 @@ async def export_session(call: Call) -> Answer:
     return _attached(body, name, rendering.media_type, cursor, left_out=part.left_out)
 
 
-async def export_owner(call: Call) -> Answer:
-    """Return everything the owner has, as lines of JSON."""
-    owner = call.owner
-    binding = (owner, "export")
-    place, budget = _place(call, *binding), _Budget()
+@Endpoint(
+    tag="Owner",
+    answers={
+        200: Reply(
+            "The lines, or the next part of them.",
+            ("Content-Disposition", "x-next-cursor"),
+            texts=("application/x-ndjson",),
+        )
+    },
+)
+async def export_owner(call: Call, query: OwnerExportQuery) -> Answer[bytes]:
+    """Export everything the owner has.
+
+    Everything the owner has, as lines of JSON: `{type: session, …}`, then its messages as
+    `{type: message, session_id, …}`. An answer holds up to 8 MiB; `x-next-cursor` leads on as `cursor`.
+    """
+    binding = (call.owner, "export")
+    place, budget = _place(query.cursor, *binding), _Budget()
     parts: list[str] = []
     async for session in _sessions(call, place):
         rendering = Lines(session.id)
@@ -88,14 +133,13 @@ async def export_owner(call: Call) -> Answer:
     return _attached("".join(parts), "parley.ndjson", Lines.media_type, None)
 
 
-def _place(call: Call, *binding: object) -> _Place:
-    cursor = call.query.one("cursor")
+def _place(cursor: str | None, *binding: object) -> _Place:
     return decode_cursor(cursor, _Place, *binding) if cursor else _Place()
 
 
 async def _sessions(call: Call, place: _Place) -> AsyncIterator[Session]:
     """Yield the session that an answer ended in, if it is still there, and those behind it."""
-    store = call.chat.store
+    store = call.store
     if place.begun and place.seq < MAX_SEQ:
         with suppress(SessionNotFoundError):
             yield await store.get(call.owner, place.session_id)
@@ -126,7 +170,7 @@ async def _messages(call: Call, session: Session, after: int) -> AsyncIterator[M
     query = whole if session.message_count else None
     while query:
         try:
-            page = await call.chat.store.read_messages(session.user_id, session.id, query)
+            page = await call.store.read_messages(session.user_id, session.id, query)
         except SessionNotFoundError:
             return
         for message in page.messages:
@@ -134,6 +178,6 @@ async def _messages(call: Call, session: Session, after: int) -> AsyncIterator[M
         query = query.behind(page)
 
 
-def _attached(body: str, name: str, media_type: str, cursor: str | None, *, left_out: int = 0) -> Answer:
+def _attached(body: str, name: str, media_type: str, cursor: str | None, *, left_out: int = 0) -> Answer[bytes]:
     headers = {"Content-Disposition": f'attachment; filename="{name}"', **left_out_header(left_out)}
     return Answer(body.encode(), 200, headers | ({"x-next-cursor": cursor} if cursor else {}), media_type)

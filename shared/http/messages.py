@@ -1,18 +1,23 @@
 """Handlers for messages."""
 
+from collections.abc import Sequence
 from typing import Annotated, Literal, NamedTuple
 
 from pydantic import Field
+from typing_extensions import TypedDict  # pydantic asks for this one before Python 3.12
 
-from shared.chat_completions import for_model
-from shared.http.boundary import Answer, reads_query
-from shared.http.call import Call
+from shared.chat_completions import OpenAIMessage, for_model
+from shared.errors import IdempotencyConflictError, MessageConflictError, SessionArchivedError
+from shared.http.answers import PAGE, Page
+from shared.http.call import Answer, Call
 from shared.http.cursors import decode_cursor, encode_cursor
+from shared.http.endpoint import Endpoint, Reply
+from shared.http.parameters import IDEMPOTENCY_KEY
 from shared.http.problems import BadRequestError
+from shared.http.query import WHOLE_NUMBER, Cursor, QueryModel
 from shared.models import (
-    MAX_SEQ,
+    AnyRole,
     Appended,
-    JsonObject,
     Message,
     MessageBatch,
     MessageChanges,
@@ -23,10 +28,74 @@ from shared.models import (
     Role,
     Seq,
     SessionTarget,
+    meanings,
 )
 
 Order = Literal["asc", "desc"]
-ORDERS: tuple[Order, ...] = ("asc", "desc")
+TAG = "Messages"
+MESSAGE = {200: Reply("The message.")}
+APPENDED = {200: Reply("All of it was stored before; nothing was added."), 201: Reply("Stored.")}
+APPENDING_ERRORS = (SessionArchivedError, MessageConflictError, IdempotencyConflictError)
+RECOGNISED = "Ids are recognised among at least the newest 100 messages of the session."
+FOR_MODELS = (
+    "`openai` is what a chat completions API takes: an answer of a tool only after its call, a call only with its "
+    "answer directly after it, calls of other frameworks as that API writes them, `name` only where it fits "
+    "`[A-Za-z0-9_-]{1,64}`, content parts it does not know as text. Left out are redacted messages, calls and answers "
+    "that the page, a filter, a fork, a rewind or a redaction has parted, a second answer to one call, calls without "
+    "an id, a name or arguments, parts without a text, and messages that say nothing without what they have lost; "
+    "`x-left-out` counts the messages that are missing or not whole."
+)
+
+
+class MessagesQuery(QueryModel):
+    """Which messages to list."""
+
+    limit: Annotated[int, Field(ge=1, le=200), WHOLE_NUMBER] = Field(default=50, description="How many at most.")
+    order: Order = Field(default="desc", description="Oldest or newest first.")
+    before: Annotated[Seq, WHOLE_NUMBER] | None = Field(default=None, description="Only messages with a smaller `seq`.")
+    after: Annotated[Seq, WHOLE_NUMBER] | None = Field(default=None, description="Only messages with a larger `seq`.")
+    role: AnyRole | None = Field(default=None, description="Only of this role.")
+    last: Annotated[int, Field(ge=1, le=200), WHOLE_NUMBER] | None = Field(
+        default=None, description="The newest few, oldest of them first."
+    )
+    cursor: Cursor = None
+    format: Literal["json", "openai"] = Field(
+        default="json", description="`openai`: a bare array, oldest first, ready to send to a model."
+    )
+
+    def refuse_together(self, name: str, *others: str) -> None:
+        """Raise BadRequestError where one of these is given beside a parameter."""
+        if not self.model_fields_set.isdisjoint(others):
+            message = f"{name} cannot be combined with the other parameters given."
+            raise BadRequestError(message)
+
+
+class ClearQuery(QueryModel):
+    """How much to remove."""
+
+    after: Annotated[Seq, WHOLE_NUMBER] | None = Field(default=None, description="Keep the messages up to this `seq`.")
+
+
+class MessageAnywhere(MessageInput, SessionTarget):
+    """One message, and the session it goes to."""
+
+
+class MessagesAnywhere(MessageBatch, SessionTarget):
+    """Up to 20 messages, and the session they go to."""
+
+
+class MessageList(Page):
+    """Messages in the order asked for."""
+
+    data: Annotated[list[Message], PAGE]
+
+
+class AppendedMessages(TypedDict):
+    """The messages as they are stored, and how many the session has now."""
+
+    session_id: Annotated[str, meanings.SESSION]
+    messages: Annotated[list[Message], meanings.MESSAGES]
+    message_count: Annotated[int, meanings.MESSAGE_COUNT]
 
 
 class _Place(Model):
@@ -44,52 +113,65 @@ class _Reading(NamedTuple):
     oldest_first: bool
 
 
-async def append(call: Call) -> Answer:
-    """Append one message or up to 20 to a session."""
-    owner, session_id = call.owner, call.session_id
-    appended = await call.chat.append(
-        owner, session_id, _messages_in(call.required_body()), call.idempotency_key("append")
-    )
+@Endpoint(tag=TAG, headers=(IDEMPOTENCY_KEY,), answers=APPENDED, errors=APPENDING_ERRORS, notes=RECOGNISED)
+async def append(call: Call, body: MessageInput | MessageBatch) -> Answer[AppendedMessages]:
+    """Append messages.
+
+    One message as the body itself, or 1 to 20 as `messages`. All or none; what is stored already is a 200. With
+    message ids of your own, or with an `Idempotency-Key`, the request is safe to repeat.
+    """
+    key = call.idempotency_key("append")
+    appended = await call.chat.append(call.owner, call.session_id, _messages_in(body), key)
+    return appended_answer(call.session_id, appended)
+
+
+@Endpoint(tag=TAG, headers=(IDEMPOTENCY_KEY,), answers=APPENDED, errors=APPENDING_ERRORS, notes=RECOGNISED)
+async def append_anywhere(call: Call, body: MessageAnywhere | MessagesAnywhere) -> Answer[AppendedMessages]:
+    """Append messages to a session that is made if need be.
+
+    The same without a session: one is made unless `session_id` names one the owner has; for that one `channel` and
+    `session_name` are ignored. All or none; what is stored already is a 200. With an `Idempotency-Key`, or with a
+    `session_id` and message ids of your own, the request is safe to repeat; otherwise every repeat makes a session.
+    """
+    key = call.idempotency_key("POST /messages")
+    session_id, appended = await call.chat.append_anywhere(call.owner, body, _messages_in(body), key)
     return appended_answer(session_id, appended)
 
 
-async def append_anywhere(call: Call) -> Answer:
-    """Append to the session named in the body, or to a new one."""
-    owner, body = call.owner, call.required_body()
-    target = SessionTarget.model_validate({name: body[name] for name in SessionTarget.model_fields if name in body})
-    rest = {name: value for name, value in body.items() if name not in SessionTarget.model_fields}
-    session_id, appended = await call.chat.append_anywhere(
-        owner, target, _messages_in(rest), call.idempotency_key("POST /messages")
-    )
-    return appended_answer(session_id, appended)
+def _messages_in(body: MessageInput | MessageBatch) -> Sequence[MessageInput]:
+    return body.messages if isinstance(body, MessageBatch) else [body]
 
 
-def _messages_in(body: JsonObject) -> list[MessageInput]:
-    if body.get("messages") is not None:
-        return MessageBatch.model_validate(body).messages
-    return [MessageInput.model_validate({name: value for name, value in body.items() if name != "messages"})]
-
-
-def appended_answer(session_id: str, appended: Appended) -> Answer:
+def appended_answer(session_id: str, appended: Appended) -> Answer[AppendedMessages]:
     """Answer an append with what is stored, and how much there is."""
-    body = {
-        "session_id": session_id,
-        "messages": appended.messages,
-        "message_count": appended.message_count,
-    }
-    return Answer(body, 201 if appended.created else 200)
+    return Answer(
+        {"session_id": session_id, "messages": appended.messages, "message_count": appended.message_count},
+        201 if appended.created else 200,
+    )
 
 
-async def list_all(call: Call) -> Answer:
-    """Return messages of a session, page by page, in either order."""
-    owner, session_id = call.owner, call.session_id
-    as_openai = call.query.choice("format", ("json", "openai")) == "openai"
-    reading = _reading(call)
-    page = await call.chat.store.read_messages(owner, session_id, reading.query)
-    cursor = messages_cursor(call, page, reading.query.order, reading.query)
-    if as_openai:
-        found = page.messages if reading.query.order == "asc" else page.messages[::-1]
-        written = for_model(found)
+@Endpoint(
+    tag=TAG,
+    answers={
+        200: Reply(
+            "A page; with `format=openai` a bare array, and the cursor in `x-next-cursor`.",
+            ("x-next-cursor", "x-left-out"),
+        )
+    },
+    notes=FOR_MODELS,
+)
+async def list_all(call: Call, query: MessagesQuery) -> Answer[MessageList | list[OpenAIMessage]]:
+    """Page through messages.
+
+    Page through the messages in either order. `cursor` keeps the order and the filters it began with; `before` and
+    `after` bound the page by `seq`; `last` is the newest few, oldest first, alone or with `role` and `format`. Anything
+    else together is a 400. To follow a session, poll with `after=SEQ&order=asc`.
+    """
+    reading = _reading(call, query)
+    page = await call.store.read_messages(call.owner, call.session_id, reading.query)
+    cursor = messages_cursor(call, call.session_id, page, reading.query.order, reading.query)
+    if query.format == "openai":
+        written = for_model(page.messages if reading.query.order == "asc" else page.messages[::-1])
         headers = {"x-next-cursor": cursor} if cursor else {}
         return Answer(written.messages, 200, headers | left_out_header(written.left_out))
     found = page.messages[::-1] if reading.oldest_first else page.messages
@@ -101,70 +183,77 @@ def left_out_header(count: int) -> dict[str, str]:
     return {"x-left-out": str(count)} if count else {}
 
 
-async def read(call: Call) -> Answer:
-    """Return one message."""
-    return Answer(await call.chat.store.get_message(call.owner, call.session_id, call.message_id))
+@Endpoint(tag=TAG, answers=MESSAGE)
+async def read(call: Call) -> Answer[Message]:
+    """Read a message.
+
+    One message, wherever in its session it is.
+    """
+    return Answer(await call.store.get_message(call.owner, call.session_id, call.message_id))
 
 
-async def change(call: Call) -> Answer:
-    """Set a message's metadata or feedback."""
-    owner, session_id, message_id = call.owner, call.session_id, call.message_id
-    changes = MessageChanges.model_validate(call.body)
-    if changes.model_fields_set:
-        changed = await call.chat.store.edit_message(owner, session_id, message_id, changes.apply)
-    else:
-        changed = await call.chat.store.get_message(owner, session_id, message_id)
-    return Answer(changed)
+@Endpoint(tag=TAG, answers=MESSAGE)
+async def change(call: Call, body: MessageChanges) -> Answer[Message]:
+    """Give a message feedback or metadata.
+
+    Set `feedback` or `metadata`, each replaced whole; a redacted message stays marked as such.
+    """
+    if body.model_fields_set:
+        return Answer(await call.store.edit_message(call.owner, call.session_id, call.message_id, body.apply))
+    return Answer(await call.store.get_message(call.owner, call.session_id, call.message_id))
 
 
-async def redact(call: Call) -> Answer:
-    """Take away what a message says; its place and its role stay."""
-    await call.chat.store.edit_message(call.owner, call.session_id, call.message_id, Message.redacted)
+@Endpoint(tag=TAG, answers={204: Reply("Redacted.")})
+async def redact(call: Call) -> Answer[None]:
+    """Redact a message.
+
+    Take away what the message says: content, name, persona, files, calls and feedback; its `metadata` becomes
+    `{redacted: true}`, its `seq` and `role` stay.
+    """
+    await call.store.edit_message(call.owner, call.session_id, call.message_id, Message.redacted)
     return Answer(None, 204)
 
 
-@reads_query("after")
-async def clear(call: Call) -> Answer:
-    """Remove every message of a session, or with `after` only what is newer, and keep the session."""
-    owner, session_id = call.owner, call.session_id
-    after = call.query.number("after", 0, MAX_SEQ)
-    if after is None and "after" in call.query:
-        message = "after is empty; leave it out to remove every message."
-        raise BadRequestError(message)
-    if after is None:
-        await call.chat.store.clear(owner, session_id)
+@Endpoint(tag=TAG, answers={204: Reply("Removed.")})
+async def clear(call: Call, query: ClearQuery) -> Answer[None]:
+    """Clear or rewind a session.
+
+    Remove every message and keep the session; numbers go on. With `after` remove only what is newer, which frees its
+    numbers; beyond the end that is nothing.
+    """
+    if query.after is None:
+        await call.store.clear(call.owner, call.session_id)
     else:
-        await call.chat.store.rewind(owner, session_id, after)
+        await call.store.rewind(call.owner, call.session_id, query.after)
     return Answer(None, 204)
 
 
-def messages_cursor(call: Call, page: MessagePage, order: Order, query: MessageQuery | None = None) -> str | None:
-    """Return the cursor behind a page of messages, None at the end."""
+def messages_cursor(
+    call: Call, session_id: str, page: MessagePage, order: Order, query: MessageQuery | None = None
+) -> str | None:
+    """Return the cursor behind a page of a session's messages, None at the end."""
     if page.next_seq is None:
         return None
     until = (query.before if order == "asc" else query.after) if query else None
     place = _Place(order=order, seq=page.next_seq, until=until, role=query.role if query else None, page=page.page_hint)
-    return encode_cursor(place, call.owner, "messages", call.session_id)
+    return encode_cursor(place, call.owner, "messages", session_id)
 
 
-def _reading(call: Call) -> _Reading:
+def _reading(call: Call, query: MessagesQuery) -> _Reading:
     """Read the query: the newest few, or behind a cursor, or between two seqs; nothing of that together."""
-    query = call.query
-    limit, last = query.number("limit", 1, 200), query.number("last", 1, 200)
-    order, role, cursor = query.choice("order", ORDERS), query.role(), query.one("cursor")
-    before, after = query.number("before", 0, MAX_SEQ), query.number("after", 0, MAX_SEQ)
-    bounds = [bound for bound in (before, after) if bound is not None]
-    if last is not None:
-        _refuse_together("last", limit, order, cursor, *bounds)
-        return _Reading(MessageQuery(limit=last, role=role), oldest_first=True)
-    if cursor is not None:
-        _refuse_together("cursor", *bounds)
-        place = decode_cursor(cursor, _Place, call.owner, "messages", call.session_id)
-        if (order or place.order) != place.order or (role or place.role) != place.role:
-            _refuse_together("cursor", order, role)
-        return _Reading(_behind(place, limit or 50), oldest_first=False)
-    wanted = MessageQuery(limit=limit or 50, order=order or "desc", before=before, after=after, role=role)
-    return _Reading(wanted, oldest_first=False)
+    if query.last is not None:
+        query.refuse_together("last", "limit", "order", "cursor", "before", "after")
+        return _Reading(MessageQuery(limit=query.last, role=query.role), oldest_first=True)
+    if query.cursor is not None:
+        query.refuse_together("cursor", "before", "after")
+        place = decode_cursor(query.cursor, _Place, call.owner, "messages", call.session_id)
+        if ("order" in query.model_fields_set and query.order != place.order) or (
+            query.role or place.role
+        ) != place.role:
+            query.refuse_together("cursor", "order", "role")
+        return _Reading(_behind(place, query.limit), oldest_first=False)
+    wanted = query.model_dump(include={"limit", "order", "before", "after", "role"})
+    return _Reading(MessageQuery.model_validate(wanted), oldest_first=False)
 
 
 def _behind(place: _Place, limit: int) -> MessageQuery:
@@ -172,9 +261,3 @@ def _behind(place: _Place, limit: int) -> MessageQuery:
     return MessageQuery(
         limit=limit, order=place.order, before=before, after=after, role=place.role, page_hint=place.page
     )
-
-
-def _refuse_together(name: str, *others: object) -> None:
-    if any(other is not None for other in others):
-        message = f"{name} cannot be combined with the other parameters given."
-        raise BadRequestError(message)

@@ -1,33 +1,83 @@
 """Handlers for all that an owner has, and for whoever operates Parley."""
 
 from datetime import timedelta
+from typing import Annotated, Literal
 
-from shared.http.boundary import Answer
-from shared.http.call import Call
-from shared.models import utc_now
+from pydantic import Field, WithJsonSchema
+from typing_extensions import TypedDict  # pydantic asks for this one before Python 3.12
 
-MAX_DAYS = 366
-USUAL_DAYS = 30
+from shared.http.call import Answer, Call
+from shared.http.endpoint import Endpoint, Reply
+from shared.http.query import WHOLE_NUMBER, QueryModel
+from shared.models import OwnerStats, meanings, utc_now
+
 ERASE_SECONDS = 12.0  # of work in one answer; what was begun by then has as long again before it is broken off
 
 
-async def erase(call: Call) -> Answer:
-    """Erase everything the owner has, as far as the time of one answer reaches."""
-    erased = await call.chat.store.erase(call.owner, ERASE_SECONDS)
-    deleted = {"sessions": erased.sessions, "messages": erased.messages}
-    return Answer({"deleted": deleted, "done": erased.done})
+class DaysQuery(QueryModel):
+    """How far back to count."""
+
+    days: Annotated[int, Field(ge=1, le=366), WHOLE_NUMBER] = Field(
+        default=30, description="How many days, today included, UTC."
+    )
 
 
-async def stats(call: Call) -> Answer:
-    """Return counts of everything the owner has."""
-    owner = call.owner
-    days = call.query.number("days", 1, MAX_DAYS) or USUAL_DAYS
+class Counts(TypedDict):
+    """How many were removed."""
+
+    sessions: Annotated[int, meanings.HOW_MANY_SESSIONS]
+    messages: Annotated[int, meanings.HOW_MANY_MESSAGES]
+
+
+class ErasedData(TypedDict):
+    """What this request erased; repeat it while `done` is false."""
+
+    deleted: Annotated[Counts, Field(description="What was removed.")]
+    done: Annotated[bool, Field(description="Whether nothing is left; repeat the request while it is false.")]
+
+
+class Health(TypedDict):
+    """The store answers."""
+
+    status: Annotated[
+        Literal["ok"],
+        Field(description="Always ok; a store that does not answer is a problem document with status 503."),
+    ]
+    store: Annotated[
+        str,
+        WithJsonSchema({"type": "string", "enum": ["sqlite", "cosmos"]}),
+        Field(description="The store behind the service."),
+    ]
+    latency_ms: Annotated[float, Field(description="How long the store took to answer, in milliseconds.")]
+
+
+@Endpoint(tag="Owner", answers={200: Reply("What was erased.")})
+async def erase(call: Call) -> Answer[ErasedData]:
+    """Erase everything the owner has.
+
+    Erase every session and message that the owner has. Repeat it while `done` is false.
+    """
+    erased = await call.store.erase(call.owner, ERASE_SECONDS)
+    return Answer({"deleted": {"sessions": erased.sessions, "messages": erased.messages}, "done": erased.done})
+
+
+@Endpoint(tag="Owner", answers={200: Reply("The counts.")})
+async def stats(call: Call, query: DaysQuery) -> Answer[OwnerStats]:
+    """Count everything the owner has.
+
+    Counts of everything the owner has, and of the messages of the last days, oldest day first. A fork is a session with
+    messages of its own, without the feedback of those it was made from.
+    """
     today = utc_now().date()
-    dates = [(today - timedelta(days=ago)).isoformat() for ago in reversed(range(days))]
-    return Answer(await call.chat.store.owner_stats(owner, dates))
+    dates = [(today - timedelta(days=ago)).isoformat() for ago in reversed(range(query.days))]
+    return Answer(await call.store.owner_stats(call.owner, dates))
 
 
-async def health(call: Call) -> Answer:
-    """Tell whether the store answers, and how fast."""
+@Endpoint(tag="Service", answers={200: Reply("It does.")}, owner=None)
+async def health(call: Call) -> Answer[Health]:
+    """Tell whether the store answers.
+
+    Whether the store answers, and how fast; the answer is good for two seconds. Needs no owner.
+    """
     latency_ms = await call.chat.health()
-    return Answer({"status": "ok", "store": call.chat.store.name, "latency_ms": latency_ms})
+    return Answer({"status": "ok", "store": call.store.name, "latency_ms": latency_ms})

@@ -2,12 +2,12 @@
 
 from collections.abc import Mapping
 from http import HTTPStatus
-from typing import Any, NamedTuple
+from typing import Annotated, Any, NamedTuple, NotRequired
 
-from pydantic import ValidationError
+from pydantic import Field, ValidationError
+from typing_extensions import TypedDict  # pydantic asks for this one before Python 3.12
 
 from shared import errors, identity
-from shared.models import JsonObject
 
 
 class BadRequestError(errors.ParleyError):
@@ -28,6 +28,31 @@ class UnknownFileError(errors.ParleyError):
 
 class RuleError(errors.ParleyError):
     """The body is JSON, but breaks a rule that holds for every body."""
+
+
+class FieldError(TypedDict):
+    """What is wrong with one place of a body."""
+
+    loc: Annotated[
+        list[str | int], Field(description="Where: names of fields and numbers of list items, from the outside in.")
+    ]
+    msg: Annotated[str, Field(description="What is wrong, for a person.")]
+    type: Annotated[str, Field(description="What sort, for a program.")]
+
+
+class Problem(TypedDict):
+    """A problem document (RFC 9457)."""
+
+    type: Annotated[str, Field(description="What sort, for a program.")]
+    title: Annotated[str, Field(description="What sort of problem it is, for a person.")]
+    status: Annotated[int, Field(description="The HTTP status.")]
+    detail: Annotated[str, Field(description="What happened, for a person.")]
+    code: Annotated[str, Field(description="What happened, for a program.")]
+    request_id: Annotated[str, Field(description="The answer's `x-request-id`; it is in the service's log, too.")]
+    errors: NotRequired[
+        Annotated[list[FieldError], Field(description="With `validation_failed`: what is wrong, place by place.")]
+    ]
+    ids: NotRequired[Annotated[list[str], Field(description="With `message_conflict`: the ids that clash.")]]
 
 
 class Kind(NamedTuple):
@@ -68,13 +93,18 @@ KINDS: Mapping[type[Exception], Kind] = {
 
 def kind_of(error: Exception) -> Kind:
     """Return what a caller is told of this error; an unknown one is internal and stays unexplained."""
-    return next((KINDS[base] for base in type(error).__mro__ if base in KINDS), INTERNAL)
+    return kind_of_type(type(error))
 
 
-def problem(error: Exception, request_id: str) -> JsonObject:
+def kind_of_type(error: type[Exception]) -> Kind:
+    """Return what a caller is told of errors of this type."""
+    return next((KINDS[base] for base in error.__mro__ if base in KINDS), INTERNAL)
+
+
+def problem(error: Exception, request_id: str) -> Problem:
     """Return the problem document of an error, without anything an outsider should not read."""
     kind = kind_of(error)
-    document: JsonObject = {
+    document: Problem = {
         "type": f"urn:parley:problem:{kind.code}",
         "title": kind.title,
         "status": kind.status,
@@ -100,10 +130,15 @@ def _detail(error: Exception, kind: Kind) -> str:
     if kind is INTERNAL:
         return "The error has been logged under this request's id."
     if isinstance(error, ValidationError):
-        return "; ".join(_sentence(dict(item)) for item in _items(error)[:5])
+        return sentences(error)
     if isinstance(error, errors.MessageConflictError):
         return f"{error} Their ids: {', '.join(error.ids)}."
     return str(error)
+
+
+def sentences(error: ValidationError) -> str:
+    """Return what is wrong, for a person: the first five faults."""
+    return "; ".join(_sentence(dict(item)) for item in _items(error)[:5])
 
 
 def _items(error: ValidationError) -> list[Any]:
@@ -120,5 +155,5 @@ def _sentence(item: dict[str, Any]) -> str:
     return f"{place}: {item['msg']}" if place else str(item["msg"])
 
 
-def _validation_error(item: dict[str, Any]) -> JsonObject:
+def _validation_error(item: dict[str, Any]) -> FieldError:
     return {"loc": _place(item), "msg": item["msg"], "type": item["type"]}

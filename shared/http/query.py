@@ -1,16 +1,49 @@
 """Query parameters, read from the URL itself: the host joins repeated ones and drops empty ones."""
 
 import re
-from typing import TypeVar
+from typing import Annotated, TypeVar, get_origin
 from urllib.parse import parse_qsl
 
-from shared.http.problems import BadRequestError
-from shared.models import ROLE_ALIASES, ROLES, Role
+from pydantic import BeforeValidator, Field, ValidationError
+from pydantic_core import PydanticCustomError
+
+from shared.http.problems import BadRequestError, sentences
+from shared.models import Model
 
 MAX_FIELDS = 100
 EVERYWHERE = frozenset({"user_id", "code", "clientId"})  # the owner, and how a function key is sent in a URL
-WHOLE_NUMBER = re.compile(r"[0-9]{1,16}")  # as many digits as 2^53 has
-Choice = TypeVar("Choice", bound=str)
+DIGITS = re.compile(r"[0-9]{1,16}")  # as many as 2^53 has
+TRUTHS = {"true": True, "false": False}
+
+
+class QueryModel(Model):
+    """The query parameters of a route, one for each field; a list's may be repeated."""
+
+
+class NoQuery(QueryModel):
+    """Of a route that reads no query parameters."""
+
+
+Parameters = TypeVar("Parameters", bound=QueryModel)
+
+
+def _whole_number(value: object) -> object:
+    if isinstance(value, str) and not DIGITS.fullmatch(value):
+        kind, message = "whole_number", "must be a whole number"
+        raise PydanticCustomError(kind, message)
+    return value
+
+
+def _truth(value: object) -> object:
+    if isinstance(value, str) and value not in TRUTHS:
+        kind, message = "truth", "must be true or false"
+        raise PydanticCustomError(kind, message)
+    return TRUTHS[value] if isinstance(value, str) else value
+
+
+WHOLE_NUMBER = BeforeValidator(_whole_number)
+Flag = Annotated[bool, BeforeValidator(_truth)]
+Cursor = Annotated[str | None, Field(description="Where to go on: `next_cursor` of the page before.")]
 
 
 class Query:
@@ -27,73 +60,43 @@ class Query:
         self._names = {name for name, _ in pairs}
         self._pairs = [(name, value) for name, value in pairs if value]
 
-    def require_known(self, names: frozenset[str]) -> None:
-        """Raise BadRequestError unless every parameter is one of these, or one that is known everywhere."""
-        if self._names <= names | EVERYWHERE:
-            return
-        known = ", ".join(sorted(names | {"user_id"}))
-        message = f"The query has a parameter that is not known here; known are: {known}."
-        raise BadRequestError(message)
-
-    def __contains__(self, name: str) -> bool:
-        """Tell whether a parameter is there, with a value or without."""
-        return name in self._names
-
     def all(self, name: str) -> list[str]:
-        """Return every value of a repeatable parameter."""
+        """Return every value of a parameter."""
         return [value for key, value in self._pairs if key == name]
 
-    def one(self, name: str) -> str | None:
-        """Return the value of a parameter that may be given once."""
-        values = self.all(name)
-        if len(values) > 1:
-            message = f"{name} is given more than once."
-            raise BadRequestError(message)
-        return values[0] if values else None
+    def read(self, model: type[Parameters], *, strict: bool) -> Parameters:
+        """Return the parameters as a model; raises BadRequestError with all that is wrong with them.
 
-    def text(self, name: str, at_most: int) -> str | None:
-        """Return a text of bounded length, in characters."""
-        value = self.one(name)
-        if value is not None and len(value) > at_most:
-            message = f"{name} must have at most {at_most} characters."
-            raise BadRequestError(message)
-        return value
+        If `strict`, one that the model does not know, or that has no value, is wrong, too: misspelt or forgotten it
+        could have meant to spare something.
+        """
+        if strict:
+            self._require_known(model)
+        given = {name: self.all(name) for name in model.model_fields if name in self._names}
+        try:
+            return model.model_validate(
+                {
+                    name: values if get_origin(model.model_fields[name].annotation) is list else _only(name, values)
+                    for name, values in given.items()
+                    if values
+                }
+            )
+        except ValidationError as error:
+            raise BadRequestError(sentences(error)) from error
 
-    def number(self, name: str, low: int, high: int) -> int | None:
-        """Return a whole number within bounds."""
-        value = self.one(name)
-        if value is None:
-            return None
-        if WHOLE_NUMBER.fullmatch(value) and low <= int(value) <= high:
-            return int(value)
-        message = f"{name} must be a whole number from {low} to {high}."
+    def _require_known(self, model: type[QueryModel]) -> None:
+        known = model.model_fields.keys()
+        if not self._names <= known | EVERYWHERE:
+            names = ", ".join(sorted(known | {"user_id"}))
+            message = f"The query has a parameter that is not known here; known are: {names}."
+            raise BadRequestError(message)
+        if empty := self._names & known - {name for name, _ in self._pairs}:
+            message = f"{min(empty)} is empty; leave it out, or give it a value."
+            raise BadRequestError(message)
+
+
+def _only(name: str, values: list[str]) -> str:
+    if len(values) > 1:
+        message = f"{name} is given more than once."
         raise BadRequestError(message)
-
-    def choice(self, name: str, allowed: tuple[Choice, ...]) -> Choice | None:
-        """Return one of the values allowed."""
-        value = self.one(name)
-        if value is None:
-            return None
-        for choice in allowed:
-            if value == choice:
-                return choice
-        message = f"{name} must be one of {', '.join(allowed)}."
-        raise BadRequestError(message)
-
-    def role(self) -> Role | None:
-        """Return the role that is asked for, under any of its names."""
-        role = self.choice("role", (*ROLES, *ROLE_ALIASES))
-        return None if role is None else ROLE_ALIASES.get(role) or next(known for known in ROLES if known == role)
-
-    def matching(self, name: str, pattern: re.Pattern[str]) -> str | None:
-        """Return a text that matches a pattern."""
-        value = self.one(name)
-        if value is not None and not pattern.fullmatch(value):
-            message = f"{name} must match {pattern.pattern}."
-            raise BadRequestError(message)
-        return value
-
-    def flag(self, name: str) -> bool | None:
-        """Return true or false."""
-        value = self.choice(name, ("true", "false"))
-        return None if value is None else value == "true"
+    return values[0]

@@ -1,129 +1,211 @@
 """Handlers for sessions."""
 
-from shared.errors import PreconditionFailedError
-from shared.http.boundary import Answer
-from shared.http.call import Call
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from shared.errors import IdempotencyConflictError, PreconditionFailedError, SessionExistsError
+from shared.http.answers import PAGE, HasMore, Page
+from shared.http.call import Answer, Call
 from shared.http.cursors import decode_cursor, encode_cursor
+from shared.http.endpoint import Endpoint, Reply
 from shared.http.etags import chosen, names
 from shared.http.messages import messages_cursor
+from shared.http.parameters import IDEMPOTENCY_KEY, IF_MATCH, IF_NONE_MATCH
+from shared.http.query import WHOLE_NUMBER, Cursor, Flag, QueryModel
 from shared.models import (
-    CHANNEL,
+    Channel,
     ForkInput,
+    Message,
     Nothing,
     Session,
     SessionChanges,
     SessionFilter,
     SessionInput,
     SessionKey,
-    Status,
+    SessionName,
+    SessionStats,
+    meanings,
 )
 
-STATUSES: tuple[Status, ...] = ("active", "archived")
+TAG = "Sessions"
+SESSION = {200: Reply("The session.", ("ETag",))}
 
 
-def _answer(session: Session, status: int = 200, **headers: str) -> Answer:
+class SessionsQuery(QueryModel):
+    """Which sessions to list."""
+
+    status: Literal["active", "archived", "all"] = Field(default="active", description="Which ones.")
+    channel: Channel | None = Field(default=None, description="Only of this channel.")
+    tag: list[str] = Field(default=[], description="Only with this tag; repeatable.")
+    pinned: Flag | None = Field(default=None, description="Only pinned ones, or only others.")
+    name: SessionName | None = Field(
+        default=None, description="Only with this text in the name; see *Texts are compared*."
+    )
+    limit: Annotated[int, Field(ge=1, le=100), WHOLE_NUMBER] = Field(default=20, description="How many at most.")
+    cursor: Cursor = None
+
+
+class NewestQuery(QueryModel):
+    """How much of a session to read."""
+
+    limit: Annotated[int, Field(ge=1, le=200), WHOLE_NUMBER] = Field(
+        default=50, description="How many messages at most."
+    )
+
+
+class SessionList(Page):
+    """Sessions, last activity first; a page may be short or empty while `has_more` is true."""
+
+    data: Annotated[list[Session], PAGE]
+
+
+class SessionWithMessages(Session):
+    """A session with its newest messages, oldest of them first."""
+
+    messages: Annotated[list[Message], meanings.MESSAGES]
+    has_more: HasMore
+    next_cursor: Annotated[
+        str | None, Field(description="A `cursor` for the messages route, leading to older ones; null without.")
+    ]
+
+
+def _answer(session: Session, status: int = 200, **headers: str) -> Answer[Session]:
     return Answer(session, status, {"ETag": session.etag, **headers})
 
 
-async def create(call: Call) -> Answer:
-    """Create a session."""
-    owner, wanted = call.owner, SessionInput.model_validate(call.body)
-    session, created = await call.chat.create_session(owner, wanted, call.idempotency_key("POST /sessions"))
+@Endpoint(
+    tag=TAG,
+    headers=(IDEMPOTENCY_KEY,),
+    answers={
+        200: Reply("The key was used for this session before; here it is.", ("ETag", "Location")),
+        201: Reply("Created.", ("ETag", "Location")),
+    },
+    errors=(SessionExistsError, IdempotencyConflictError),
+)
+async def create(call: Call, body: SessionInput) -> Answer[Session]:
+    """Create a session.
+
+    Every field is optional. With an `id` of your own, or with an `Idempotency-Key`, the request is safe to repeat: an
+    `id` that exists is a 409, a repeated key a 200 with what is stored.
+    """
+    session, created = await call.chat.create_session(call.owner, body, call.idempotency_key("POST /sessions"))
     return _answer(session, 201 if created else 200, Location=f"/api/chat/sessions/{session.id}")
 
 
-async def list_all(call: Call) -> Answer:
-    """List the owner's sessions, last activity first."""
-    owner, wanted = call.owner, _filter(call)
-    limit = call.query.number("limit", 1, 100) or 20
-    binding = (owner, "sessions", wanted.model_dump(mode="json"))
-    cursor = call.query.one("cursor")
-    after = decode_cursor(cursor, SessionKey, *binding) if cursor else None
-    page = await call.chat.store.list_sessions(owner, wanted, limit, after)
-    return Answer(
-        {
-            "data": page.sessions,
-            "has_more": page.has_more,
-            "next_cursor": encode_cursor(page.next_key, *binding) if page.next_key else None,
-        }
+@Endpoint(tag=TAG, answers={200: Reply("A page.")})
+async def list_all(call: Call, query: SessionsQuery) -> Answer[SessionList]:
+    """List sessions.
+
+    The owner's sessions, last activity first.
+    """
+    wanted = SessionFilter(
+        status=None if query.status == "all" else query.status,
+        channel=query.channel,
+        tags=sorted(set(query.tag)),
+        pinned=query.pinned,
+        name=query.name,
     )
+    binding = (call.owner, "sessions", wanted.model_dump(mode="json"))
+    after = decode_cursor(query.cursor, SessionKey, *binding) if query.cursor else None
+    page = await call.store.list_sessions(call.owner, wanted, query.limit, after)
+    next_cursor = encode_cursor(page.next_key, *binding) if page.next_key else None
+    return Answer({"data": page.sessions, "has_more": page.has_more, "next_cursor": next_cursor})
 
 
-def _filter(call: Call) -> SessionFilter:
-    status = call.query.choice("status", (*STATUSES, "all")) or "active"
-    return SessionFilter(
-        status=next((known for known in STATUSES if known == status), None),
-        channel=call.query.matching("channel", CHANNEL),
-        tags=sorted(set(call.query.all("tag"))),
-        pinned=call.query.flag("pinned"),
-        name=call.query.text("name", 200),
-    )
+@Endpoint(
+    tag=TAG,
+    headers=(IF_NONE_MATCH,),
+    answers=SESSION | {304: Reply("Nothing has changed since that version.", ("ETag",))},
+)
+async def read(call: Call, query: NewestQuery) -> Answer[SessionWithMessages]:
+    """Read a session with its newest messages.
 
-
-async def read(call: Call) -> Answer:
-    """Return a session with its newest messages, oldest of them first."""
-    owner, session_id = call.owner, call.session_id
-    limit = call.query.number("limit", 1, 200) or 50
-    session, page = await call.chat.store.read(owner, session_id, limit)
+    The session with its newest messages, oldest of them first. With `If-None-Match` an unchanged session is not sent
+    again. `next_cursor` leads to older messages: send it as `cursor` to the messages of the session.
+    """
+    session, page = await call.store.read(call.owner, call.session_id, query.limit)
     if names(call.header("if-none-match"), session.etag):
         return Answer(None, 304, {"ETag": session.etag})
-    body = session.model_dump(mode="json") | {
-        "messages": page.messages[::-1],
-        "has_more": page.has_more,
-        "next_cursor": messages_cursor(call, page, order="desc"),
-    }
+    body = SessionWithMessages(
+        **session.__dict__,
+        messages=page.messages[::-1],
+        has_more=page.has_more,
+        next_cursor=messages_cursor(call, call.session_id, page, order="desc"),
+    )
     return Answer(body, 200, {"ETag": session.etag})
 
 
-async def change(call: Call) -> Answer:
-    """Change a session's settings."""
-    owner, session_id = call.owner, call.session_id
-    changes = SessionChanges.model_validate(call.body)
-    return _answer(await call.chat.store.update(owner, session_id, changes, await _if_match(call)))
+@Endpoint(tag=TAG, headers=(IF_MATCH,), answers=SESSION, errors=(PreconditionFailedError,))
+async def change(call: Call, body: SessionChanges) -> Answer[Session]:
+    """Change a session.
+
+    Fields that are left out stay as they are. `is_active` archives or restores. With `If-Match` nothing is changed
+    unless the session still has that version.
+    """
+    return _answer(await call.store.update(call.owner, call.session_id, body, await _if_match(call)))
 
 
 async def _if_match(call: Call) -> str | None:
     """Return the version that the caller wants to change, None for any."""
     wanted = chosen(call.header("if-match"))
     if len(wanted) > 1:  # the store compares with one; find out which of them could hold
-        current = (await call.chat.store.get(call.owner, call.session_id)).etag
+        current = (await call.store.get(call.owner, call.session_id)).etag
         wanted = [tag for tag in wanted if tag == current]
         if not wanted:
             raise PreconditionFailedError
     return wanted[0] if wanted else None
 
 
-async def delete(call: Call) -> Answer:
-    """Delete a session and every message of it."""
-    await call.chat.store.delete(call.owner, call.session_id, await _if_match(call))
+@Endpoint(tag=TAG, headers=(IF_MATCH,), answers={204: Reply("Deleted.")}, errors=(PreconditionFailedError,))
+async def delete(call: Call) -> Answer[None]:
+    """Delete a session.
+
+    The session and every message of it, for good. Deleting it again is a 404.
+    """
+    await call.store.delete(call.owner, call.session_id, await _if_match(call))
     return Answer(None, 204)
 
 
-async def archive(call: Call) -> Answer:
-    """Archive a session; one that is archived already stays as it is."""
+@Endpoint(tag=TAG, headers=(IF_MATCH,), answers=SESSION, errors=(PreconditionFailedError,))
+async def archive(call: Call, body: Nothing) -> Answer[Session]:  # noqa: ARG001 - it has to be empty
+    """Archive a session.
+
+    It leaves the default list and takes no messages; everything else goes on. Repeating is harmless.
+    """
     return await _set_active(call, is_active=False)
 
 
-async def restore(call: Call) -> Answer:
-    """Restore an archived session; an active one stays as it is."""
+@Endpoint(tag=TAG, headers=(IF_MATCH,), answers=SESSION, errors=(PreconditionFailedError,))
+async def restore(call: Call, body: Nothing) -> Answer[Session]:  # noqa: ARG001 - it has to be empty
+    """Restore a session.
+
+    It takes messages again, with its own time to live. Repeating is harmless.
+    """
     return await _set_active(call, is_active=True)
 
 
-async def _set_active(call: Call, *, is_active: bool) -> Answer:
-    owner, session_id = call.owner, call.session_id
-    Nothing.model_validate(call.body)
+async def _set_active(call: Call, *, is_active: bool) -> Answer[Session]:
     changes = SessionChanges(is_active=is_active)
-    return _answer(await call.chat.store.update(owner, session_id, changes, await _if_match(call)))
+    return _answer(await call.store.update(call.owner, call.session_id, changes, await _if_match(call)))
 
 
-async def fork(call: Call) -> Answer:
-    """Make a session of its own from a session's messages, up to one of them."""
-    owner, session_id = call.owner, call.session_id
-    wanted = ForkInput.model_validate(call.body)
-    forked = await call.chat.fork(owner, session_id, wanted.after_seq)
+@Endpoint(tag=TAG, answers={201: Reply("The new session.", ("ETag", "Location"))})
+async def fork(call: Call, body: ForkInput) -> Answer[Session]:
+    """Fork a session.
+
+    A new active session with the name, channel, context, tags and messages of this one, up to and with `after_seq`;
+    they keep their ids and times and are numbered from 1. Feedback is not copied: it belongs to the message it was
+    given to, and statistics count it once.
+    """
+    forked = await call.chat.fork(call.owner, call.session_id, body.after_seq)
     return _answer(forked, 201, Location=f"/api/chat/sessions/{forked.id}")
 
 
-async def stats(call: Call) -> Answer:
-    """Return a session's counts."""
-    return Answer(await call.chat.store.stats(call.owner, call.session_id))
+@Endpoint(tag=TAG, answers={200: Reply("The counts.")})
+async def stats(call: Call) -> Answer[SessionStats]:
+    """Count a session's messages.
+
+    Counts of the messages that the session has.
+    """
+    return Answer(await call.store.stats(call.owner, call.session_id))

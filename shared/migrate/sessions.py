@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from shared.earlier_ids import session_id_for
+from shared.legacy_ids import session_id_for
 from shared.migrate.record import Conversation, RecordError, derived_id
 from shared.migrate.storable import require_storable
 from shared.migrate.times import EPOCH, parse_time

@@ -4,6 +4,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, ConfigDict, Field, StrictBool, StrictInt, StrictStr, model_validator
 
+from shared.models import meanings
 from shared.models.messages import REDACTED, Message
 from shared.models.values import (
     DEFAULT_CHANNEL,
@@ -51,17 +52,34 @@ class Nothing(_Input):
 class MessageInput(_Input):
     """A message to append, as a client sends it."""
 
-    id: MessageId | None = None
-    role: AnyRole | None = None
-    message_type: AnyRole | None = None
-    content: Content | None = None
-    name: Label | None = None
-    persona: Label | None = None
-    audio_files: Attachments = Field(default=[])
-    transcription_confidence: Annotated[float, Field(strict=True, allow_inf_nan=False)] | None = None
-    function_calls: Attachments = Field(default=[])
-    tool_call_id: Label | None = None
-    metadata: Metadata = Field(default={})
+    id: MessageId | None = Field(
+        default=None,
+        description="Made by the service when it is left out. With one of your own a repeat is recognised.",
+    )
+    role: Annotated[
+        AnyRole | None,
+        Field(
+            description="Required, unless `message_type` is sent. Who speaks; `ai` and `bot` mean assistant, `human` "
+            "user, `function` tool."
+        ),
+    ] = None
+    message_type: Annotated[AnyRole | None, meanings.MESSAGE_TYPE] = None
+    content: Annotated[
+        Content | None,
+        Field(
+            description="Required, unless `function_calls` are sent. A text (which may be empty), or a list of parts: "
+            "objects with a string `type`."
+        ),
+    ] = None
+    name: Annotated[Label | None, meanings.NAME] = None
+    persona: Annotated[Label | None, meanings.PERSONA] = None
+    audio_files: Annotated[Attachments, meanings.AUDIO_FILES] = Field(default=[])
+    transcription_confidence: Annotated[
+        Annotated[float, Field(strict=True, allow_inf_nan=False)] | None, meanings.CONFIDENCE
+    ] = None
+    function_calls: Annotated[Attachments, meanings.FUNCTION_CALLS] = Field(default=[])
+    tool_call_id: Annotated[Label | None, meanings.TOOL_CALL_ID] = None
+    metadata: Annotated[Metadata, meanings.METADATA] = Field(default={})
 
     @model_validator(mode="after")
     def _agrees_with_itself(self) -> Self:
@@ -96,53 +114,60 @@ class MessageBatch(_Input):
         list[MessageInput],
         Field(min_length=1, max_length=MAX_MESSAGES_PER_REQUEST),
         AfterValidator(_distinct_ids),
+        meanings.MESSAGES,
     ]
 
 
 class SessionInput(_Input):
-    """A session to create, as a client sends it."""
+    """A session to create; every field is optional."""
 
-    id: SessionId | None = None
-    session_name: SessionName | None = None
-    channel: Channel = DEFAULT_CHANNEL
-    context: Context = Field(default={})
-    tags: Tags = Field(default=[])
-    pinned: StrictBool = False
-    ttl_seconds: Ttl | None = None
+    id: SessionId | None = Field(
+        default=None, description="Made by the service when it is left out. One that exists is a 409 `session_exists`."
+    )
+    session_name: Annotated[SessionName | None, meanings.NAME_OF_SESSION] = None
+    channel: Annotated[Channel, meanings.CHANNEL_NAME] = DEFAULT_CHANNEL
+    context: Annotated[Context, meanings.CONTEXT] = Field(default={})
+    tags: Annotated[Tags, meanings.TAGS] = Field(default=[])
+    pinned: Annotated[StrictBool, meanings.PINNED] = False
+    ttl_seconds: Annotated[Ttl | None, Field(description="Seconds from the last write to its end; -1 keeps it.")] = None
 
 
 class ForkInput(_Input):
     """How far to copy a session: up to that seq, or all of it."""
 
-    after_seq: Annotated[StrictInt, Field(ge=0, le=MAX_SEQ)] | None = None
+    after_seq: Annotated[StrictInt, Field(ge=0, le=MAX_SEQ)] | None = Field(
+        default=None, description="The `seq` of the last message to copy; all of them when it is left out."
+    )
 
 
 class ShareInput(_Input):
     """How long a link works, and how far it shows the session."""
 
-    expires_in_seconds: Annotated[StrictInt, Field(ge=1, le=MAX_TTL_SECONDS)] | None = None
-    up_to_seq: Annotated[StrictInt, Field(ge=0, le=MAX_SEQ)] | None = None
+    expires_in_seconds: Annotated[StrictInt, Field(ge=1, le=MAX_TTL_SECONDS)] | None = Field(
+        default=None, description="How many seconds the link works; for ever when it is left out."
+    )
+    up_to_seq: Annotated[Annotated[StrictInt, Field(ge=0, le=MAX_SEQ)] | None, meanings.UP_TO_SEQ] = None
 
 
 class SessionTarget(_Input):
     """The session that a message goes to, made when the owner has none by that id."""
 
-    session_id: SessionId | None = None
-    channel: Channel = DEFAULT_CHANNEL
-    session_name: SessionName | None = None
+    session_id: Annotated[SessionId | None, meanings.SESSION] = None
+    channel: Annotated[Channel, meanings.CHANNEL_NAME] = DEFAULT_CHANNEL
+    session_name: Annotated[SessionName | None, meanings.NAME_OF_SESSION] = None
 
 
 class SessionChanges(Model):
-    """What to change of a session: only the fields that were set count; a null `session_name` clears the name."""
+    """What to change; what is left out stays, `context` and `tags` are replaced whole, a null name is cleared."""
 
     model_config = ConfigDict(extra="forbid")
 
-    session_name: SessionName | None = None
-    context: Context = Field(default={})
-    tags: Tags = Field(default=[])
-    pinned: StrictBool = False
-    ttl_seconds: Ttl = KEEP
-    is_active: StrictBool = True
+    session_name: Annotated[SessionName | None, meanings.NAME_OF_SESSION] = None
+    context: Annotated[Context, meanings.CONTEXT] = Field(default={})
+    tags: Annotated[Tags, meanings.TAGS] = Field(default=[])
+    pinned: Annotated[StrictBool, meanings.PINNED] = False
+    ttl_seconds: Annotated[Ttl, meanings.TTL_SECONDS] = KEEP
+    is_active: Annotated[StrictBool, meanings.IS_ACTIVE] = True
 
     @model_validator(mode="before")
     @classmethod
@@ -160,15 +185,17 @@ class SessionChanges(Model):
 class Feedback(_Input):
     """What a user thinks of a message."""
 
-    rating: Literal["up", "down"]
-    comment: Annotated[StrictStr, Field(max_length=MAX_COMMENT_CHARACTERS)] | None = None
+    rating: Annotated[Literal["up", "down"], Field(description="Thumb up or down.")]
+    comment: Annotated[StrictStr, Field(max_length=MAX_COMMENT_CHARACTERS)] | None = Field(
+        default=None, description="Why, in the user's words."
+    )
 
 
 class MessageChanges(_Input):
-    """What to change of a message: `metadata` is replaced whole, `feedback` too."""
+    """What to change of a message, each replaced whole; what is left out stays."""
 
-    metadata: Metadata | None = None
-    feedback: Feedback | None = None
+    metadata: Annotated[Metadata | None, meanings.METADATA] = None
+    feedback: Annotated[Feedback | None, meanings.FEEDBACK] = None
 
     def apply(self, message: "Message") -> "Message":
         """Return the message with what was given; a redacted one stays marked."""

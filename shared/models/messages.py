@@ -1,26 +1,27 @@
 """Messages: to be appended, as stored, and pages of them."""
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field, computed_field
 
+from shared.models import meanings
 from shared.models.values import JsonObject, Model, Role, Timestamp, canonical_json
 
 
 class NewMessage(Model):
     """A message about to be appended: everything but its place in a session."""
 
-    id: str
-    role: Role
-    content: str | list[JsonObject]
-    created_at: Timestamp
-    name: str | None = None
-    persona: str | None = None
-    audio_files: list[str | JsonObject] = Field(default=[])
-    transcription_confidence: float | None = None
-    function_calls: list[str | JsonObject] = Field(default=[])
-    tool_call_id: str | None = None
-    metadata: JsonObject = Field(default={})
+    id: Annotated[str, meanings.ID]
+    role: Annotated[Role, meanings.ROLE]
+    content: Annotated[str | list[JsonObject], meanings.CONTENT]
+    created_at: Annotated[Timestamp, meanings.CREATED_AT]
+    name: Annotated[str | None, meanings.NAME] = None
+    persona: Annotated[str | None, meanings.PERSONA] = None
+    audio_files: Annotated[list[str | JsonObject], meanings.AUDIO_FILES] = Field(default=[])
+    transcription_confidence: Annotated[float | None, meanings.CONFIDENCE] = None
+    function_calls: Annotated[list[str | JsonObject], meanings.FUNCTION_CALLS] = Field(default=[])
+    tool_call_id: Annotated[str | None, meanings.TOOL_CALL_ID] = None
+    metadata: Annotated[JsonObject, meanings.METADATA] = Field(default={})
 
     def document(self) -> JsonObject:
         """Return the message as it is stored: what is empty is left out, its place in the session too."""
@@ -48,11 +49,12 @@ FINGERPRINT = ("role", "content", "name", "function_calls", "tool_call_id")
 class Message(NewMessage):
     """A stored message; `seq` counts from 1 in its session, without gaps."""
 
-    seq: int
-    user_id: str
-    feedback: JsonObject | None = None
+    seq: Annotated[int, Field(description="The message's number in its session: from 1, without gaps.")]
+    user_id: Annotated[str, meanings.OWNER]
+    feedback: Annotated[JsonObject | None, meanings.FEEDBACK] = None
 
-    @computed_field
+    @computed_field(description=meanings.MESSAGE_TYPE.description)  # type: ignore[prop-decorator]  # as pydantic would have it
+    @property
     def message_type(self) -> Role:
         """Repeat the role under the name that the earlier API used."""
         return self.role

@@ -5,6 +5,7 @@ from typing import Annotated
 
 from pydantic import Field, computed_field
 
+from shared.models import meanings
 from shared.models.messages import Message
 from shared.models.sessions import SessionKey
 from shared.models.values import MAX_SEQ, Model, Role, Timestamp
@@ -13,13 +14,14 @@ from shared.models.values import MAX_SEQ, Model, Role, Timestamp
 class SessionStats(Model):
     """Counts of one session; the duration runs from the first to the last message, in seconds."""
 
-    message_count: int
-    by_role: dict[Role, int]
-    first_message_at: Timestamp | None
-    last_message_at: Timestamp | None
-    is_active: bool
+    message_count: Annotated[int, meanings.MESSAGE_COUNT]
+    by_role: Annotated[dict[Role, int], meanings.BY_ROLE]
+    first_message_at: Annotated[Timestamp | None, Field(description="When the oldest message was stored.")]
+    last_message_at: Annotated[Timestamp | None, meanings.NEWEST_AT]
+    is_active: Annotated[bool, meanings.IS_ACTIVE]
 
-    @computed_field
+    @computed_field(description=meanings.DURATION.description)  # type: ignore[prop-decorator]  # as pydantic would have it
+    @property
     def duration_seconds(self) -> float:
         """Seconds from the first message to the last; 0 without messages."""
         if self.first_message_at is None or self.last_message_at is None:
@@ -30,34 +32,34 @@ class SessionStats(Model):
 class SessionCounts(Model):
     """How many sessions an owner has, by status."""
 
-    active: int = 0
-    archived: int = 0
+    active: Annotated[int, Field(description="How many take messages.")] = 0
+    archived: Annotated[int, Field(description="How many are archived.")] = 0
 
 
 class FeedbackCounts(Model):
     """How many messages have a thumb up or down."""
 
-    up: int = 0
-    down: int = 0
+    up: Annotated[int, Field(description="How many thumbs up.")] = 0
+    down: Annotated[int, Field(description="How many thumbs down.")] = 0
 
 
 class DayCount(Model):
     """How many messages were stored on a day, UTC."""
 
-    date: str
-    messages: int
+    date: Annotated[str, Field(description="The day, UTC.")]
+    messages: Annotated[int, meanings.HOW_MANY_MESSAGES]
 
 
 class OwnerStats(Model):
     """Counts of everything an owner has; `stored_bytes` is the size of the messages as stored JSON."""
 
-    sessions: SessionCounts
-    by_channel: dict[str, int]
-    messages: int
-    by_role: dict[Role, int]
-    feedback: FeedbackCounts
-    stored_bytes: int
-    per_day: list[DayCount]
+    sessions: Annotated[SessionCounts, meanings.HOW_MANY_SESSIONS]
+    by_channel: Annotated[dict[str, int], Field(description="How many sessions each channel has.")]
+    messages: Annotated[int, meanings.HOW_MANY_MESSAGES]
+    by_role: Annotated[dict[Role, int], meanings.BY_ROLE]
+    feedback: Annotated[FeedbackCounts, Field(description="How many messages have a thumb up or down.")]
+    stored_bytes: Annotated[int, Field(description="The size of the messages as stored JSON.")]
+    per_day: Annotated[list[DayCount], Field(description="Messages by the day they were stored, oldest day first.")]
 
 
 class Share(Model):
@@ -102,9 +104,9 @@ class SearchPlace(Model):
 class Found(Model):
     """A message that was found, and the session it is in."""
 
-    session_id: str
-    session_name: str | None
-    message: Message
+    session_id: Annotated[str, meanings.SESSION]
+    session_name: Annotated[str | None, meanings.NAME_OF_SESSION]
+    message: Annotated[Message, Field(description="The message.")]
 
 
 class SearchPage(Model):
@@ -117,5 +119,5 @@ class SearchPage(Model):
 class SnippetPart(Model):
     """A piece of a text: what was sought, or what is around it."""
 
-    text: str
-    hit: bool
+    text: Annotated[str, Field(description="The text.")]
+    hit: Annotated[bool, Field(description="Whether this is what was sought.")]

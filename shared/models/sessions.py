@@ -5,6 +5,7 @@ from typing import Annotated
 
 from pydantic import Field, computed_field
 
+from shared.models import meanings
 from shared.models.values import DEFAULT_CHANNEL, JsonObject, Model, Status, Timestamp
 
 
@@ -14,15 +15,15 @@ class NewSession(Model):
     `fingerprint` tells by what request it was made, if that had an idempotency key.
     """
 
-    id: str
-    user_id: str
-    session_name: str | None = None
-    channel: str = DEFAULT_CHANNEL
-    context: JsonObject = Field(default={})
-    tags: list[str] = Field(default=[])
-    pinned: bool = False
-    ttl_seconds: int
-    created_at: Timestamp
+    id: Annotated[str, meanings.ID]
+    user_id: Annotated[str, meanings.OWNER]
+    session_name: Annotated[str | None, meanings.NAME_OF_SESSION] = None
+    channel: Annotated[str, meanings.CHANNEL_NAME] = DEFAULT_CHANNEL
+    context: Annotated[JsonObject, meanings.CONTEXT] = Field(default={})
+    tags: Annotated[list[str], meanings.TAGS] = Field(default=[])
+    pinned: Annotated[bool, meanings.PINNED] = False
+    ttl_seconds: Annotated[int, meanings.TTL_SECONDS]
+    created_at: Annotated[Timestamp, meanings.CREATED_AT]
     fingerprint: str | None = None
 
 
@@ -44,17 +45,28 @@ class ImportedSession(NewSession):
 class Session(NewSession):
     """A stored session without its messages; `etag` changes with every write to it."""
 
-    status: Status = "active"
-    message_count: int = 0
-    updated_at: Timestamp
-    last_message_at: Timestamp | None = None
-    last_activity_at: Timestamp
-    archived_at: Timestamp | None = None
-    expires_at: Timestamp | None = None
+    status: Annotated[
+        Status,
+        Field(description="Archived sessions leave the default list and take no messages; `restore` brings them back."),
+    ] = "active"
+    message_count: Annotated[int, meanings.MESSAGE_COUNT] = 0
+    updated_at: Annotated[Timestamp, meanings.UPDATED_AT]
+    last_message_at: Annotated[Timestamp | None, meanings.NEWEST_AT] = None
+    last_activity_at: Annotated[
+        Timestamp,
+        Field(description="The latest of creation, last message and restore: sorts lists, decides about archival."),
+    ]
+    archived_at: Timestamp | None = Field(
+        default=None, description="When the session was archived; null while it is active."
+    )
+    expires_at: Timestamp | None = Field(
+        default=None, description="When the session is gone unless it is written to before; null while it is kept."
+    )
     etag: str = Field(exclude=True)
     fingerprint: str | None = Field(default=None, exclude=True)
 
-    @computed_field
+    @computed_field(description=meanings.IS_ACTIVE.description)  # type: ignore[prop-decorator]  # as pydantic would have it
+    @property
     def is_active(self) -> bool:
         """Return whether the session takes messages."""
         return self.status == "active"

@@ -1,19 +1,17 @@
-"""The OpenAPI document, made from the route table and the pydantic models; `make openapi` writes it down.
+"""The OpenAPI document, rendered from the routes, their endpoints and the models; `make openapi` writes it down.
 
-Only what neither of them knows is written here: what an operation is for, what it answers, what else can go wrong.
-The app serves the written document (`shared/http/openapi.json`) and imports nothing of this package.
+Only examples and what is said of the API as a whole are written here. The app serves the written document
+(`shared/http/docs_page/openapi.json`) and imports nothing of this package.
 """
 
 import json
+from collections.abc import Iterable
 
-import azure.functions as func
-
+from shared.http.endpoint import Route
 from shared.openapi.document import build_document
-from shared.openapi.routes import routes
-
-PREFIX = "api"  # host.json's routePrefix
+from shared.openapi.operations import operations
 
 
-def written_document(app: func.FunctionApp) -> str:
-    """Return the OpenAPI document of an app as it is kept in a file."""
-    return json.dumps(build_document(routes(app, PREFIX)), indent=1, ensure_ascii=False) + "\n"
+def written_document(routes: Iterable[Route]) -> str:
+    """Return the OpenAPI document of an app's routes as it is kept in a file."""
+    return json.dumps(build_document(operations(routes)), indent=1, ensure_ascii=False) + "\n"

@@ -8,4 +8,4 @@ from shared.openapi import written_document
 
 if __name__ == "__main__":
     target = Path(docs_page.__file__).with_name(docs_page.DOCUMENT)
-    target.write_text(written_document(function_app.app), encoding="utf-8")
+    target.write_text(written_document(function_app.routes), encoding="utf-8")

@@ -1,20 +1,26 @@
-"""The OpenAPI document: routes, models and what is said of them, put together."""
+"""The OpenAPI document: operations, models and what is said of them, put together."""
 
-import re
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from typing import Any
 
 from pydantic import ValidationError
 
 from shared import errors, identity
-from shared.http.problems import KINDS, BadRequestError, Kind, LengthRequiredError, UnsupportedMediaTypeError
+from shared.http.endpoint import Endpoint, Reply
+from shared.http.parameters import RequestHeader
+from shared.http.problems import (
+    BadRequestError,
+    Kind,
+    LengthRequiredError,
+    Problem,
+    UnsupportedMediaTypeError,
+    kind_of_type,
+)
 from shared.models import JsonObject
-from shared.openapi.bodies import Problem
-from shared.openapi.fields import BY_COMPONENT, FIELDS
-from shared.openapi.info import HEADERS, INFO, PATH_PARAMETERS, SECURITY, SECURITY_SCHEMES, TAGS
-from shared.openapi.operation import Operation, Parameter, Reply
-from shared.openapi.routes import Route
+from shared.openapi.examples import answer_example
+from shared.openapi.info import HEADERS, INFO, SECURITY, SECURITY_SCHEMES, TAGS
+from shared.openapi.operations import Operation
+from shared.openapi.references import share
 from shared.openapi.schemas import answer_schemas, body_schemas
 
 EVERY_REPLY = ("x-request-id", "x-request-charge")
@@ -22,84 +28,79 @@ OWNER_ERRORS = (identity.OwnerError, identity.UnauthenticatedError, identity.For
 BODY_ERRORS = (BadRequestError, errors.PayloadTooLargeError, UnsupportedMediaTypeError, ValidationError)
 STORE_ERRORS = (errors.StoreThrottledError, errors.StoreUnavailableError)
 WAITING = {429, 503}  # statuses with Retry-After
-PATH_ERRORS = {
-    "session_id": errors.SessionNotFoundError,
-    "message_id": errors.MessageNotFoundError,
-    "channel": errors.SessionNotFoundError,
-}
 
 
-def build_document(routes: Iterable[Route]) -> JsonObject:
-    """Return the OpenAPI 3.1 document of these routes."""
-    return _Document(list(routes)).build()
+def build_document(operations: Sequence[Operation]) -> JsonObject:
+    """Return the OpenAPI 3.1 document of these operations."""
+    return _Document(operations).build()
 
 
 class _Document:
-    """The document while it is put together; schemas are made once, for all routes."""
+    """The document while it is put together; schemas are made once, for all operations."""
 
-    def __init__(self, routes: Sequence[Route]) -> None:
-        self._routes = routes
-        about = [route.about for route in routes]
-        bodies = [known.body for known in about if known.body]
-        replies = [reply.model for known in about for reply in known.replies.values() if reply.model]
-        schemas, body_components = body_schemas(bodies)
-        self._bodies = dict(zip(map(str, bodies), schemas, strict=True))
-        answers, answer_components = answer_schemas([*replies, Problem])
-        self._answers = dict(zip(map(str, [*replies, Problem]), answers, strict=True))
-        self._schemas = _described(body_components | answer_components)
+    def __init__(self, operations: Sequence[Operation]) -> None:
+        self._operations = operations
+        endpoints = [operation.endpoint for operation in operations]
+        self._bodies, body_components = body_schemas([each.bodies for each in endpoints if each.bodies])
+        answers = [each.json_of(status) for each in endpoints for status in each.answers]
+        self._answers, answer_components = answer_schemas([Problem, *filter(None, answers)])
+        self._schemas = body_components | answer_components
         self._problems: JsonObject = {}
 
     def build(self) -> JsonObject:
         paths: dict[str, JsonObject] = defaultdict(dict)
-        for route in self._routes:
-            paths[route.path][route.method.lower()] = self._operation(route)
+        for operation in self._operations:
+            paths[operation.path][operation.method.lower()] = self._operation(operation)
+        parameters = share(paths, "parameters", lambda parameter: str(parameter["name"]))
+        responses = share(paths, "responses", lambda response: str(response["description"]))
         return {
             "openapi": "3.1.0",
             "info": INFO,
             "servers": [{"url": ".."}],  # beside the document: the page works behind any prefix
-            "tags": [tag for tag in TAGS if tag["name"] in {route.about.tag for route in self._routes}],
+            "security": SECURITY,
+            "tags": [tag for tag in TAGS if tag["name"] in {each.endpoint.tag for each in self._operations}],
             "paths": dict(paths),
             "components": {
                 "schemas": dict(sorted(self._schemas.items())),
-                "responses": dict(sorted(self._problems.items())),
+                "parameters": parameters,
+                "responses": dict(sorted((self._problems | responses).items())),
                 "headers": HEADERS,
                 "securitySchemes": SECURITY_SCHEMES,
             },
         }
 
-    def _operation(self, route: Route) -> JsonObject:
-        about = route.about
-        operation: JsonObject = {
-            "operationId": route.operation_id,
-            "tags": [about.tag],
-            "summary": route.summary,
-            "description": about.description,
-            "security": _security(about),
-            "parameters": [*_path_parameters(route), *map(_parameter, about.parameters)],
-            "responses": self._responses(route),
+    def _operation(self, operation: Operation) -> JsonObject:
+        endpoint = operation.endpoint
+        found: JsonObject = {
+            "operationId": operation.operation_id,
+            "tags": [endpoint.tag],
+            "summary": operation.summary,
+            "description": operation.description,
+            **_security(endpoint),
+            "parameters": [*_path_parameters(operation), *operation.query, *map(_header, endpoint.headers)],
+            "responses": self._responses(operation),
         }
-        if about.body:
-            operation["requestBody"] = {
-                "required": about.body_required,
-                "content": {"application/json": {"schema": self._bodies[str(about.body)], **_examples(about)}},
-            }
-        return operation | ({"deprecated": True} if about.deprecated else {})
+        if endpoint.bodies:
+            schema, required = self._bodies[endpoint.bodies]
+            content = {"application/json": {"schema": schema, "examples": _examples(operation)}}
+            found["requestBody"] = {"required": required, "content": content}
+        return found | ({"deprecated": True} if endpoint.deprecated else {})
 
-    def _responses(self, route: Route) -> JsonObject:
-        found = {status: self._reply(reply, route.method) for status, reply in route.about.replies.items()}
+    def _responses(self, operation: Operation) -> JsonObject:
+        found = {status: self._reply(operation, status) for status in operation.endpoint.answers}
         problems: dict[int, list[Kind]] = defaultdict(list)
-        for kind in dict.fromkeys(KINDS[error] for error in _errors(route)):
+        for kind in dict.fromkeys(map(kind_of_type, _errors(operation))):
             problems[kind.status].append(kind)
-        found |= {status: self._problem(kinds, route.method) for status, kinds in problems.items()}
+        found |= {status: self._problem(kinds, operation.method) for status, kinds in problems.items()}
         return {str(status): found[status] for status in sorted(found)}
 
-    def _reply(self, reply: Reply, method: str) -> JsonObject:
+    def _reply(self, operation: Operation, status: int) -> JsonObject:
+        reply: Reply = operation.endpoint.answers[status]
         response: JsonObject = {"description": reply.description, "headers": _headers(*reply.headers)}
         content: JsonObject = {media_type: {"schema": {"type": "string"}} for media_type in reply.texts}
-        if reply.model:
-            example = {} if reply.example is None else {"example": reply.example}
-            content["application/json"] = {"schema": self._answers[str(reply.model)], **example}
-        return response | ({"content": content} if content and method != "HEAD" else {})
+        if model := operation.endpoint.json_of(status):
+            content["application/json"] = {"schema": self._answers[str(model)], **answer_example(model)}
+        return response | ({"content": content} if content and operation.method != "HEAD" else {})
 
     def _problem(self, kinds: Sequence[Kind], method: str) -> JsonObject:
         """Return a reference to the response that tells of these problems, all of one status."""
@@ -123,18 +124,19 @@ class _Document:
         return response | ({"content": content} if method != "HEAD" else {})
 
 
-def _errors(route: Route) -> Iterable[type[Exception]]:
+def _errors(operation: Operation) -> Iterable[type[Exception]]:
     """Return everything that can go wrong, beside what nobody foresaw."""
-    about = route.about
+    endpoint = operation.endpoint
     yield LengthRequiredError
-    yield from () if about.public else OWNER_ERRORS
-    yield from (error for name, error in PATH_ERRORS.items() if f"{{{name}}}" in route.path)
-    yield from BODY_ERRORS if about.body or route.method == "DELETE" else ()  # whose body may name the owner
-    yield from about.errors
-    yield from STORE_ERRORS if about.asks_store else ()
+    yield from OWNER_ERRORS if endpoint.owner else ()
+    yield from (endpoint.path_parameter(name).error for name in operation.path_names)
+    yield from (BadRequestError,) if operation.query else ()
+    yield from BODY_ERRORS if endpoint.bodies or operation.method == "DELETE" else ()  # whose body may name the owner
+    yield from endpoint.errors
+    yield from STORE_ERRORS if endpoint.asks_store else ()
 
 
-def _problem(kind: Kind) -> JsonObject:
+def _problem(kind: Kind) -> Problem:
     return {
         "type": f"urn:parley:problem:{kind.code}",
         "title": kind.title,
@@ -149,37 +151,41 @@ def _headers(*names: str) -> JsonObject:
     return {name: {"$ref": f"#/components/headers/{name}"} for name in (*names, *EVERY_REPLY)}
 
 
-def _path_parameters(route: Route) -> list[JsonObject]:
-    return [route.about.path.get(name) or PATH_PARAMETERS[name] for name in re.findall(r"{(\w+)}", route.path)]
-
-
-def _security(about: Operation) -> list[JsonObject]:
-    if about.public:
-        return []
+def _path_parameters(operation: Operation) -> list[JsonObject]:
+    known = {name: operation.endpoint.path_parameter(name) for name in operation.path_names}
     return [
-        *SECURITY,
-        *({name: [] for name in needed if name != "owner"} for needed in SECURITY if about.owner_optional),
+        {
+            "name": name,
+            "in": "path",
+            "required": True,
+            "description": parameter.description,
+            "schema": parameter.schema,
+            "example": parameter.example,
+        }
+        for name, parameter in known.items()
     ]
 
 
-def _parameter(parameter: Parameter) -> JsonObject:
+def _header(header: RequestHeader) -> JsonObject:
+    schema = {"type": "string"} | ({"pattern": header.pattern} if header.pattern else {})
     return {
-        "name": parameter.name,
-        "in": parameter.location,
-        "required": parameter.required,
-        "description": parameter.description,
-        "schema": parameter.schema,
+        "name": header.name,
+        "in": "header",
+        "required": False,
+        "description": header.description,
+        "schema": schema,
     }
 
 
-def _examples(about: Operation) -> JsonObject:
-    named = {name: {"summary": name, "value": value} for name, value in about.examples.items()}
-    return {"examples": {name.lower().replace(" ", "-"): example for name, example in named.items()}} if named else {}
+def _security(endpoint: Endpoint) -> JsonObject:
+    """Return who may call; nothing where it is as on most routes."""
+    if endpoint.owner is None:
+        return {"security": []}
+    without_owner: list[JsonObject] = [{name: [] for name in needed if name != "owner"} for needed in SECURITY]
+    return {"security": [*SECURITY, *without_owner]} if endpoint.owner_optional else {}
 
 
-def _described(components: dict[str, Any]) -> dict[str, Any]:
-    """Write down what each field means; raises KeyError for one that nobody has described."""
-    for component, schema in components.items():
-        for name, field in schema["properties"].items():
-            field["description"] = BY_COMPONENT.get((component, name)) or FIELDS[name]
-    return components
+def _examples(operation: Operation) -> JsonObject:
+    return {
+        name.lower().replace(" ", "-"): {"summary": name, "value": value} for name, value in operation.bodies.items()
+    }

@@ -1,8 +1,6 @@
 """What the document says of the API as a whole."""
 
-import re
-
-from shared.models import MESSAGE_ID, SESSION_ID, JsonObject
+from shared.models import JsonObject
 
 ABOUT = """\
 Parley keeps chat sessions and their messages.
@@ -98,27 +96,4 @@ HEADERS: JsonObject = {
     "x-next-cursor": {"description": "Leads on as `cursor`; missing at the end.", "schema": {"type": "string"}},
     "x-request-charge": {"description": "Request units used; 0 on SQLite.", "schema": {"type": "string"}},
     "x-request-id": {"description": "The request's name, as sent or made.", "schema": {"type": "string"}},
-}
-
-PATH_PARAMETERS: dict[str, JsonObject] = {
-    name: {
-        "name": name,
-        "in": "path",
-        "required": True,
-        "description": description,
-        "schema": {"type": "string", "pattern": f"^{pattern.pattern}$"},
-        "example": example,
-    }
-    for name, description, pattern, example in (
-        ("session_id", "The session's id.", SESSION_ID, "trip-2026"),
-        ("message_id", "The message's id.", MESSAGE_ID, "msg-1"),
-        ("share_id", "The link's id.", re.compile(r"[0-9a-f]{16}"), "9f2c4d1b7a3e5f60"),
-        (
-            "token",
-            "The link's secret.",
-            re.compile(r"[A-Za-z0-9_-]{43}"),
-            "Zk3vQ0bX8mT5rY1nC7wE2aH9dL4sP6uJ0gF3iK5oV8x",
-        ),
-        ("file", "The file's name.", re.compile(r"[a-z][a-z.-]{0,63}"), "page.js"),
-    )
 }

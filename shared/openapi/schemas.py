@@ -1,15 +1,18 @@
 """JSON Schemas of what goes over the wire, from the pydantic models."""
 
 from collections.abc import Iterable
-from typing import Any
+from functools import cache
+from typing import Annotated, Any, Union
 
-from pydantic import TypeAdapter
-from pydantic.json_schema import GenerateJsonSchema, JsonSchemaMode
+from pydantic import BaseModel, Field, TypeAdapter, ValidationError, create_model
+from pydantic.json_schema import GenerateJsonSchema, JsonSchemaMode, JsonSchemaValue
+from pydantic_core.core_schema import ModelSchema
 
-from shared.models import ROLE_ALIASES, ROLES, JsonObject
+from shared.http.query import QueryModel
+from shared.models import ROLE_ALIASES, ROLES, JsonObject, meanings
 
 REFERENCE = "#/components/schemas/{model}"
-SOMETIMES = ("OpenAIMessage", "Problem")  # answers of which a field may be missing
+OWNER = r"^[^/\\?#\x00-\x1f\x7f-\x9f]{0,128}$"  # as USER_ID; an empty one counts as absent
 ROLE_IS_GIVEN: JsonObject = {
     "anyOf": [
         {"required": ["role"], "properties": {"role": {"type": "string"}}},
@@ -24,47 +27,91 @@ ROLES_AGREE: JsonObject = {
 }
 CONTENT_IS_GIVEN: JsonObject = {
     "anyOf": [
-        {"required": ["content"], "properties": {"content": {"type": ["string", "array"]}}},
-        {"required": ["function_calls"], "properties": {"function_calls": {"type": "array", "minItems": 1}}},
+        {"required": ["content"], "properties": {"content": {"type": ["string", "array"], "items": {}}}},
+        {
+            "required": ["function_calls"],
+            "properties": {"function_calls": {"type": "array", "items": {}, "minItems": 1}},
+        },
     ]
 }
 
 
-_Wanted = tuple[int, JsonSchemaMode, TypeAdapter[Any]]
+Models = tuple[type[BaseModel], ...]
 
 
 class _Generator(GenerateJsonSchema):
-    """Leaves out the titles that only repeat a field's name."""
+    """Leaves out the titles that only repeat a field's name, and the defaults of what is always answered."""
 
     def field_title_should_be_set(self, schema: Any) -> bool:  # noqa: ANN401, ARG002 - the signature is pydantic's
         return False
 
+    def model_schema(self, schema: ModelSchema) -> JsonSchemaValue:
+        found = super().model_schema(schema)
+        if self.mode == "serialization":
+            for field in found["properties"].values():
+                field.pop("default", None)
+            found["required"] = list(found["properties"])
+        return found
 
-def body_schemas(types: Iterable[Any]) -> tuple[list[JsonObject], JsonObject]:
-    """Return the schema of each type as clients send it, in order, and the components they refer to."""
-    adapters: list[_Wanted] = [(index, "validation", TypeAdapter(known)) for index, known in enumerate(types)]
-    found, rest = TypeAdapter.json_schemas(adapters, ref_template=REFERENCE, schema_generator=_Generator)
-    components = rest.get("$defs", {})
+
+def query_parameters(model: type[QueryModel]) -> list[JsonObject]:
+    """Return the query parameters that a model declares, as OpenAPI writes them."""
+    schema = model.model_json_schema(schema_generator=_Generator)
+    needed = schema.get("required", [])
+    return [_query_parameter(name, field, required=name in needed) for name, field in schema["properties"].items()]
+
+
+def _query_parameter(name: str, field: JsonObject, *, required: bool) -> JsonObject:
+    """Return one of them; what need not be given has no null, and no default that says so."""
+    description = field.pop("description")
+    (kept,) = [each for each in field.pop("anyOf", [{}]) if each != {"type": "null"}]
+    if field.get("default", 0) in (None, []):
+        del field["default"]
+    return {"name": name, "in": "query", "required": required, "description": description, "schema": kept | field}
+
+
+def body_schemas(wanted: Iterable[Models]) -> tuple[dict[Models, tuple[JsonObject, bool]], JsonObject]:
+    """Return for each choice of models the schema of a body and whether there must be one, and the components."""
+    choices = list(dict.fromkeys(wanted))
+    types = [Union[tuple(map(_owned, models))] for models in choices]  # noqa: UP007 - of types that are made here
+    found, components = _schemas(types, "validation")
     for name, component in components.items():
         _allow_null(component)
         if "Change" in name:
             _forget_defaults(component)
         if "message_type" in component["properties"]:
             component["allOf"] = [ROLE_IS_GIVEN, ROLES_AGREE, CONTENT_IS_GIVEN]
-    return [found[index, "validation"] for index in range(len(adapters))], components
+    return {
+        models: (found[str(each)], _is_required(models)) for models, each in zip(choices, types, strict=True)
+    }, components
 
 
-def answer_schemas(types: Iterable[Any]) -> tuple[list[JsonObject], JsonObject]:
-    """Return the schema of each type as it is answered, in order, and the components they refer to."""
-    adapters: list[_Wanted] = [(index, "serialization", TypeAdapter(known)) for index, known in enumerate(types)]
+@cache
+def _owned(model: type[BaseModel]) -> type[BaseModel]:
+    """Return a model as the body of a request, which may name the owner."""
+    owner: Any = (Annotated[str | None, Field(pattern=OWNER), meanings.OWNER], None)
+    name = f"{model.__name__.removesuffix('Input')}Body"
+    return create_model(name, __base__=model, __doc__=model.__doc__, user_id=owner)
+
+
+def _is_required(models: Models) -> bool:
+    """Return whether an empty body is refused."""
+    try:
+        models[0].model_validate({})
+    except ValidationError:
+        return True
+    return False
+
+
+def answer_schemas(types: Iterable[Any]) -> tuple[dict[str, JsonObject], JsonObject]:
+    """Return the schema of each type as it is answered, by how the type is written, and the components."""
+    return _schemas(types, "serialization")
+
+
+def _schemas(types: Iterable[Any], mode: JsonSchemaMode) -> tuple[dict[str, JsonObject], JsonObject]:
+    adapters = [(str(each), mode, TypeAdapter[Any](each)) for each in dict.fromkeys(types)]
     found, rest = TypeAdapter.json_schemas(adapters, ref_template=REFERENCE, schema_generator=_Generator)
-    components = rest.get("$defs", {})
-    for name, component in components.items():
-        for field in component["properties"].values():
-            field.pop("default", None)
-        if name not in SOMETIMES:
-            component["required"] = list(component["properties"])
-    return [found[index, "serialization"] for index in range(len(adapters))], components
+    return {name: found[name, mode] for name, _, _ in adapters}, rest.get("$defs", {})
 
 
 def _forget_defaults(component: JsonObject) -> None:

@@ -22,8 +22,7 @@ from shared.local_host.index import HttpFunction, read_functions
 from shared.local_host.routing import Route as HostRoute
 from shared.local_host.routing import RouteTable, compile_template, decode_path
 from shared.models import JsonObject
-from shared.openapi import PREFIX
-from shared.openapi.routes import Route, routes
+from shared.openapi.operations import Operation, operations
 from shared.service import ChatService
 from shared.settings import PROJECT_ROOT, load_settings
 from shared.store.port import SessionStore
@@ -40,13 +39,12 @@ def functions() -> ModuleType:
         return importlib.import_module("function_app")
 
 
-def route_table() -> list[Route]:
-    """Return every method of every route the app has; fails for one that answers every method."""
-    app = functions().app
-    found = list(routes(app, PREFIX))
-    declared = {function.name for function in read_functions(app) if isinstance(function, HttpFunction)}
-    assert {route.operation_id for route in found} >= declared, "a function answers every method"
-    return found
+def route_table() -> list[Operation]:
+    """Return every method of every route the app has; fails for a function that is registered in another way."""
+    module = functions()
+    declared = [function.name for function in read_functions(module.app) if isinstance(function, HttpFunction)]
+    assert [route.name for route in module.routes] == declared
+    return operations(module.routes)
 
 
 class Tally:

@@ -9,18 +9,16 @@ from jsonschema import Draft202012Validator
 from referencing import Registry, Resource
 from referencing.jsonschema import DRAFT202012
 
-from shared.http.problems import KINDS
+from shared.http.problems import kind_of_type
 from shared.models import JsonObject
-from shared.openapi.document import PATH_ERRORS
-from shared.openapi.operation import Parameter
-from shared.openapi.routes import Route
+from shared.openapi.operations import Operation
 from tests.hostile.app import DOCUMENT, route_table
 from tests.hostile.state import CHANNEL, IN_CHANNEL, MADE, MESSAGE, MINE
 from tests.http.client import NO_BODY, Answer, Client
 
 ROUTES = route_table()
-OWNED = [route for route in ROUTES if not route.about.public]
-WITH_BODY = [route for route in ROUTES if route.about.body]
+OWNED = [route for route in ROUTES if route.endpoint.owner]
+WITH_BODY = [route for route in ROUTES if route.endpoint.bodies]
 PATH_VALUES = {"session_id": MINE, "message_id": MESSAGE, "file": "page.js", "channel": CHANNEL}  # of the owner's
 QUERY_VALUES = {"session_id": MINE, "q": "secret"}  # for parameters that have to be there
 INTERNAL = re.compile(
@@ -45,20 +43,20 @@ class Broken:
     headers: Mapping[str, str] | None = None
 
 
-def name_of(route: Route) -> str:
+def name_of(route: Operation) -> str:
     """Name a route in a test's id."""
     return route.operation_id
 
 
-def path_of(route: Route, *, without: str = "", **values: str) -> str:
+def path_of(route: Operation, *, without: str = "", **values: str) -> str:
     """Return the route's path, with what has to be in its query but for one parameter.
 
     Raises KeyError for a parameter that nobody has given a value here.
     """
     own = {"session_id": IN_CHANNEL} if "{channel}" in route.path else {}
     path = route.path.format(**PATH_VALUES | MADE | own | values)
-    in_query = [each for each in route.about.parameters if each.location == "query" and each.name != without]
-    needed = [each.name for each in in_query if each.required or each.name in values]
+    in_query = [each for each in route.query if each["name"] != without]
+    needed = [each["name"] for each in in_query if each["required"] or each["name"] in values]
     return with_query(path, "&".join(f"{name}={(QUERY_VALUES | values)[name]}" for name in needed))
 
 
@@ -67,28 +65,29 @@ def with_query(path: str, query: str) -> str:
     return f"{path}{'&' if '?' in path else '?'}{query}" if query else path
 
 
-def names_a_session(route: Route) -> bool:
+def names_a_session(route: Operation) -> bool:
     """Tell whether a request to the route is about one session that it names."""
-    in_query = any(each.name == "session_id" for each in route.about.parameters)
+    in_query = any(each["name"] == "session_id" for each in route.query)
     return "{session_id}" in route.path or (in_query and "session_not_found" in documented(route).get(404, set()))
 
 
-def needed_query(route: Route) -> list[Parameter]:
-    """Return the query parameters that have to be there."""
-    return [each for each in route.about.parameters if each.location == "query" and each.required]
+def needed_query(route: Operation) -> list[str]:
+    """Return the names of the query parameters that have to be there."""
+    return [each["name"] for each in route.query if each["required"]]
 
 
-def body_of(route: Route) -> object:
+def is_body_required(route: Operation) -> bool:
+    """Return whether the document says that the route needs a body."""
+    required: bool = DOCUMENT["paths"][route.path][route.method.lower()]["requestBody"]["required"]
+    return required
+
+
+def body_of(route: Operation) -> object:
     """Return the first example of the route's body, nothing for a route that takes none."""
-    return next(iter(route.about.examples.values()), {}) if route.about.body else NO_BODY
+    return next(iter(route.bodies.values()), {}) if route.endpoint.bodies else NO_BODY
 
 
-def path_parameters(route: Route) -> list[str]:
-    """Return the names of the path's parameters."""
-    return re.findall(r"{(\w+)}", route.path)
-
-
-def documented(route: Route) -> dict[int, set[str]]:
+def documented(route: Operation) -> dict[int, set[str]]:
     """Return the codes of the problems that the document names for a route, by status."""
     found: dict[int, set[str]] = {}
     for status, response in responses(route).items():
@@ -98,7 +97,7 @@ def documented(route: Route) -> dict[int, set[str]]:
     return found
 
 
-def responses(route: Route) -> dict[int, JsonObject]:
+def responses(route: Operation) -> dict[int, JsonObject]:
     """Return what the document says of a route's answers, by status."""
     listed = DOCUMENT["paths"].get(route.path, {}).get(route.method.lower(), {}).get("responses", {})
     return {int(status): resolved(response) for status, response in listed.items()}
@@ -123,16 +122,14 @@ def _absolute(value: Any) -> Any:
     return [_absolute(item) for item in value] if isinstance(value, list) else value
 
 
-def unknown(route: Route, parameter: str) -> tuple[int, str]:
+def unknown(route: Operation, parameter: str) -> tuple[int, str]:
     """Return the refusal of a value of a path parameter that names nothing."""
-    codes = documented(route).get(404, set())
-    if parameter in PATH_ERRORS:
-        return 404, KINDS[PATH_ERRORS[parameter]].code
-    own = codes - {KINDS[error].code for name, error in PATH_ERRORS.items() if f"{{{name}}}" in route.path}
-    return 404, min(own or codes)
+    if parameter in route.path_names:
+        return 404, kind_of_type(route.endpoint.path_parameter(parameter).error).code
+    return 404, min(documented(route).get(404, set()))
 
 
-def body_schema(route: Route) -> JsonObject:
+def body_schema(route: Operation) -> JsonObject:
     """Return the schema of a route's body."""
     body = DOCUMENT["paths"][route.path][route.method.lower()]["requestBody"]
     schema: JsonObject = body["content"]["application/json"]["schema"]
@@ -143,20 +140,20 @@ MUTE = {"clear_channel_chat"}  # answers the same for a session that is not ther
 IN_SESSIONS = [route for route in ROUTES if names_a_session(route) and route.operation_id not in MUTE]
 
 
-def wrong_types(route: Route) -> Iterator[tuple[str, JsonObject]]:
+def wrong_types(route: Operation) -> Iterator[tuple[str, JsonObject]]:
     """Yield bodies with one field that the schema says is wrong, beside that field's name."""
     schema = body_schema(route)
     fits = validator(schema).is_valid
     fields = {name for each in schema.get("anyOf", [schema]) for name in resolved(each)["properties"]}
-    for example in route.about.examples.values():
+    for example in route.bodies.values():
         assert fits(example)
         bodies = ((field, {**example, field: value}) for field in sorted(fields) for value in VALUES)
         yield from (pair for pair in bodies if not fits(pair[1]))
 
 
-def wrong_query(parameter: Parameter) -> Iterable[str]:
+def wrong_query(parameter: JsonObject) -> Iterable[str]:
     """Yield query strings that break the rules of one parameter."""
-    name, schema = parameter.name, parameter.schema
+    name, schema = parameter["name"], parameter["schema"]
     if name == "cursor":
         yield from (f"cursor={value}" for value in ("x", "%00", "AAAAAAAAAAA", "e30", "%C3%A4", "x" * 5000, "=", "'"))
         return
@@ -189,7 +186,7 @@ def _is_wrong(schema: JsonObject, value: str) -> bool:
     return schema["type"] != "array"  # none of the values is a number within bounds, or true or false
 
 
-async def refused(client: Client, route: Route, expected: tuple[int, str], *requests: Broken) -> None:
+async def refused(client: Client, route: Operation, expected: tuple[int, str], *requests: Broken) -> None:
     """Send the requests; each is refused as expected, as the document says, and without a word about the inside."""
     status, code = expected
     assert code in documented(route)[status], f"{route.operation_id} does not say that {expected} may happen"

@@ -8,7 +8,7 @@ import aiohttp
 import pytest
 
 from shared.errors import StoreThrottledError, StoreUnavailableError
-from shared.openapi.routes import Route
+from shared.openapi.operations import Operation
 from shared.store.port import SessionStore
 from tests.builders import an_owner
 from tests.hostile.app import serving
@@ -27,66 +27,65 @@ from tests.hostile.state import ARCHIVED, IN_CHANNEL_ARCHIVED, MADE, MESSAGE, MI
 from tests.http.client import PROBLEM, Answer, Client, spoken
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
-Provocation = Callable[[Client, Route], Awaitable[Answer]]
+Provocation = Callable[[Client, Operation], Awaitable[Answer]]
 TOO_LARGE = b" " * (2 * 1024 * 1024)
 KEY = {"idempotency-key": "key"}
 
 
-async def _as_it_should_be(api: Client, route: Route, headers: dict[str, str] | None = None) -> Answer:
+async def _as_it_should_be(api: Client, route: Operation, headers: dict[str, str] | None = None) -> Answer:
     return await api.send(route.method, path_of(route), body_of(route), headers)
 
 
-async def _no_owner(api: Client, route: Route) -> Answer:
+async def _no_owner(api: Client, route: Operation) -> Answer:
     return await _as_it_should_be(api.speaking_for(None), route)
 
 
-async def _bad_request(api: Client, route: Route) -> Answer:
-    if not route.about.public:
+async def _bad_request(api: Client, route: Operation) -> Answer:
+    if route.endpoint.owner:
         return await _as_it_should_be(api.speaking_for("a/b"), route)
-    in_query = next(parameter for parameter in route.about.parameters if parameter.location == "query")
-    return await api.send(route.method, with_query(path_of(route), next(iter(wrong_query(in_query)))))
+    return await api.send(route.method, with_query(path_of(route), next(iter(wrong_query(route.query[0])))))
 
 
-async def _no_session(api: Client, route: Route) -> Answer:
+async def _no_session(api: Client, route: Operation) -> Answer:
     never = {"channel": "never"} if route.operation_id in MUTE | {"say_in_channel"} else {"session_id": "never.was"}
     return await api.send(route.method, path_of(route, **never), body_of(route))
 
 
-async def _no_message(api: Client, route: Route) -> Answer:
+async def _no_message(api: Client, route: Operation) -> Answer:
     return await api.send(route.method, path_of(route, message_id="never.was"), body_of(route))
 
 
-async def _no_file(api: Client, route: Route) -> Answer:
+async def _no_file(api: Client, route: Operation) -> Answer:
     return await api.send(route.method, path_of(route, file="never.js"))
 
 
-async def _too_large(api: Client, route: Route) -> Answer:
+async def _too_large(api: Client, route: Operation) -> Answer:
     return await api.send(route.method, path_of(route), TOO_LARGE)
 
 
-async def _no_json(api: Client, route: Route) -> Answer:
+async def _no_json(api: Client, route: Operation) -> Answer:
     return await api.send(route.method, path_of(route), b"a=1", {"content-type": "text/plain"})
 
 
-async def _unknown_field(api: Client, route: Route) -> Answer:
+async def _unknown_field(api: Client, route: Operation) -> Answer:
     return await api.send(route.method, path_of(route), {"colour": "blue"})
 
 
-async def _held_already(api: Client, route: Route) -> Answer:
+async def _held_already(api: Client, route: Operation) -> Answer:
     return await _as_it_should_be(api, route, {"if-none-match": "*"})
 
 
-async def _lost_condition(api: Client, route: Route) -> Answer:
+async def _lost_condition(api: Client, route: Operation) -> Answer:
     return await _as_it_should_be(api, route, {"if-match": '"other"'})
 
 
-async def _with_a_slash(api: Client, route: Route) -> Answer:
+async def _with_a_slash(api: Client, route: Operation) -> Answer:
     request = api.http.request(route.method, f"{api.url}{path_of(route)}/", allow_redirects=False)
     async with request as response:
         return Answer(response.status, response.headers, await response.read())
 
 
-async def _in_chunks(api: Client, route: Route) -> Answer:
+async def _in_chunks(api: Client, route: Operation) -> Answer:
     async def chunks() -> AsyncIterator[bytes]:
         yield b"{}"
 
@@ -94,36 +93,36 @@ async def _in_chunks(api: Client, route: Route) -> Answer:
         return Answer(response.status, response.headers, await response.read())
 
 
-async def _twice(api: Client, route: Route) -> Answer:
+async def _twice(api: Client, route: Operation) -> Answer:
     await _as_it_should_be(api, route, KEY)
     return await _as_it_should_be(api, route, KEY)
 
 
-async def _with_a_used_key(api: Client, route: Route) -> Answer:
+async def _with_a_used_key(api: Client, route: Operation) -> Answer:
     await api.send(route.method, path_of(route), _but_ids(body_of(route)), KEY)
     return await api.send(route.method, path_of(route), spoken("other") if _appends(route) else {"tags": ["x"]}, KEY)
 
 
-async def _with_a_used_id(api: Client, route: Route) -> Answer:
+async def _with_a_used_id(api: Client, route: Operation) -> Answer:
     body = {**_to(route, MINE), **spoken("other", id=MESSAGE)} if _appends(route) else {"id": MINE}
     return await api.send(route.method, path_of(route), body)
 
 
-async def _to_an_archived_session(api: Client, route: Route) -> Answer:
+async def _to_an_archived_session(api: Client, route: Operation) -> Answer:
     said = next(({name: "new"} for name in ("query", "message") if name in body_of(route)), spoken("new"))
     session_id = IN_CHANNEL_ARCHIVED if "{channel}" in route.path else ARCHIVED
     return await api.send(route.method, path_of(route, session_id=session_id), {**_to(route, session_id), **said})
 
 
-async def _no_share(api: Client, route: Route) -> Answer:
+async def _no_share(api: Client, route: Operation) -> Answer:
     return await api.send(route.method, path_of(route, share_id="never", token="never"))
 
 
-def _appends(route: Route) -> bool:
+def _appends(route: Operation) -> bool:
     return route.operation_id in {"append_messages", "append_anywhere", "send_message"}
 
 
-def _to(route: Route, session_id: str) -> dict[str, object]:
+def _to(route: Operation, session_id: str) -> dict[str, object]:
     return {} if "{session_id}" in route.path else {"session_id": session_id}
 
 
@@ -211,7 +210,7 @@ def _failing(error: type[Exception]) -> Callable[..., Awaitable[None]]:
 
 @pytest.mark.parametrize(("route", "status", "code"), documented_answers())
 async def test_a_documented_answer_comes_and_is_as_documented(
-    scene: Scene, route: Route, status: int, code: str | None
+    scene: Scene, route: Operation, status: int, code: str | None
 ) -> None:
     provoke = OF_ONE_ROUTE.get((route.operation_id, status)) or PROVOCATIONS[status, code]
     async with _stage(scene, status) as api:

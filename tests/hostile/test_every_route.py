@@ -3,8 +3,9 @@
 import pytest
 
 from shared.http.body import MAX_BODY_BYTES
+from shared.http.parameters import IDEMPOTENCY_KEY
 from shared.http.query import MAX_FIELDS
-from shared.openapi.routes import Route
+from shared.openapi.operations import Operation
 from tests.builders import an_owner
 from tests.hostile.requests import (
     IN_SESSIONS,
@@ -14,10 +15,10 @@ from tests.hostile.requests import (
     WITH_BODY,
     Broken,
     body_of,
+    is_body_required,
     name_of,
     needed_query,
     path_of,
-    path_parameters,
     refused,
     unknown,
     with_query,
@@ -32,8 +33,8 @@ BAD_REQUEST = (400, "bad_request")
 TOO_LARGE = (413, "payload_too_large")
 NOT_JSON = (415, "unsupported_media_type")
 INVALID = (422, "validation_failed")
-WITH_QUERY = [route for route in ROUTES if any(each.location == "query" for each in route.about.parameters)]
-WITH_KEY = [route for route in ROUTES if any(each.name == "Idempotency-Key" for each in route.about.parameters)]
+WITH_QUERY = [route for route in ROUTES if route.query]
+WITH_KEY = [route for route in ROUTES if IDEMPOTENCY_KEY in route.endpoint.headers]
 WITH_PATH = [route for route in ROUTES if "{" in route.path]
 REFUSED_WHEN_EMPTY = {("clear_messages", "after")}  # left empty by mistake it would remove everything
 NO_USER_IDS = ["a/b", "a\\b", "a?b", "a#b", "x" * 129, "/", "..\\.."]
@@ -59,7 +60,7 @@ NO_JSON_TYPES = [
 every_route = pytest.mark.parametrize("route", ROUTES, ids=name_of)
 every_owned_route = pytest.mark.parametrize("route", OWNED, ids=name_of)
 every_route_with_an_owner = pytest.mark.parametrize(
-    "route", [route for route in OWNED if not route.about.owner_optional], ids=name_of
+    "route", [route for route in OWNED if not route.endpoint.owner_optional], ids=name_of
 )
 every_route_with_a_body = pytest.mark.parametrize("route", WITH_BODY, ids=name_of)
 every_route_in_a_session = pytest.mark.parametrize("route", IN_SESSIONS, ids=name_of)
@@ -67,7 +68,7 @@ every_route_in_a_session = pytest.mark.parametrize("route", IN_SESSIONS, ids=nam
 
 @every_route_with_an_owner
 @refused_before_any_store_is_asked
-async def test_without_an_owner_nothing_happens(scene: Scene, route: Route) -> None:
+async def test_without_an_owner_nothing_happens(scene: Scene, route: Operation) -> None:
     before = await scene.everything()
     path, body = path_of(route), body_of(route)
 
@@ -88,7 +89,7 @@ async def test_without_an_owner_nothing_happens(scene: Scene, route: Route) -> N
 
 @every_owned_route
 @refused_before_any_store_is_asked
-async def test_without_one_proper_owner_nothing_happens(scene: Scene, route: Route) -> None:
+async def test_without_one_proper_owner_nothing_happens(scene: Scene, route: Operation) -> None:
     before = await scene.everything()
     path, body = path_of(route), body_of(route)
     owner, other = scene.owner.user, scene.attacker.user
@@ -111,10 +112,10 @@ async def test_without_one_proper_owner_nothing_happens(scene: Scene, route: Rou
 
 @every_route_with_a_body
 @refused_before_any_store_is_asked
-async def test_a_body_names_the_same_owner_or_none(scene: Scene, route: Route) -> None:
+async def test_a_body_names_the_same_owner_or_none(scene: Scene, route: Operation) -> None:
     before = await scene.everything()
     names: list[object] = [scene.attacker.user, f"{scene.owner.user} ", "a/b", 5, True, [], {}, [scene.owner.user]]
-    bodies = [{**body, "user_id": name} for body in route.about.examples.values() for name in names]
+    bodies = [{**body, "user_id": name} for body in route.bodies.values() for name in names]
 
     await refused(scene.owner, route, BAD_REQUEST, *(Broken("user_id", path_of(route), body) for body in bodies))
 
@@ -123,9 +124,9 @@ async def test_a_body_names_the_same_owner_or_none(scene: Scene, route: Route) -
 
 @every_route_in_a_session
 @pytest.mark.parametrize("session_id", [MINE, ARCHIVED, EMPTY, IN_CHANNEL])
-async def test_another_users_session_does_not_exist(scene: Scene, route: Route, session_id: str) -> None:
+async def test_another_users_session_does_not_exist(scene: Scene, route: Operation, session_id: str) -> None:
     before = await scene.everything()
-    path, examples = path_of(route, session_id=session_id), route.about.examples.values()
+    path, examples = path_of(route, session_id=session_id), route.bodies.values()
     etag = (await scene.owner.get(f"/api/chat/sessions/{session_id}")).headers["etag"]
 
     await refused(
@@ -142,7 +143,9 @@ async def test_another_users_session_does_not_exist(scene: Scene, route: Route, 
 
 
 @pytest.mark.parametrize("route", [route for route in ROUTES if route.operation_id in MUTE], ids=name_of)
-async def test_a_route_that_never_tells_of_a_missing_session_leaves_those_of_others(scene: Scene, route: Route) -> None:
+async def test_a_route_that_never_tells_of_a_missing_session_leaves_those_of_others(
+    scene: Scene, route: Operation
+) -> None:
     before = await scene.everything()
     same = {"x-request-id": "same"}
     never = await scene.attacker.send(route.method, path_of(route, session_id="never.was"), body_of(route), same)
@@ -155,10 +158,10 @@ async def test_a_route_that_never_tells_of_a_missing_session_leaves_those_of_oth
 
 
 @pytest.mark.parametrize("route", WITH_PATH, ids=name_of)
-async def test_what_cannot_be_an_id_names_nothing(scene: Scene, route: Route) -> None:
+async def test_what_cannot_be_an_id_names_nothing(scene: Scene, route: Operation) -> None:
     before = await scene.everything()
 
-    for name in path_parameters(route):
+    for name in route.path_names:
         if name == "session_id" and route.operation_id in MUTE:
             continue
         ids = [*NO_IDS, *(["a:b"] if name == "session_id" else [])]
@@ -170,9 +173,9 @@ async def test_what_cannot_be_an_id_names_nothing(scene: Scene, route: Route) ->
 
 @every_route_with_a_body
 @refused_before_any_store_is_asked
-async def test_a_body_that_is_no_json_object_changes_nothing(scene: Scene, route: Route) -> None:
+async def test_a_body_that_is_no_json_object_changes_nothing(scene: Scene, route: Operation) -> None:
     before = await scene.everything()
-    bodies = [*NO_JSON, *([b"", b" \n"] if route.about.body_required else [])]
+    bodies = [*NO_JSON, *([b"", b" \n"] if is_body_required(route) else [])]
 
     await refused(scene.owner, route, BAD_REQUEST, *(Broken(str(body[:20]), path_of(route), body) for body in bodies))
 
@@ -181,7 +184,7 @@ async def test_a_body_that_is_no_json_object_changes_nothing(scene: Scene, route
 
 @every_route_with_a_body
 @refused_before_any_store_is_asked
-async def test_a_field_of_a_wrong_type_changes_nothing(scene: Scene, route: Route) -> None:
+async def test_a_field_of_a_wrong_type_changes_nothing(scene: Scene, route: Operation) -> None:
     before = await scene.everything()
     wrong = [Broken(field, path_of(route), body) for field, body in wrong_types(route)]
 
@@ -194,7 +197,7 @@ async def test_a_field_of_a_wrong_type_changes_nothing(scene: Scene, route: Rout
 
 @every_route_with_a_body
 @refused_before_any_store_is_asked
-async def test_a_field_that_nobody_knows_changes_nothing(scene: Scene, route: Route) -> None:
+async def test_a_field_that_nobody_knows_changes_nothing(scene: Scene, route: Operation) -> None:
     before = await scene.everything()
     names = (
         "colour",
@@ -210,7 +213,7 @@ async def test_a_field_that_nobody_knows_changes_nothing(scene: Scene, route: Ro
         "User_Id",
         "\0",
     )
-    bodies = [{**body, name: 1} for body in route.about.examples.values() for name in names]
+    bodies = [{**body, name: 1} for body in route.bodies.values() for name in names]
 
     await refused(scene.owner, route, INVALID, *(Broken(str(body), path_of(route), body) for body in bodies))
 
@@ -220,7 +223,7 @@ async def test_a_field_that_nobody_knows_changes_nothing(scene: Scene, route: Ro
 @every_route_with_a_body
 @pytest.mark.parametrize("filling", [b" ", b"x", b"[", b'{"a":', b"\xff"])
 @refused_before_any_store_is_asked
-async def test_a_body_that_is_too_large_changes_nothing(scene: Scene, route: Route, filling: bytes) -> None:
+async def test_a_body_that_is_too_large_changes_nothing(scene: Scene, route: Operation, filling: bytes) -> None:
     before = await scene.everything()
     large = filling * (2 * MAX_BODY_BYTES // len(filling))
     bodies = [large, large[: MAX_BODY_BYTES + 1]]
@@ -232,9 +235,9 @@ async def test_a_body_that_is_too_large_changes_nothing(scene: Scene, route: Rou
 
 @every_route_with_a_body
 @refused_before_any_store_is_asked
-async def test_a_body_of_another_content_type_changes_nothing(scene: Scene, route: Route) -> None:
+async def test_a_body_of_another_content_type_changes_nothing(scene: Scene, route: Operation) -> None:
     before = await scene.everything()
-    path, body = path_of(route), next(iter(route.about.examples.values())) or {"user_id": scene.owner.user}
+    path, body = path_of(route), next(iter(route.bodies.values())) or {"user_id": scene.owner.user}
 
     await refused(
         scene.owner, route, NOT_JSON, *(Broken(name, path, body, {"content-type": name}) for name in NO_JSON_TYPES)
@@ -245,7 +248,7 @@ async def test_a_body_of_another_content_type_changes_nothing(scene: Scene, rout
 
 @pytest.mark.parametrize("route", [route for route in ROUTES if route.method == "DELETE"], ids=name_of)
 @refused_before_any_store_is_asked
-async def test_a_deletion_with_a_body_that_cannot_be_read_removes_nothing(scene: Scene, route: Route) -> None:
+async def test_a_deletion_with_a_body_that_cannot_be_read_removes_nothing(scene: Scene, route: Operation) -> None:
     before = await scene.everything()
     path = path_of(route)
 
@@ -261,9 +264,9 @@ async def test_a_deletion_with_a_body_that_cannot_be_read_removes_nothing(scene:
 
 
 @pytest.mark.parametrize(
-    "route", [route for route in ROUTES if not route.about.body and route.method != "DELETE"], ids=name_of
+    "route", [route for route in ROUTES if not route.endpoint.bodies and route.method != "DELETE"], ids=name_of
 )
-async def test_a_route_without_a_body_does_not_read_one(scene: Scene, route: Route) -> None:
+async def test_a_route_without_a_body_does_not_read_one(scene: Scene, route: Operation) -> None:
     before = await scene.everything()
     client = scene.owner.speaking_for(an_owner())
     same = {"x-request-id": "same"}
@@ -282,10 +285,9 @@ def _but_for_time(answer: Answer) -> object:
 
 @pytest.mark.parametrize("route", WITH_QUERY, ids=name_of)
 @refused_before_any_store_is_asked
-async def test_a_query_value_that_breaks_a_rule_changes_nothing(scene: Scene, route: Route) -> None:
+async def test_a_query_value_that_breaks_a_rule_changes_nothing(scene: Scene, route: Operation) -> None:
     before = await scene.everything()
-    parameters = [parameter for parameter in route.about.parameters if parameter.location == "query"]
-    queries = [query for parameter in parameters for query in wrong_query(parameter)]
+    queries = [query for parameter in route.query for query in wrong_query(parameter)]
 
     await refused(
         scene.owner,
@@ -303,16 +305,15 @@ async def test_a_query_value_that_breaks_a_rule_changes_nothing(scene: Scene, ro
 @pytest.mark.parametrize(
     ("route", "name"),
     [
-        pytest.param(route, parameter.name, id=f"{route.operation_id}-{parameter.name}")
+        pytest.param(route, parameter["name"], id=f"{route.operation_id}-{parameter['name']}")
         for route in WITH_QUERY
-        for parameter in route.about.parameters
-        if parameter.location == "query"
+        for parameter in route.query
     ],
 )
-async def test_a_query_parameter_without_a_value_is_none(scene: Scene, route: Route, name: str) -> None:
+async def test_a_query_parameter_without_a_value_is_none(scene: Scene, route: Operation, name: str) -> None:
     before = await scene.everything()
     path = with_query(path_of(route, without=name), f"{name}=")
-    needed = name in [parameter.name for parameter in needed_query(route)]
+    needed = name in needed_query(route)
     if needed or (route.operation_id, name) in REFUSED_WHEN_EMPTY:
         await refused(scene.owner, route, BAD_REQUEST, Broken("empty", path, body_of(route)))
         assert await scene.everything() == before
@@ -328,7 +329,7 @@ async def test_a_query_parameter_without_a_value_is_none(scene: Scene, route: Ro
 
 @pytest.mark.parametrize("route", WITH_KEY, ids=name_of)
 @refused_before_any_store_is_asked
-async def test_a_key_that_is_no_visible_text_changes_nothing(scene: Scene, route: Route) -> None:
+async def test_a_key_that_is_no_visible_text_changes_nothing(scene: Scene, route: Operation) -> None:
     before = await scene.everything()
     keys = ["x" * 129, "a b", "ä", "😀", "a\xa0b", "k" * 500]
 
@@ -344,7 +345,7 @@ async def test_a_key_that_is_no_visible_text_changes_nothing(scene: Scene, route
 
 @every_route
 @refused_before_any_store_is_asked
-async def test_every_method_that_a_route_does_not_name_is_the_hosts_bare_404(scene: Scene, route: Route) -> None:
+async def test_every_method_that_a_route_does_not_name_is_the_hosts_bare_404(scene: Scene, route: Operation) -> None:
     before = await scene.everything()
     known = {other.method for other in ROUTES if other.path == route.path}
     unknown_methods = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "PROPFIND", "QUERY"} - known

@@ -2,7 +2,7 @@
 
 import pytest
 
-from shared.openapi.routes import Route
+from shared.openapi.operations import Operation
 from tests.hostile.requests import IN_SESSIONS, name_of, path_of
 from tests.hostile.state import ARCHIVED, EMPTY, IN_CHANNEL, MINE, SESSIONS, Scene
 from tests.http.client import NO_BODY, Answer, a_session
@@ -31,13 +31,13 @@ def visible(answer: Answer, *but: str) -> object:
 @pytest.mark.parametrize("headers", HEADERS, ids=str)
 @pytest.mark.parametrize("route", IN_SESSIONS, ids=name_of)
 async def test_every_session_that_is_not_mine_is_answered_alike(
-    scene: Scene, route: Route, headers: dict[str, str]
+    scene: Scene, route: Operation, headers: dict[str, str]
 ) -> None:
     await a_session(scene.attacker, id=OWN_DELETED)
     await scene.attacker.delete(f"{SESSIONS}/{OWN_DELETED}")
     sent = {"x-request-id": "same", **headers}
 
-    for body in route.about.examples.values() or [NO_BODY]:
+    for body in route.bodies.values() or [NO_BODY]:
         never = await scene.attacker.send(route.method, path_of(route, session_id=NEVER), body, sent)
         assert never.refusal == (404, "session_not_found")
         for session_id in OTHERS:

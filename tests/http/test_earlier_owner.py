@@ -1,13 +1,13 @@
 """Whose request it is on the routes of the earlier systems, which named nobody, or `default`."""
 
 from collections.abc import AsyncIterator
+from types import ModuleType
 from typing import Any
 
 import pytest
 import pytest_asyncio
 
 from shared.http.body import MAX_BODY_BYTES
-from shared.openapi.routes import CATALOG
 from shared.store.port import SessionStore
 from tests.builders import an_owner
 from tests.http.client import NO_BODY, Answer, Client, a_session, refused_before_any_store_is_asked, spoken
@@ -265,9 +265,10 @@ async def test_a_body_where_none_is_needed_says_at_most_whose_it_is(api: Client,
     assert (await api.post(path, {"user_id": api.user})).refusal == (404, "session_not_found")
 
 
-def test_every_earlier_route_is_deprecated_and_says_that_it_needs_no_owner() -> None:
-    earlier = {name for name, about in CATALOG.items() if about.tag == "Earlier routes"}
+def test_every_earlier_route_is_deprecated_and_says_that_it_needs_no_owner(function_app: ModuleType) -> None:
+    endpoints = {route.name: route.endpoint for route in function_app.routes}
+    earlier = {name for name, endpoint in endpoints.items() if endpoint.tag == "Earlier routes"}
 
     assert len(earlier) == 10
-    assert earlier == {name for name, about in CATALOG.items() if about.deprecated}
-    assert earlier == {name for name, about in CATALOG.items() if about.owner_optional}
+    assert earlier == {name for name, endpoint in endpoints.items() if endpoint.deprecated}
+    assert earlier == {name for name, endpoint in endpoints.items() if endpoint.owner_optional}

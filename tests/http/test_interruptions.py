@@ -5,8 +5,9 @@ import asyncio
 import azure.functions as func
 import pytest
 
-from shared import http
-from shared.http.boundary import Answer, respond
+from shared.http.boundary import respond
+from shared.http.call import Answer
+from shared.http.endpoint import Endpoint
 from shared.service import ChatService
 from shared.settings import Settings
 from shared.store.port import SessionStore
@@ -20,6 +21,8 @@ ROUTES = [
     ("erase", "DELETE", "/api/chat/data"),
 ]
 A_REQUEST = func.HttpRequest("GET", "http://parley.test/api/health", body=b"")
+
+OPEN_TO_ALL = Endpoint(tag="Service", answers={}, owner=None)
 
 pytestmark = refused_before_any_store_is_asked
 
@@ -56,10 +59,10 @@ async def test_what_is_broken_off_is_a_503_that_may_be_sent_again(
 async def test_an_answer_that_cannot_be_written_is_a_problem_document(
     api: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async def health(_: object) -> Answer:
-        return Answer(body=object())
+    async def unwritable(_: object) -> object:
+        return object()
 
-    monkeypatch.setattr(http.operations, "health", health)
+    monkeypatch.setattr(ChatService, "health", unwritable)
 
     assert (await api.get("/api/health")).refusal == (500, "internal_error")
 
@@ -67,7 +70,8 @@ async def test_an_answer_that_cannot_be_written_is_a_problem_document(
 async def test_the_end_of_the_requests_own_task_is_let_through(store: SessionStore, settings: Settings) -> None:
     started = asyncio.Event()
 
-    async def wait(_: object) -> Answer:
+    @OPEN_TO_ALL
+    async def wait(_: object) -> Answer[None]:
         started.set()
         await asyncio.sleep(60)
         return Answer()
@@ -84,7 +88,8 @@ async def test_the_end_of_the_requests_own_task_is_let_through(store: SessionSto
 async def test_the_end_of_the_process_is_let_through(
     store: SessionStore, settings: Settings, end: type[BaseException]
 ) -> None:
-    async def stop(_: object) -> Answer:
+    @OPEN_TO_ALL
+    async def stop(_: object) -> Answer[None]:
         raise end
 
     with pytest.raises(end):

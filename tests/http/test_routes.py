@@ -3,12 +3,13 @@
 import inspect
 import itertools
 from types import ModuleType
+from typing import get_origin
 
 import pytest
 
+from shared.http.call import Answer
 from shared.local_host.index import HttpFunction, read_functions
 from shared.local_host.routing import compile_template
-from shared.openapi.routes import CATALOG
 
 VALUES = ("a", "stats", "messages", "sessions", "chat", "health", "openapi.json", "docs", "x-1")
 
@@ -70,6 +71,13 @@ def test_every_handler_is_a_coroutine_function(functions: list[HttpFunction]) ->
     assert blocking == []
 
 
+def test_a_handler_takes_what_the_boundary_reads_and_says_what_it_answers(function_app: ModuleType) -> None:
+    for route in function_app.routes:
+        signature = inspect.signature(route.endpoint.handler)
+        assert set(signature.parameters) <= {"call", "query", "body"}, route.name
+        assert get_origin(signature.return_annotation) is Answer, route.name
+
+
 def test_only_public_operations_need_no_function_key(function_app: ModuleType) -> None:
     function_app.app.functions_bindings = None  # get_functions refuses a second call otherwise
     levels = {
@@ -79,8 +87,9 @@ def test_only_public_operations_need_no_function_key(function_app: ModuleType) -
         if binding["type"] == "httpTrigger"
     }
 
-    assert levels == {name: "anonymous" if CATALOG[name].public else "function" for name in levels}
-    assert {"health", "openapi", "docs_page", "docs_file"} <= {name for name in levels if CATALOG[name].public}
+    public = {route.name for route in function_app.routes if route.endpoint.owner is None}
+    assert levels == {name: "anonymous" if name in public else "function" for name in levels}
+    assert public == {"health", "openapi", "docs_page", "docs_file", "view_share"}
 
 
 def test_every_function_says_what_it_does(functions: list[HttpFunction]) -> None:

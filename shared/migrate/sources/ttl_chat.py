@@ -4,15 +4,12 @@ from collections.abc import Sequence
 
 from typing_extensions import override
 
-from shared.earlier_ids import session_id_beside
+from shared.legacy_ids import CHANNELS, DAY_SECONDS, session_id_beside
 from shared.migrate.calls import api_fields
 from shared.migrate.record import Conversation, Fields, Key, Record, Turn, UsageError
 from shared.migrate.sessions import session_id_of
 from shared.migrate.source import Options, Source, require_message
 from shared.migrate.times import object_id_time
-
-CHANNELS = ("scriptwriter", "scene-writer")
-DAY_SECONDS = 86_400
 
 
 class TtlChat(Source):

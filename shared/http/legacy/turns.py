@@ -2,8 +2,13 @@
 
 from typing import NamedTuple
 
+from pydantic import Field
+
 from shared.models import MessageInput, SessionTarget
 from shared.service import ChatService
+
+SUCCESS = Field(description="Always true; what fails is a problem document.")
+REPLY = Field(description="The reply; null as long as nothing here replies.")
 
 
 class Turn(NamedTuple):

@@ -2,7 +2,7 @@
 
 import pytest
 
-from shared.earlier_ids import session_id_beside, session_id_for
+from shared.legacy_ids import session_id_beside, session_id_for
 from shared.models import SESSION_ID
 
 AWKWARD = ["user 7", "a/b", "ü", "😀", "", "-a", "x" * 65, "a\x00b", 'quo"te', "\ud800"]

@@ -1,10 +1,12 @@
-"""Session ids of the earlier systems: what they are here, for importers and routes alike."""
+"""Sessions of the earlier systems: what their ids are here, and which channels there were; for importers and routes."""
 
 import hashlib
 import json
 
 from shared.models import SESSION_ID
 
+CHANNELS = ("scriptwriter", "scene-writer")
+DAY_SECONDS = 86_400  # how long a channel's chat is kept after its last message, whatever the settings say
 HASH_CHARACTERS = 32  # of SHA-256 in hexadecimal: 128 bits, and room for `.<channel>` behind them
 
 

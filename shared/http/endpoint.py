@@ -1,0 +1,106 @@
+"""What one route takes and answers, declared once on its handler: the boundary reads it, the documentation renders it.
+
+A handler takes the call and, by these names, what it wants parsed: `query`, a QueryModel, and `body`, a model or a
+union of them. It returns `Answer[…]` of what it answers as JSON. Its docstring is the summary and the description.
+"""
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field, replace
+from types import NoneType
+from typing import Any, NamedTuple, get_args
+
+from pydantic import BaseModel
+
+from shared.http.call import STRICT_METHODS, Answer, Call
+from shared.http.parameters import PATH_PARAMETERS, PathParameter, RequestHeader
+from shared.http.query import NoQuery, QueryModel
+from shared.models import Nothing
+
+REDIRECTION = 300  # from there on an answer that is no problem has no body, and neither has 204
+NO_CONTENT = 204
+Handler = Callable[..., Awaitable[Answer[Any]]]
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """One answer that is no problem; `texts` are media types beside JSON, `model` the JSON of a handler of bytes."""
+
+    description: str
+    headers: tuple[str, ...] = ()
+    texts: tuple[str, ...] = ()
+    model: object = None
+
+
+async def _undeclared(_: Call) -> Answer[None]:
+    raise NotImplementedError
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Endpoint:
+    """The declaration of a handler, used as its decorator.
+
+    `owner` finds out whom a request speaks for; None is for routes that are open to anybody. `errors` are those that do
+    not follow from owner, path, query, body or store. `notes` end the description, `path` is what differs in the path.
+    """
+
+    tag: str
+    answers: Mapping[int, Reply]
+    headers: tuple[RequestHeader, ...] = ()
+    errors: tuple[type[Exception], ...] = ()
+    notes: str = ""
+    path: Mapping[str, PathParameter] = field(default_factory=dict)
+    owner: Callable[[Call], str] | None = Call.named_owner
+    owner_optional: bool = False
+    asks_store: bool = True
+    deprecated: bool = False
+    handler: Handler = _undeclared
+
+    def __call__(self, handler: Handler) -> "Endpoint":
+        """Declare this of a handler."""
+        return replace(self, handler=handler)
+
+    @property
+    def query(self) -> type[QueryModel]:
+        """The model of the query."""
+        found: type[QueryModel] = self.handler.__annotations__.get("query", NoQuery)
+        return found
+
+    @property
+    def bodies(self) -> tuple[type[BaseModel], ...]:
+        """The models one of which a body must fit; none where no body is taken."""
+        known = self.handler.__annotations__.get("body")
+        return get_args(known) or ((known,) if known else ())
+
+    def path_parameter(self, name: str) -> PathParameter:
+        """Return what is known of a parameter of the path."""
+        return self.path.get(name) or PATH_PARAMETERS[name]
+
+    def json_of(self, status: int) -> object:
+        """Return the type of the JSON answered with a status, None where there is none."""
+        (answered,) = get_args(self.handler.__annotations__["return"])
+        has_json = answered not in (bytes, NoneType) and status < REDIRECTION and status != NO_CONTENT
+        return self.answers[status].model or (answered if has_json else None)
+
+
+class Route(NamedTuple):
+    """A function of the app: its name, the methods and the path it answers, and the endpoint that does."""
+
+    name: str
+    methods: list[str]
+    path: str
+    endpoint: Endpoint
+
+
+async def answer(endpoint: Endpoint, call: Call) -> Answer[Any]:
+    """Let the handler answer; owner, path, query and body are read in this order, and the first fault is the answer."""
+    given: dict[str, object] = {}
+    if endpoint.owner:
+        call.owner = endpoint.owner(call)
+    call.path = {name: endpoint.path_parameter(name).read(value) for name, value in call.route_parameters.items()}
+    if endpoint.query is not NoQuery or call.method in STRICT_METHODS:
+        given["query"] = call.query.read(endpoint.query, strict=call.method in STRICT_METHODS)
+    if endpoint.bodies or call.method == "DELETE":  # whose body may name the owner, and nothing else
+        given["body"] = call.body(*(endpoint.bodies or (Nothing,)))
+    return await endpoint.handler(
+        call, **{name: given[name] for name in endpoint.handler.__annotations__ if name in given}
+    )
