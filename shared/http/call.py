@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cache, cached_property
 from typing import Generic, TypeVar
 from urllib.parse import urlsplit
 
@@ -101,11 +101,13 @@ class Call:
         Raises BadRequestError where there is no body and the model needs one, else ValidationError.
         """
         fields = {name: value for name, value in self._body.items() if name != "user_id"}
-        meant = next((each for each in others if _is_meant(each, fields)), model)
-        foreign = {name for each in (model, *others) for name in each.model_fields} - meant.model_fields.keys()
-        given = {name: value for name, value in fields.items() if value is not None or name not in foreign}
+        given = {name for name, value in fields.items() if value is not None}
+        meant = next((each for each in others if given & _needed(each)), model)
+        if others and len(given) < len(fields):  # null in a field of another model means absent, too
+            foreign = {name for each in (model, *others) for name in each.model_fields} - meant.model_fields.keys()
+            fields = {name: value for name, value in fields.items() if name in given or name not in foreign}
         try:
-            return meant.model_validate(given)
+            return meant.model_validate(fields)
         except ValidationError as error:
             if is_blank(self._request.get_body()):
                 message = "A JSON body is required."
@@ -137,5 +139,7 @@ class Answer(Generic[Body]):
     media_type: str = "application/json"
 
 
-def _is_meant(model: type[BaseModel], fields: JsonObject) -> bool:
-    return any(each.is_required() and fields.get(name) is not None for name, each in model.model_fields.items())
+@cache
+def _needed(model: type[BaseModel]) -> frozenset[str]:
+    """Return the fields without which a model cannot be."""
+    return frozenset(name for name, each in model.model_fields.items() if each.is_required())

@@ -6,6 +6,7 @@ union of them. It returns `Answer[…]` of what it answers as JSON. Its docstrin
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from types import NoneType
 from typing import Any, NamedTuple, get_args
 
@@ -13,7 +14,7 @@ from pydantic import BaseModel
 
 from shared.http.call import STRICT_METHODS, Answer, Call
 from shared.http.parameters import PATH_PARAMETERS, PathParameter, RequestHeader
-from shared.http.query import NoQuery, QueryModel
+from shared.http.query import QueryModel
 from shared.models import Nothing
 
 REDIRECTION = 300  # from there on an answer that is no problem has no body, and neither has 204
@@ -21,8 +22,7 @@ NO_CONTENT = 204
 Handler = Callable[..., Awaitable[Answer[Any]]]
 
 
-@dataclass(frozen=True, slots=True)
-class Reply:
+class Reply(NamedTuple):
     """One answer that is no problem; `texts` are media types beside JSON, `model` the JSON of a handler of bytes."""
 
     description: str
@@ -35,7 +35,7 @@ async def _undeclared(_: Call) -> Answer[None]:
     raise NotImplementedError
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class Endpoint:
     """The declaration of a handler, used as its decorator.
 
@@ -59,15 +59,14 @@ class Endpoint:
         """Declare this of a handler."""
         return replace(self, handler=handler)
 
-    @property
-    def query(self) -> type[QueryModel]:
-        """The model of the query."""
-        found: type[QueryModel] = self.handler.__annotations__.get("query", NoQuery)
-        return found
+    @cached_property
+    def query(self) -> type[QueryModel] | None:
+        """The model of the query, if the handler takes one."""
+        return self.handler.__annotations__.get("query")
 
-    @property
+    @cached_property
     def bodies(self) -> tuple[type[BaseModel], ...]:
-        """The models one of which a body must fit; none where no body is taken."""
+        """The models one of which a body must fit; none where the handler takes no body."""
         known = self.handler.__annotations__.get("body")
         return get_args(known) or ((known,) if known else ())
 
@@ -94,13 +93,16 @@ class Route(NamedTuple):
 async def answer(endpoint: Endpoint, call: Call) -> Answer[Any]:
     """Let the handler answer; owner, path, query and body are read in this order, and the first fault is the answer."""
     given: dict[str, object] = {}
+    is_strict = call.method in STRICT_METHODS
     if endpoint.owner:
         call.owner = endpoint.owner(call)
     call.path = {name: endpoint.path_parameter(name).read(value) for name, value in call.route_parameters.items()}
-    if endpoint.query is not NoQuery or call.method in STRICT_METHODS:
-        given["query"] = call.query.read(endpoint.query, strict=call.method in STRICT_METHODS)
-    if endpoint.bodies or call.method == "DELETE":  # whose body may name the owner, and nothing else
-        given["body"] = call.body(*(endpoint.bodies or (Nothing,)))
-    return await endpoint.handler(
-        call, **{name: given[name] for name in endpoint.handler.__annotations__ if name in given}
-    )
+    if endpoint.query:
+        given["query"] = call.query.read(endpoint.query, strict=is_strict)
+    elif is_strict:
+        call.query.read(QueryModel, strict=True)
+    if endpoint.bodies:
+        given["body"] = call.body(*endpoint.bodies)
+    elif call.method == "DELETE":  # whose body may name the owner, and nothing else
+        call.body(Nothing)
+    return await endpoint.handler(call, **given)

@@ -252,8 +252,8 @@ def _reading(call: Call, query: MessagesQuery) -> _Reading:
         ) != place.role:
             query.refuse_together("cursor", "order", "role")
         return _Reading(_behind(place, query.limit), oldest_first=False)
-    wanted = query.model_dump(include={"limit", "order", "before", "after", "role"})
-    return _Reading(MessageQuery.model_validate(wanted), oldest_first=False)
+    wanted = MessageQuery(limit=query.limit, order=query.order, before=query.before, after=query.after, role=query.role)
+    return _Reading(wanted, oldest_first=False)
 
 
 def _behind(place: _Place, limit: int) -> MessageQuery:

@@ -2,15 +2,14 @@
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from shared.errors import MessageNotFoundError, ParleyError, SessionNotFoundError, ShareNotFoundError
 from shared.http.problems import UnknownFileError
 from shared.models import MESSAGE_ID, SESSION_ID, JsonObject
 
 
-@dataclass(frozen=True, slots=True)
-class PathParameter:
+class PathParameter(NamedTuple):
     """A parameter of a path; `read` returns what a value means, or raises `error` where it can name nothing."""
 
     description: str
@@ -20,8 +19,7 @@ class PathParameter:
     read: Callable[[str], str]
 
 
-@dataclass(frozen=True, slots=True)
-class RequestHeader:
+class RequestHeader(NamedTuple):
     """A header that a request may have."""
 
     name: str
@@ -29,26 +27,26 @@ class RequestHeader:
     pattern: str | None = None
 
 
-def _matching(pattern: re.Pattern[str], error: type[ParleyError], description: str, example: str) -> PathParameter:
+def _matching(pattern: str, error: type[ParleyError], description: str, example: str) -> PathParameter:
     def read(value: str) -> str:
-        if not pattern.fullmatch(value):
+        if not re.fullmatch(pattern, value):
             raise error
         return value
 
-    return PathParameter(description, example, {"type": "string", "pattern": f"^{pattern.pattern}$"}, error, read)
+    return PathParameter(description, example, {"type": "string", "pattern": f"^{pattern}$"}, error, read)
 
 
 PATH_PARAMETERS = {
-    "session_id": _matching(SESSION_ID, SessionNotFoundError, "The session's id.", "trip-2026"),
-    "message_id": _matching(MESSAGE_ID, MessageNotFoundError, "The message's id.", "msg-1"),
-    "share_id": _matching(re.compile(r"[0-9a-f]{16}"), ShareNotFoundError, "The link's id.", "9f2c4d1b7a3e5f60"),
+    "session_id": _matching(SESSION_ID.pattern, SessionNotFoundError, "The session's id.", "trip-2026"),
+    "message_id": _matching(MESSAGE_ID.pattern, MessageNotFoundError, "The message's id.", "msg-1"),
+    "share_id": _matching(r"[0-9a-f]{16}", ShareNotFoundError, "The link's id.", "9f2c4d1b7a3e5f60"),
     "token": _matching(
-        re.compile(r"[A-Za-z0-9_-]{43}"),
+        r"[A-Za-z0-9_-]{43}",
         ShareNotFoundError,
         "The link's secret.",
         "Zk3vQ0bX8mT5rY1nC7wE2aH9dL4sP6uJ0gF3iK5oV8x",
     ),
-    "file": _matching(re.compile(r"[a-z][a-z.-]{0,63}"), UnknownFileError, "The file's name.", "page.js"),
+    "file": _matching(r"[a-z][a-z.-]{0,63}", UnknownFileError, "The file's name.", "page.js"),
 }
 
 IDEMPOTENCY_KEY = RequestHeader(

@@ -1,7 +1,8 @@
 """Query parameters, read from the URL itself: the host joins repeated ones and drops empty ones."""
 
 import re
-from typing import Annotated, TypeVar, get_origin
+from functools import cache
+from typing import Annotated, Any, TypeVar, get_origin
 from urllib.parse import parse_qsl
 
 from pydantic import BeforeValidator, Field, ValidationError
@@ -18,10 +19,6 @@ TRUTHS = {"true": True, "false": False}
 
 class QueryModel(Model):
     """The query parameters of a route, one for each field; a list's may be repeated."""
-
-
-class NoQuery(QueryModel):
-    """Of a route that reads no query parameters."""
 
 
 Parameters = TypeVar("Parameters", bound=QueryModel)
@@ -72,15 +69,18 @@ class Query:
         """
         if strict:
             self._require_known(model)
-        given = {name: self.all(name) for name in model.model_fields if name in self._names}
+        repeatable = _repeatable(model)
+        given: dict[str, Any] = {}
+        for name, value in self._pairs:
+            if name in repeatable:
+                given.setdefault(name, []).append(value)
+            elif name in given:
+                message = f"{name} is given more than once."
+                raise BadRequestError(message)
+            elif name in model.model_fields:
+                given[name] = value
         try:
-            return model.model_validate(
-                {
-                    name: values if get_origin(model.model_fields[name].annotation) is list else _only(name, values)
-                    for name, values in given.items()
-                    if values
-                }
-            )
+            return model.model_validate(given)
         except ValidationError as error:
             raise BadRequestError(sentences(error)) from error
 
@@ -95,8 +95,7 @@ class Query:
             raise BadRequestError(message)
 
 
-def _only(name: str, values: list[str]) -> str:
-    if len(values) > 1:
-        message = f"{name} is given more than once."
-        raise BadRequestError(message)
-    return values[0]
+@cache
+def _repeatable(model: type[QueryModel]) -> frozenset[str]:
+    """Return the parameters that may be given more than once."""
+    return frozenset(name for name, each in model.model_fields.items() if get_origin(each.annotation) is list)

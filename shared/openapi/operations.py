@@ -51,7 +51,7 @@ class Operation:
     @cached_property
     def query(self) -> list[JsonObject]:
         """The query parameters, as OpenAPI writes them."""
-        return query_parameters(self.endpoint.query)
+        return query_parameters(self.endpoint.query) if self.endpoint.query else []
 
     @property
     def bodies(self) -> Mapping[str, JsonObject]:
