@@ -38,7 +38,7 @@ class OwnerExportQuery(QueryModel):
 
 
 class _Place(Model):
-    """Where an export goes on: behind that message of that session."""
+    """Where an export goes on: after that message of that session."""
 
     session_id: str = ""
     seq: Annotated[int, Field(ge=0, le=MAX_SEQ)] = 0
@@ -138,7 +138,7 @@ def _place(cursor: str | None, *binding: object) -> _Place:
 
 
 async def _sessions(call: Call, place: _Place) -> AsyncIterator[Session]:
-    """Yield the session that an answer ended in, if it is still there, and those behind it."""
+    """Yield the session that an answer ended in, if it is still there, and those after it."""
     store = call.store
     if place.begun and place.seq < MAX_SEQ:
         with suppress(SessionNotFoundError):
@@ -151,7 +151,7 @@ async def _sessions(call: Call, place: _Place) -> AsyncIterator[Session]:
 
 
 async def _part(call: Call, session: Session, rendering: Rendering, after: int, budget: _Budget) -> _Part:
-    """Write messages behind `after` as far as the budget reaches."""
+    """Write messages after the seq `after` as far as the budget reaches."""
     texts: list[str] = []
     left_out = 0
     async for group in rendering.groups(_messages(call, session, after)):
@@ -165,7 +165,7 @@ async def _part(call: Call, session: Session, rendering: Rendering, after: int, 
 
 
 async def _messages(call: Call, session: Session, after: int) -> AsyncIterator[Message]:
-    """Yield a session's messages behind `after`; nothing more when it is gone meanwhile."""
+    """Yield a session's messages after the seq `after`; nothing more when it is gone meanwhile."""
     whole = MessageQuery(limit=MESSAGES_AT_ONCE, order="asc", after=after)
     query = whole if session.message_count else None
     while query:

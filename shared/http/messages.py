@@ -99,7 +99,7 @@ class AppendedMessages(TypedDict):
 
 
 class _Place(Model):
-    """Where a cursor leads on: behind `seq`, as far as `until`, in the order and with the role it began with."""
+    """Where a cursor leads on: after `seq`, as far as `until`, in the order and with the role it began with."""
 
     order: Order
     seq: Seq
@@ -231,7 +231,7 @@ async def clear(call: Call, query: ClearQuery) -> Answer[None]:
 def messages_cursor(
     call: Call, session_id: str, page: MessagePage, order: Order, query: MessageQuery | None = None
 ) -> str | None:
-    """Return the cursor behind a page of a session's messages, None at the end."""
+    """Return the cursor after a page of a session's messages, None at the end."""
     if page.next_seq is None:
         return None
     until = (query.before if order == "asc" else query.after) if query else None
@@ -240,7 +240,7 @@ def messages_cursor(
 
 
 def _reading(call: Call, query: MessagesQuery) -> _Reading:
-    """Read the query: the newest few, or behind a cursor, or between two seqs; nothing of that together."""
+    """Read the query: the newest few, or after a cursor, or between two seqs; nothing of that together."""
     if query.last is not None:
         query.refuse_together("last", "limit", "order", "cursor", "before", "after")
         return _Reading(MessageQuery(limit=query.last, role=query.role), oldest_first=True)
@@ -251,12 +251,12 @@ def _reading(call: Call, query: MessagesQuery) -> _Reading:
             query.role or place.role
         ) != place.role:
             query.refuse_together("cursor", "order", "role")
-        return _Reading(_behind(place, query.limit), oldest_first=False)
+        return _Reading(_after(place, query.limit), oldest_first=False)
     wanted = MessageQuery(limit=query.limit, order=query.order, before=query.before, after=query.after, role=query.role)
     return _Reading(wanted, oldest_first=False)
 
 
-def _behind(place: _Place, limit: int) -> MessageQuery:
+def _after(place: _Place, limit: int) -> MessageQuery:
     before, after = (place.until, place.seq) if place.order == "asc" else (place.seq, place.until)
     return MessageQuery(
         limit=limit, order=place.order, before=before, after=after, role=place.role, page_hint=place.page

@@ -82,14 +82,14 @@ class SharedSession(Page):
 
 
 class _Link(Model):
-    """Where a list of links goes on: behind that one."""
+    """Where a list of links goes on: after that one."""
 
     created_at: Timestamp
     id: str
 
 
 class _Place(Model):
-    """Where a page of a shared session goes on: behind that message."""
+    """Where a page of a shared session goes on: after that message."""
 
     seq: Seq
 
@@ -117,8 +117,8 @@ async def list_all(call: Call, query: SharesQuery) -> Answer[LinkList]:
     links = await call.store.list_shares(call.owner, call.session_id)
     left = [link for link in links if last is None or (link.created_at, link.id) > (last.created_at, last.id)]
     data = left[: query.limit]
-    behind = _Link(created_at=data[-1].created_at, id=data[-1].id) if len(left) > query.limit else None
-    next_cursor = encode_cursor(behind, *binding) if behind else None
+    place = _Link(created_at=data[-1].created_at, id=data[-1].id) if len(left) > query.limit else None
+    next_cursor = encode_cursor(place, *binding) if place else None
     return Answer(
         {"data": [_told(link) for link in data], "has_more": next_cursor is not None, "next_cursor": next_cursor}
     )
