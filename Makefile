@@ -1,7 +1,9 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-READY := $(VENV)/.ready
+SERVING := $(VENV)/requirements.ready
+COMMANDS := $(VENV)/requirements-commands.ready
+READY := $(VENV)/requirements-dev.ready
 NEIGHBOURS := benchmarks/.venv
 SEEDS ?= 200
 
@@ -11,12 +13,15 @@ SEEDS ?= 200
 help: ## say what can be made
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
 
-$(READY): requirements.txt requirements-dev.txt
+# One stamp for each requirements file: what is asked for first is installed first, and no more than that.
+$(COMMANDS): $(SERVING)
+$(READY): $(COMMANDS)
+$(VENV)/%.ready: %.txt
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -r $<
 	@touch $@
 
-run: $(READY) ## serve on http://127.0.0.1:7071 (PORT and the other settings: README)
+run: $(SERVING) ## serve on http://127.0.0.1:7071 (PORT and the other settings: README)
 	@exec $(BIN)/python -m shared.local_host
 
 test: check ## run the checks and all tests
@@ -42,7 +47,7 @@ $(NEIGHBOURS)/.ready: requirements.txt benchmarks/requirements.txt
 bench: $(READY) $(NEIGHBOURS)/.ready ## measure Parley beside its neighbours; writes benchmarks/RESULTS.md and plots
 	@$(BIN)/python -m benchmarks $(ARGS)
 
-openapi: $(READY) ## write down the OpenAPI document after a change of routes or models
+openapi: $(SERVING) ## write down the OpenAPI document after a change of routes or models
 	@$(BIN)/python -m shared.openapi
 
 soak: $(READY) ## many seeded runs of faults and kills, minutes of them; SEEDS=200
@@ -50,13 +55,13 @@ soak: $(READY) ## many seeded runs of faults and kills, minutes of them; SEEDS=2
 	@$(BIN)/python -m tests.chaos --seeds $(SEEDS) --instances 3
 	@$(BIN)/python -m tests.chaos_sqlite --seeds $(SEEDS)
 
-migrate: $(READY) ## move an earlier system in: ARGS="SOURCE INPUT"
+migrate: $(COMMANDS) ## move an earlier system in: ARGS="SOURCE INPUT"
 	@$(BIN)/python -m shared.migrate $(ARGS)
 
-archive: $(READY) ## archive idle sessions now; ARGS="--dry-run" only counts them
+archive: $(COMMANDS) ## archive idle sessions now; ARGS="--dry-run" only counts them
 	@$(BIN)/python -m shared.archival $(ARGS)
 
-provision: $(READY) ## make database and container in the account that COSMOS_ENDPOINT names
+provision: $(SERVING) ## make database and container in the account that COSMOS_ENDPOINT names
 	@$(BIN)/python -m shared.store.cosmos.provision
 
 clean: ## remove what was installed and generated

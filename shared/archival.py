@@ -181,13 +181,14 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 async def _run_by_hand(settings: Settings, *, dry_run: bool) -> Report:
-    from tqdm import tqdm  # noqa: PLC0415 - a convenience of the command line, not installed with the app
+    from shared.progress import watched  # noqa: PLC0415 - the timer shows none
 
     keep_quiet()  # what the store logs of a failure is told once, at the end
     store = open_store(settings)
     try:
-        with tqdm(unit=" sessions", disable=None) as bar:
-            return await run(store, Plan.of(settings), dry_run=dry_run, progress=bar.update)
+        with watched() as progress:
+            progress.begin("sessions", None)
+            return await run(store, Plan.of(settings), dry_run=dry_run, progress=progress.advance)
     finally:
         await store.close()
 

@@ -11,7 +11,6 @@ import sys
 from dataclasses import asdict
 from pathlib import Path
 
-from shared.migrate.progress import watched
 from shared.migrate.record import UsageError
 from shared.migrate.report import Report
 from shared.migrate.run import Job, Plan, StoppedError, run
@@ -19,6 +18,7 @@ from shared.migrate.sessions import Rules
 from shared.migrate.source import Options
 from shared.migrate.sources import SOURCES
 from shared.models import CHANNEL, USER_ID, utc_now
+from shared.progress import watched
 from shared.secrecy import holds_secret, shown
 from shared.settings import Settings, SettingsError, load_settings
 from shared.store import keep_quiet, open_store

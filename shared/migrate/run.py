@@ -16,7 +16,6 @@ from typing import TextIO
 
 from shared.errors import SessionExistsError, StoreError
 from shared.migrate.prepare import Fate, Prepared, nothing_of, prepare
-from shared.migrate.progress import Progress
 from shared.migrate.record import Broken, MigrationError, Record, RecordError, UsageError
 from shared.migrate.report import Outcome, Rejects, Report
 from shared.migrate.sessions import Rules, owner_of, session_id_of
@@ -24,6 +23,7 @@ from shared.migrate.source import Origin, RemovableOrigin, Source
 from shared.migrate.spool import Spool
 from shared.migrate.target import Target, says_the_same
 from shared.models import ImportedSession
+from shared.progress import Progress
 from shared.store import explained
 from shared.store.port import SessionStore
 

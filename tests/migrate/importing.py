@@ -5,13 +5,13 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from shared.migrate.progress import Progress
 from shared.migrate.report import Report
 from shared.migrate.run import Job, Plan, run
 from shared.migrate.sessions import Rules
 from shared.migrate.source import Options, Origin, Source
 from shared.migrate.sources import SOURCES
 from shared.models import Message, Session, utc_now
+from shared.progress import Progress
 from shared.settings import load_settings
 from shared.store.port import SessionStore
 from tests.builders import all_messages, listed

@@ -225,5 +225,5 @@ def test_without_a_driver_it_is_told_how_to_get_one(monkeypatch: pytest.MonkeyPa
     blocked: Any = None
     monkeypatch.setitem(sys.modules, "psycopg", blocked)
 
-    with pytest.raises(UsageError, match=r"requirements-migrate\.txt"):
+    with pytest.raises(UsageError, match=r"requirements-commands\.txt"):
         source_by("postgres").origin("postgres://localhost/daissy_ai")

@@ -516,6 +516,18 @@ def test_by_hand_failures_make_the_exit_code_1(
     assert json.loads(capsys.readouterr().out)["failed"] == 2
 
 
+def test_by_hand_it_runs_where_nothing_draws_progress(
+    file: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    absent: Any = None
+    monkeypatch.setitem(sys.modules, "tqdm", absent)
+    monkeypatch.setenv("STORE", "sqlite")
+    monkeypatch.setenv("SQLITE_PATH", str(file))
+
+    assert archival.main(["--dry-run"]) == 0
+    assert json.loads(capsys.readouterr().out)["scanned"] == 2
+
+
 def test_the_settings_make_the_plan(tmp_path: Path) -> None:
     given = {"AFTER_SECONDS": "7", "BATCH_SIZE": "8", "CONCURRENCY": "9", "BUDGET_SECONDS": "10"}
     settings = load_settings({f"ARCHIVE_{name}": value for name, value in given.items()}, tmp_path)

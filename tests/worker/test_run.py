@@ -8,8 +8,11 @@ from pathlib import Path
 
 import pytest
 
+from shared.settings import PROJECT_ROOT
+
 SCRIPT = Path(__file__).with_name("run")
 BASH = shutil.which("bash")
+REQUIREMENTS = (*(path.name for path in PROJECT_ROOT.glob("requirements*.txt")), "tests/worker/requirements.txt")
 TOOLS = ("cp", "dirname", "mkdir", "rm", "touch")
 A_PYTHON_3_13 = """#!/bin/sh
 case "$1 $2" in
@@ -30,7 +33,7 @@ def project(tmp_path: Path) -> Path:
     (tmp_path / "tests" / "worker").mkdir(parents=True)
     (tmp_path / "bin").mkdir()
     shutil.copy(SCRIPT, tmp_path / "tests" / "worker" / "run")
-    for requirements in ("requirements.txt", "requirements-dev.txt", "tests/worker/requirements.txt"):
+    for requirements in REQUIREMENTS:
         (tmp_path / requirements).touch()
     for tool in TOOLS:
         (tmp_path / "bin" / tool).symlink_to(shutil.which(tool) or tool)
@@ -74,14 +77,15 @@ def test_it_installs_into_an_environment_of_its_own_and_passes_arguments_to_pyte
     assert (project / ".venv-worker" / "bin" / "python").exists()
 
 
-def test_it_installs_again_only_after_the_requirements_have_changed(project: Path) -> None:
+@pytest.mark.parametrize("changed", REQUIREMENTS)
+def test_it_installs_again_only_after_the_requirements_have_changed(project: Path, changed: str) -> None:
     place(project / "bin" / "python3.13", A_PYTHON_3_13)
     run(project)
 
     assert "pip install" not in run(project).stdout
 
     later = (project / ".venv-worker" / ".ready").stat().st_mtime + 10
-    os.utime(project / "requirements.txt", (later, later))
+    os.utime(project / changed, (later, later))
 
     assert "pip install" in run(project).stdout
 

@@ -54,7 +54,7 @@ def _database(place: str) -> Origin:
     try:
         from shared.migrate.postgresql import PostgresOrigin  # noqa: PLC0415 - dumps are read without a driver
     except ImportError as error:
-        message = "a PostgreSQL database is read with psycopg: pip install -r requirements-migrate.txt"
+        message = "a PostgreSQL database is read with psycopg: pip install -r requirements-commands.txt"
         raise UsageError(message) from error
     return PostgresOrigin(place)
 

@@ -1,4 +1,4 @@
-"""Progress for a person at a terminal; without tqdm, or without a terminal, the import goes on in silence."""
+"""Progress for a person at a terminal; without tqdm, or without a terminal, the work goes on in silence."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,8 +14,8 @@ class Progress:
     def begin(self, title: str, total: int | None) -> None:
         """Begin a part, of this many steps if that is known."""
 
-    def advance(self) -> None:
-        """Tell that a step is done."""
+    def advance(self, steps: int = 1) -> None:
+        """Take note that so many steps are done."""
 
 
 class Bars(Progress):
@@ -30,9 +30,9 @@ class Bars(Progress):
         self._bar.close()
         self._bar = self._make(desc=title, total=total, disable=None)
 
-    def advance(self) -> None:
+    def advance(self, steps: int = 1) -> None:
         """Move the bar."""
-        self._bar.update()
+        self._bar.update(steps)
 
     def close(self) -> None:
         """Leave the last bar as it is."""
