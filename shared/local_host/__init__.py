@@ -1,7 +1,8 @@
-"""The local host: serves an Azure Functions app with aiohttp where the Core Tools are not installed.
+"""The local host: serves Parley's functions with aiohttp where the Core Tools are not installed.
 
 It keeps to what the real host does where that differs from a web framework: route templates, string route parameters,
 404 for a wrong method, joined query values, chunked bodies that arrive empty, bare errors, timers, `/admin/functions`.
+What Parley's functions do not use it refuses: other triggers, route constraints, functions that are not `async def`.
 Development only: no production code imports it.
 """
 

@@ -33,7 +33,7 @@ def main() -> int:
     try:
         settings = load_settings()
         module = _import_function_app()
-        web_app = build_web_app(_find_app(module), host_json=_read_host_json(), cors_origins=settings.cors_origins)
+        web_app = build_web_app(_app_of(module), host_json=_read_host_json(), cors_origins=settings.cors_origins)
         listener = _listen(settings.port)
     except (SettingsError, HostError) as error:
         print(error, file=sys.stderr)
@@ -49,11 +49,11 @@ def _import_function_app() -> ModuleType:
     return importlib.import_module("function_app")
 
 
-def _find_app(module: ModuleType) -> func.FunctionApp:
-    apps = {id(value): value for value in vars(module).values() if isinstance(value, func.FunctionApp)}
-    if len(apps) != 1:
-        raise HostError(f"function_app.py must hold exactly one FunctionApp, not {len(apps)}")
-    return apps.popitem()[1]
+def _app_of(module: ModuleType) -> func.FunctionApp:
+    app = getattr(module, "app", None)
+    if not isinstance(app, func.FunctionApp):
+        raise HostError("function_app.py must hold a FunctionApp named app")
+    return app
 
 
 def _read_host_json() -> dict[str, Any]:

@@ -1,7 +1,7 @@
 """What a FunctionApp declares, read the way the Functions worker indexes it."""
 
 import inspect
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,26 +9,24 @@ import azure.functions as func
 
 from shared.local_host.errors import HostError
 
-_CONTEXT = "context"
 _RETURN = "$return"
 
 
 @dataclass(frozen=True, slots=True)
 class HostedFunction:
-    """A function and how to call it: by parameter name, as the worker does."""
+    """A coroutine function, which is called with what triggers it under the name of its one parameter."""
 
     name: str
-    call: Callable[..., Any]
+    call: Callable[..., Awaitable[object]]
     trigger_parameter: str
-    takes_context: bool
 
 
 @dataclass(frozen=True, slots=True)
 class HttpFunction(HostedFunction):
-    """A function behind a route; `methods` None means all of them."""
+    """A function behind a route."""
 
     route: str
-    methods: tuple[str, ...] | None
+    methods: tuple[str, ...]
 
     def describe(self) -> dict[str, object]:
         """Return what `/admin/functions` says about it; the route is the declared one, without the prefix."""
@@ -40,7 +38,6 @@ class TimerFunction(HostedFunction):
     """A function on a schedule."""
 
     schedule: str
-    run_on_startup: bool
 
     def describe(self) -> dict[str, object]:
         """Return what `/admin/functions` says about it."""
@@ -50,8 +47,8 @@ class TimerFunction(HostedFunction):
 def read_functions(app: func.FunctionApp) -> list[HttpFunction | TimerFunction]:
     """Return the app's functions in the order of declaration.
 
-    Raises HostError for what stops the real host as well (two functions of one name, a parameter that is no binding)
-    and for triggers and bindings other than HTTP and timers.
+    Raises HostError for two functions of one name, and for what Parley has none of: other triggers and bindings,
+    functions that are no coroutine functions, routes without methods, timers that run on startup.
     """
     # get_functions() remembers the names it has seen and refuses a second call; an app may be served more than once.
     app.functions_bindings = None
@@ -65,12 +62,17 @@ def read_functions(app: func.FunctionApp) -> list[HttpFunction | TimerFunction]:
 def _read_function(function: func.Function) -> HttpFunction | TimerFunction:
     name, call = str(function.get_function_name()), function.get_user_function()
     trigger = _trigger(name, function.get_bindings_dict()["bindings"])
-    parameters = set(inspect.signature(call).parameters)
-    _check_parameters(name, parameters, str(trigger["name"]))
-    common = HostedFunction(name, call, str(trigger["name"]), _CONTEXT in parameters)
+    parameter = str(trigger["name"])
+    if list(inspect.signature(call).parameters) != [parameter] or not inspect.iscoroutinefunction(call):
+        raise HostError(f"function {name!r} must be `async def` with the one parameter {parameter!r}")
+    if trigger.get("runOnStartup"):
+        raise HostError(f"function {name!r} runs on startup, which the local host does not do")
     if trigger["type"] == "timerTrigger":
-        return _timer_function(common, trigger)
-    return _http_function(common, trigger)
+        return TimerFunction(name, call, parameter, schedule=str(trigger["schedule"]))
+    methods = tuple(str(getattr(method, "value", method)).upper() for method in trigger.get("methods") or ())
+    if not methods or not trigger.get("route"):
+        raise HostError(f"function {name!r} must say its route and its methods")
+    return HttpFunction(name, call, parameter, route=str(trigger["route"]), methods=methods)
 
 
 def _trigger(name: str, bindings: list[Mapping[str, Any]]) -> Mapping[str, Any]:
@@ -79,41 +81,3 @@ def _trigger(name: str, bindings: list[Mapping[str, Any]]) -> Mapping[str, Any]:
         kinds = ", ".join(sorted(str(binding["type"]) for binding in inward))
         raise HostError(f"function {name!r} uses {kinds}: the local host serves httpTrigger and timerTrigger only")
     return inward[0]
-
-
-def _check_parameters(name: str, parameters: set[str], trigger_parameter: str) -> None:
-    if trigger_parameter not in parameters:
-        raise HostError(f"function {name!r} has no parameter {trigger_parameter!r} for its trigger")
-    unbound = parameters - {trigger_parameter, _CONTEXT}
-    if unbound:
-        raise HostError(f"function {name!r} has parameters that are no bindings: {', '.join(sorted(unbound))}")
-
-
-def _timer_function(common: HostedFunction, trigger: Mapping[str, Any]) -> TimerFunction:
-    return TimerFunction(
-        common.name,
-        common.call,
-        common.trigger_parameter,
-        common.takes_context,
-        schedule=str(trigger["schedule"]),
-        run_on_startup=bool(trigger.get("runOnStartup")),
-    )
-
-
-def _http_function(common: HostedFunction, trigger: Mapping[str, Any]) -> HttpFunction:
-    route = str(trigger.get("route") or common.name)
-    if route.lower().startswith("admin"):
-        raise HostError(f"function {common.name!r}: the host keeps routes that start with 'admin', like {route!r}")
-    return HttpFunction(
-        common.name,
-        common.call,
-        common.trigger_parameter,
-        common.takes_context,
-        route=route,
-        methods=_method_names(trigger.get("methods")),
-    )
-
-
-def _method_names(methods: Iterable[Any] | None) -> tuple[str, ...] | None:
-    """Return None, which is all methods, for an empty list too, as the real host does."""
-    return tuple(str(getattr(method, "value", method)).upper() for method in methods or ()) or None

@@ -1,18 +1,13 @@
 """One call of a function: the request as the worker would hand it over, the answer as the host would send it."""
 
-import asyncio
-import inspect
 import logging
 import re
-import uuid
 from collections.abc import Iterable, Mapping
 from typing import Final
 
 import azure.functions as func
 from aiohttp import web
-from multidict import CIMultiDict
 
-from shared.local_host.context import InvocationContext, TraceContext
 from shared.local_host.index import HostedFunction, HttpFunction
 from shared.local_host.routing import unescape
 
@@ -27,23 +22,15 @@ async def answer(function: HttpFunction, request: web.Request, route_params: Map
     """Call an HTTP function; whatever goes wrong inside it is logged and becomes a 500 with an empty body."""
     body = await _read_body(request)
     try:
-        result = await call(function, to_http_request(request, route_params, body), _trace(request))
-        return to_response(result)
+        return to_response(await call(function, to_http_request(request, route_params, body)))
     except Exception:  # the host's boundary: a function may raise anything
         logger.exception("Function %s failed", function.name)
         return web.Response(status=500)
 
 
-async def call(function: HostedFunction, trigger: object, trace: TraceContext | None = None) -> object:
-    """Call a function with its bindings by name: a coroutine function in the loop, any other in a thread."""
-    arguments = {function.trigger_parameter: trigger}
-    if function.takes_context:
-        arguments["context"] = InvocationContext(
-            function_name=function.name, invocation_id=str(uuid.uuid4()), trace_context=trace or TraceContext()
-        )
-    if inspect.iscoroutinefunction(function.call):
-        return await function.call(**arguments)
-    return await asyncio.to_thread(function.call, **arguments)
+async def call(function: HostedFunction, trigger: object) -> object:
+    """Call a function by the name of its parameter, as the worker does."""
+    return await function.call(**{function.trigger_parameter: trigger})
 
 
 def to_http_request(request: web.Request, route_params: Mapping[str, str], body: bytes) -> func.HttpRequest:
@@ -60,14 +47,12 @@ def to_http_request(request: web.Request, route_params: Mapping[str, str], body:
 
 
 def to_response(result: object) -> web.Response:
-    """Turn what a function returned into an answer; TypeError for anything but an HttpResponse or a str."""
-    if isinstance(result, str):
-        result = func.HttpResponse(result)
+    """Turn what a function returned into an answer; TypeError for anything but an HttpResponse."""
     if not isinstance(result, func.HttpResponse):
-        raise TypeError(f"a function answers with an HttpResponse or a str, not with {type(result).__name__}")
+        raise TypeError(f"a function answers with an HttpResponse, not with {type(result).__name__}")
     headers = _response_headers(result)
     if result.status_code in _BODYLESS_STATUSES:
-        headers.popall("Content-Type")
+        del headers["content-type"]
         return web.Response(status=result.status_code, headers=headers)
     return web.Response(status=result.status_code, headers=headers, body=result.get_body())
 
@@ -99,22 +84,14 @@ async def _read_body(request: web.Request) -> bytes:
     return body if "Content-Length" in request.headers else b""
 
 
-def _trace(request: web.Request) -> TraceContext:
-    return TraceContext(request.headers.get("traceparent", ""), request.headers.get("tracestate", ""))
-
-
-def _response_headers(response: func.HttpResponse) -> CIMultiDict[str]:
-    """Collapse repeated headers to the last one, cookies aside; ValueError for what Kestrel refuses to send."""
-    headers: CIMultiDict[str] = CIMultiDict()
+def _response_headers(response: func.HttpResponse) -> dict[str, str]:
+    """Return the last value of each header; ValueError for what Kestrel refuses to send."""
+    headers = {"content-type": _content_type(response)}
     for name, value in response.headers.items():
         if _NOT_IN_A_HEADER.search(name + value):
             raise ValueError(f"header {name!r} holds a character that is not printable ASCII")
-        if name.lower() == "set-cookie":
-            headers.add(name, value)
-        elif name.lower() not in _SET_BY_THE_SERVER:
-            headers[name] = value
-    headers.setdefault("Content-Type", _content_type(response))
-    return headers
+        headers[name.lower()] = value
+    return {name: value for name, value in headers.items() if name not in _SET_BY_THE_SERVER}
 
 
 def _content_type(response: func.HttpResponse) -> str:

@@ -2,7 +2,6 @@
 
 import asyncio
 import logging
-import re
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from typing import Final
@@ -20,8 +19,6 @@ logger = logging.getLogger(__name__)
 GRACE_SECONDS: Final = 5.0
 """How long a run that is under way may go on once the host stops."""
 
-FIELDS_WITHOUT_SECONDS: Final = 5
-
 _LATE: Final = timedelta(seconds=2)
 _LONGEST_SLEEP_SECONDS: Final = 30.0
 
@@ -33,12 +30,11 @@ class Timer:
         """Read the schedule; raises HostError when it cannot be used."""
         self.function = function
         try:
-            self._schedule = read_schedule(function.schedule)
-        except HostError as exc:
-            raise HostError(f"function {function.name!r}: {exc}") from exc
+            self._schedule = Schedule(function.schedule)
+        except ScheduleError as exc:
+            raise HostError(f"function {function.name!r}: the schedule {function.schedule!r} {exc}") from exc
         self._running = asyncio.Lock()
         self._runs: set[asyncio.Task[None]] = set()
-        self._last_run: datetime | None = None
 
     def fire(self, *, past_due: bool = False) -> None:
         """Run the function in the background, after the run that is under way; a failure is logged."""
@@ -48,8 +44,6 @@ class Timer:
 
     async def keep_time(self) -> None:
         """Fire at every due time, for ever; a due time during a run is skipped."""
-        if self.function.run_on_startup:
-            self.fire()
         due = self._schedule.next_after(_now())
         while True:
             await _sleep_until(due)
@@ -68,20 +62,10 @@ class Timer:
 
     async def _run(self, *, past_due: bool) -> None:
         async with self._running:
-            request = TimerRequest(past_due=past_due, schedule={"AdjustForDST": True}, schedule_status=self._status())
-            self._last_run = _now()
             try:
-                await call(self.function, request)
+                await call(self.function, TimerRequest(past_due=past_due))
             except Exception:  # the host's boundary: a function may raise anything, and the next tick comes anyway
                 logger.exception("Timer %s failed", self.function.name)
-
-    def _status(self) -> dict[str, str]:
-        last = self._last_run or datetime(1, 1, 1, tzinfo=UTC)
-        return {
-            "Last": last.isoformat(),
-            "LastUpdated": last.isoformat(),
-            "Next": self._schedule.next_after(_now()).isoformat(),
-        }
 
 
 class Timers:
@@ -114,19 +98,6 @@ class Timers:
 
     async def _finish(self, _web_app: web.Application) -> None:
         await asyncio.gather(*(timer.finish(self._grace_seconds) for timer in self._timers.values()))
-
-
-def read_schedule(expression: str) -> Schedule:
-    """Read an NCRONTAB expression, of five fields without seconds; raises HostError, naming it, when it is none."""
-    if "%" in expression:
-        raise HostError(f"the schedule {expression!r} names a setting, which the local host does not look up")
-    if re.fullmatch(r"(?:\d+\.)?\d+:\d+:\d+", expression):
-        raise HostError(f"the schedule {expression!r} is a TimeSpan; the local host takes cron expressions only")
-    without_seconds = len(expression.split()) == FIELDS_WITHOUT_SECONDS
-    try:
-        return Schedule(f"0 {expression}" if without_seconds else expression)
-    except ScheduleError as exc:
-        raise HostError(f"the schedule {expression!r} {exc}") from exc
 
 
 def _now() -> datetime:

@@ -65,7 +65,6 @@ class _Host:
         self._functions = {function.name.lower(): function for function in functions}
         http_functions = [function for function in functions if isinstance(function, HttpFunction)]
         self._routes = RouteTable(_route(function, prefix) for function in http_functions)
-        self._custom_headers = {str(name): str(value) for name, value in http.get("customHeaders", {}).items()}
         self.timers = Timers(function for function in functions if isinstance(function, TimerFunction))
 
     @web.middleware
@@ -75,10 +74,7 @@ class _Host:
         if found := _ADMIN.fullmatch(path):
             return self._administer(request.method, found[1])
         if match := self._routes.find(request.method, path):
-            response = await answer(match[0], request, match[1])
-            for name, value in self._custom_headers.items():
-                response.headers.setdefault(name, value)
-            return response
+            return await answer(match[0], request, match[1])
         if path == "/" and request.method in {"GET", "HEAD"}:
             return web.Response(text="The Parley local host is up. GET /admin/functions lists what it serves.\n")
         raise web.HTTPNotFound
@@ -100,7 +96,7 @@ def _route(function: HttpFunction, prefix: str) -> Route[HttpFunction]:
         template = compile_template(text)
     except HostError as exc:
         raise HostError(f"function {function.name!r}: {exc}") from exc
-    return Route(template, None if function.methods is None else frozenset(function.methods), function)
+    return Route(template, frozenset(function.methods), function)
 
 
 def _http_section(host_json: Mapping[str, Any]) -> Mapping[str, Any]:

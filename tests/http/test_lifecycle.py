@@ -538,7 +538,6 @@ def test_the_timer_is_known_by_its_name_and_ticks_as_the_settings_say(function_a
     (timer,) = [each for each in read_functions(function_app.app) if isinstance(each, TimerFunction)]
 
     assert (timer.name, timer.schedule) == ("archive_idle_sessions", "0 0 * * * *")
-    assert not timer.run_on_startup
 
 
 async def test_an_empty_bound_clears_nothing(api: Client) -> None:

@@ -56,7 +56,6 @@ def test_no_two_routes_match_the_same_method_and_url(functions: list[HttpFunctio
         ("chat/{id}", "chat/{name}", True),
         ("chat/{id}/stats", "chat/{id}/messages", False),
         ("chat/{id}", "chat", False),
-        ("chat/{id:int}", "chat/stats", False),
         ("get-{channel}-chat", "get-web-chat", True),
         ("get-{channel}-chat", "put-web-chat", False),
     ],

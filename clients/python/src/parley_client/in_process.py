@@ -35,7 +35,7 @@ class Functions:
         self._module = importlib.import_module("function_app")
         prefix = _route_prefix(Path(str(self._module.__file__)).with_name("host.json"))
         self._routes = RouteTable(
-            Route(compile_template(prefix + found.route), frozenset(found.methods) if found.methods else None, found)
+            Route(compile_template(prefix + found.route), frozenset(found.methods), found)
             for found in read_functions(self._module.app)
             if isinstance(found, HttpFunction)
         )
