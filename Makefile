@@ -31,6 +31,7 @@ check: $(READY) ## lint and type-check
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
+	@$(BIN)/lint-imports --no-logo --no-cache
 
 test-cosmos: $(READY) ## run the store's tests on the account or emulator that COSMOS_ENDPOINT names
 	@test -n "$(COSMOS_ENDPOINT)" || { echo "COSMOS_ENDPOINT=https://… COSMOS_KEY=… make test-cosmos"; exit 2; }

@@ -11,11 +11,11 @@ import sys
 from dataclasses import asdict
 from pathlib import Path
 
+from shared.migrate.options import Options
 from shared.migrate.record import UsageError
 from shared.migrate.report import Report
 from shared.migrate.run import Job, Plan, StoppedError, run
 from shared.migrate.sessions import Rules
-from shared.migrate.source import Options
 from shared.migrate.sources import SOURCES
 from shared.models import CHANNEL, USER_ID, utc_now
 from shared.progress import watched

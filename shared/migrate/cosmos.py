@@ -17,8 +17,8 @@ from azure.cosmos.aio import ContainerProxy, CosmosClient
 from azure.cosmos.http_constants import SubStatusCodes
 from azure.cosmos.partition_key import NonePartitionKeyValue, NullPartitionKeyValue
 
+from shared.migrate.options import Options
 from shared.migrate.record import Broken, MigrationError, Record, UsageError
-from shared.migrate.source import Options
 from shared.secrecy import holds_secret
 from shared.settings import Settings
 from shared.store.cosmos.client import make_client

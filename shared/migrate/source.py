@@ -2,29 +2,18 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator, Sequence
-from dataclasses import dataclass
-from pathlib import Path
 from typing import ClassVar, Protocol, runtime_checkable
 
 from typing_extensions import override
 
 from shared.migrate.files import open_text
+from shared.migrate.options import Options
 from shared.migrate.reading import FileOrigin
 from shared.migrate.record import Broken, Conversation, Key, Record, RecordError, UsageError
 from shared.models import JsonObject
 from shared.secrecy import holds_secret
-from shared.settings import Settings
 
 COSMOS_FIELDS = ("_rid", "_self", "_etag", "_attachments", "_ts")  # Cosmos DB's own bookkeeping in every document
-
-
-@dataclass(frozen=True, slots=True)
-class Options:
-    """What the command line says about the source."""
-
-    settings: Settings
-    channel: str | None = None
-    source_key_file: Path | None = None
 
 
 class Origin(Protocol):

@@ -5,10 +5,11 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from shared.migrate.options import Options
 from shared.migrate.report import Report
 from shared.migrate.run import Job, Plan, run
 from shared.migrate.sessions import Rules
-from shared.migrate.source import Options, Origin, Source
+from shared.migrate.source import Origin, Source
 from shared.migrate.sources import SOURCES
 from shared.models import Message, Session, utc_now
 from shared.progress import Progress

@@ -30,7 +30,7 @@ NEEDS = {
 }
 A_PYTHON = """#!/bin/sh
 case "$1 $2" in
-    "-m venv") mkdir -p "$3/bin" && for name in python ruff mypy; do cp "$0" "$3/bin/$name"; done ;;
+    "-m venv") mkdir -p "$3/bin" && for name in python ruff mypy lint-imports; do cp "$0" "$3/bin/$name"; done ;;
     "-m pip") for list; do :; done; echo "installs $list" ;;
 esac
 """
@@ -98,15 +98,17 @@ def normal(name: str) -> str:
 
 def imported(files: Iterator[Path]) -> set[str]:
     """Return the packages that files import anywhere, those in functions too."""
-    modules: set[str] = set()
-    for file in files:
-        for node in ast.walk(ast.parse(file.read_text("utf-8"))):
-            if isinstance(node, ast.Import):
-                modules.update(alias.name.partition(".")[0] for alias in node.names)
-            elif isinstance(node, ast.ImportFrom) and node.module:
-                modules.add(node.module.partition(".")[0])
+    tops = {name.partition(".")[0] for file in files for name in modules_of(file)}
     packages = packages_distributions()
-    return {normal(packages[name][0]) for name in modules & packages.keys()}
+    return {normal(packages[name][0]) for name in tops & packages.keys()}
+
+
+def modules_of(file: Path) -> Iterator[str]:
+    """Yield the dotted names that a file imports."""
+    for node in ast.walk(ast.parse(file.read_text("utf-8"))):
+        if isinstance(node, ast.Import | ast.ImportFrom):
+            module = [node.module] if isinstance(node, ast.ImportFrom) and node.module else []
+            yield from (".".join([*module, alias.name]) for alias in node.names)
 
 
 def test_what_serves_imports_nothing_that_its_list_does_not_bring() -> None:
@@ -118,3 +120,21 @@ def test_what_serves_imports_nothing_that_its_list_does_not_bring() -> None:
 
 def test_the_commands_import_nothing_that_their_lists_do_not_bring() -> None:
     assert imported((PROJECT_ROOT / "shared").rglob("*.py")) <= listed(*COMMANDS)
+
+
+def test_what_is_deployed_imports_nothing_that_is_not() -> None:
+    ignored = [line.strip("/").replace("/", ".") for line in (PROJECT_ROOT / ".funcignore").read_text("utf-8").split()]
+    left_out = {name for name in ignored if name.startswith("shared.")}
+    deployed = [file for file in sources() if not any(dotted(file).startswith(name) for name in left_out)]
+
+    assert left_out == {"shared.local_host", "shared.migrate", "shared.openapi"}
+    assert PROJECT_ROOT / "function_app.py" in deployed
+    assert [name for file in deployed for name in modules_of(file) if name.startswith(tuple(left_out))] == []
+
+
+def sources() -> list[Path]:
+    return [PROJECT_ROOT / "function_app.py", *(PROJECT_ROOT / "shared").rglob("*.py")]
+
+
+def dotted(file: Path) -> str:
+    return ".".join(file.relative_to(PROJECT_ROOT).with_suffix("").parts)

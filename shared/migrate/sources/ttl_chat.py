@@ -6,9 +6,10 @@ from typing_extensions import override
 
 from shared.legacy_ids import CHANNELS, DAY_SECONDS, session_id_beside
 from shared.migrate.calls import api_fields
+from shared.migrate.options import Options
 from shared.migrate.record import Conversation, Fields, Key, Record, Turn, UsageError
 from shared.migrate.sessions import session_id_of
-from shared.migrate.source import Options, Source, require_message
+from shared.migrate.source import Source, require_message
 from shared.migrate.times import object_id_time
 
 
