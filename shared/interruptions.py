@@ -4,7 +4,7 @@ import asyncio
 
 
 def must_pass(error: BaseException) -> bool:
-    """Tell whether the process, a coroutine that is being closed, or the running task itself is to end.
+    """Return whether the process, a coroutine that is being closed, or the running task itself is to end.
 
     Everything else has to be answered: Microsoft's runtime leaves a request that ends with anything but an Exception
     unanswered, and is started anew when its time is up. A cancellation comes here in the same words when a task that

@@ -130,7 +130,7 @@ def _is_no_malformed_request(record: logging.LogRecord) -> bool:
 
 
 def _has_stray_bytes(text: str) -> bool:
-    """Say whether a header held bytes that are not UTF-8, which aiohttp keeps as lone surrogates."""
+    """Return whether a header held bytes that are not UTF-8, which aiohttp keeps as lone surrogates."""
     return any("\udc80" <= character <= "\udcff" for character in text)
 
 

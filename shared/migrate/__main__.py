@@ -113,7 +113,7 @@ async def _migrate(given: argparse.Namespace, settings: Settings) -> Report:
 
 
 def _is_unmade(settings: Settings) -> bool:
-    """Tell whether opening the store would make it, which a dry run must not."""
+    """Return whether opening the store would make it, which a dry run must not."""
     return settings.store == "sqlite" and not settings.sqlite_path.exists()
 
 

@@ -127,7 +127,7 @@ def _derived(message: ImportedMessage, conversation: str, said: Counter[str]) ->
 
 
 def _is_repeat(first: ImportedMessage, second: ImportedMessage) -> bool:
-    """Tell whether the second says nothing that the first does not; its metadata may say more, not something else."""
+    """Return whether the second says nothing that the first does not; its metadata may say more, not something else."""
     same = second.model_copy(update={"metadata": first.metadata}) == first
     common = first.metadata.keys() & second.metadata.keys()
     return same and all(first.metadata[name] == second.metadata[name] for name in common)

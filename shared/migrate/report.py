@@ -29,7 +29,7 @@ class Counts:
 
     @property
     def adds_up(self) -> bool:
-        """Tell whether nothing is missing and nothing counted twice."""
+        """Return whether nothing is missing and nothing counted twice."""
         return self.read == self.stored + self.already_there + self.set_aside + self.expired + self.repeated
 
 
@@ -62,7 +62,7 @@ class Report:
 
     @property
     def is_clean(self) -> bool:
-        """Tell whether nothing was set aside, and nothing kept in the source that was to be removed."""
+        """Return whether nothing was set aside, and nothing kept in the source that was to be removed."""
         return not self.records.set_aside and not self.old_records.kept
 
     def document(self) -> JsonObject:

@@ -34,7 +34,7 @@ class RemovableOrigin(Origin, Protocol):
     """An origin that can be told to forget a record."""
 
     async def remove(self, record: Record) -> bool:
-        """Remove a record that is still as it was read; tell whether it is gone."""
+        """Remove a record that is still as it was read; return whether it is gone."""
 
 
 class Source(ABC):

@@ -21,7 +21,7 @@ QUOTED, PLAIN, END = 1, 2, 3
 
 
 def is_row_number(value: object) -> bool:
-    """Tell whether it is what a table numbers its rows with."""
+    """Return whether it is what a table numbers its rows with."""
     if isinstance(value, str):
         return value.isdecimal() and value.isascii()
     return isinstance(value, int) and not isinstance(value, bool)

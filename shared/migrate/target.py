@@ -58,7 +58,7 @@ class Target:
             return None
 
     async def holds(self, user_id: str, session_id: str, messages: Sequence[ImportedMessage]) -> bool:
-        """Tell whether a session has each of these messages, exactly as they are."""
+        """Return whether a session has each of these messages, exactly as they are."""
         missing = {message.id: message.document() for message in messages}
         async for stored in self._messages(user_id, session_id):
             wanted = missing.pop(stored.id, None)
@@ -84,7 +84,7 @@ class Target:
             return None
 
     async def is_as_imported(self, session: ImportedSession, messages: Sequence[ImportedMessage]) -> bool:
-        """Tell whether a session reads back exactly as it was sent, nothing more and nothing less."""
+        """Return whether a session reads back exactly as it was sent, nothing more and nothing less."""
         found = await self.find(session.user_id, session.id)
         if found is None or not says_the_same(found, session):
             return False

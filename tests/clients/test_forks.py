@@ -100,8 +100,8 @@ print(say("of the parent"), manager.waiting, flush=True)
 input()
 at_the_fork, forked = threading.Event(), threading.Event()
 
-def busy():  # with the manager's state, when the fork comes
-    with manager._courier.mutex:
+def busy():  # holding the outbox when the fork comes
+    with manager._outbox.mutex:
         at_the_fork.set()
         forked.wait()
 

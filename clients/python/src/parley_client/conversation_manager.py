@@ -10,14 +10,14 @@ from uuid import uuid4
 
 from parley_client.calls import JsonObject
 from parley_client.client import Parley
-from parley_client.courier import Courier
-from parley_client.delivery import Delivery, speaking_for
+from parley_client.conversation_state import ConversationState
 from parley_client.document import document_of, message_of, now, session_of
 from parley_client.errors import ParleyError
 from parley_client.exchange import Patience
-from parley_client.ledger import Ledger
 from parley_client.names import session_id_for
+from parley_client.outbox import Outbox
 from parley_client.process import PerProcess
+from parley_client.sender import Sender, speaking_for
 
 logger = logging.getLogger(__name__)
 
@@ -25,7 +25,7 @@ Result = TypeVar("Result")
 
 CLOSE_SECONDS: Final = 5.0
 AT_ONCE: Final = 200  # messages of a conversation that one request reads
-PATIENCE: Final = Patience(tries=3, seconds=8.0, longest_pause_seconds=4.0)  # of one request; the courier has more
+PATIENCE: Final = Patience(tries=3, seconds=8.0, longest_pause_seconds=4.0)  # of one request; the outbox has more
 OPEN: Final[weakref.WeakSet["ConversationManager"]] = weakref.WeakSet()
 
 
@@ -57,12 +57,12 @@ class ConversationManager:
         self._channel = channel
         options = {"channel": channel, "ttl_seconds": ttl_seconds}
         given = {name: value for name, value in options.items() if value is not None}
-        self._couriers = PerProcess(lambda: Courier(Delivery(speaker, given), capacity))
+        self._outboxes = PerProcess(lambda: Outbox(Sender(speaker, given), capacity))
         OPEN.add(self)
 
     @property
-    def _courier(self) -> Courier:
-        return self._couriers.here()
+    def _outbox(self) -> Outbox:
+        return self._outboxes.here()
 
     def create_conversation_document(
         self, customer_id: str, session_id: str, voicebot_type: str | None = None
@@ -95,7 +95,7 @@ class ConversationManager:
         def save() -> bool:
             messages = [message_of(entry) for entry in conversation_doc["messages"]]
             session, customer_id = session_of(conversation_doc), str(conversation_doc["customer_id"])
-            return self._courier.save(session, customer_id, messages, self._wait_seconds)
+            return self._outbox.save(session, customer_id, messages, self._wait_seconds)
 
         return self._spared("a conversation was not saved", save, otherwise=False)
 
@@ -115,12 +115,12 @@ class ConversationManager:
 
     def flush(self, seconds: float = 10.0) -> bool:
         """Try to store everything that waits; return whether nothing waits any more."""
-        return self._courier.flush(seconds)
+        return self._outbox.flush(seconds)
 
     @property
     def waiting(self) -> int:
         """How many messages wait to be stored."""
-        return self._courier.waiting
+        return self._outbox.waiting
 
     def close(self, seconds: float = CLOSE_SECONDS) -> bool:
         """Try once more to store what waits, and let go; False, and an error in the log, when something was left."""
@@ -128,7 +128,7 @@ class ConversationManager:
         done = self.flush(seconds)
         if not done:
             logger.error("Parley: %d messages were never stored", self.waiting)
-        self._courier.stop()
+        self._outbox.stop()
         if self._owned:
             self._parley.close()
         return done
@@ -142,7 +142,7 @@ class ConversationManager:
         self.close()
 
     def _asked(self, what: str, work: Callable[[], Result], otherwise: Result) -> Result:
-        return self._spared(what, lambda: self._courier.within(self._wait_seconds, work), otherwise)
+        return self._spared(what, lambda: self._outbox.within(self._wait_seconds, work), otherwise)
 
     def _spared(self, what: str, work: Callable[[], Result], otherwise: Result) -> Result:
         try:
@@ -159,13 +159,13 @@ class ConversationManager:
         parley, session_id = speaking_for(self._parley, customer_id), session_id_for(conversation_id)
         session = parley.read_session(session_id, limit=AT_ONCE)
         messages = list(parley.messages(session_id)) if session["has_more"] else session["messages"]
-        courier = self._courier
-        ledger = courier.ledger({"id": session_id, "context": session["context"]}, customer_id)
-        with courier.mutex:
-            ledger.read(messages)
-            ledger.exists = True
-            document = document_of(session, messages + [each.message for each in ledger.waiting.values()])
-            ledger.held(message_of(entry) for entry in document["messages"])
+        outbox = self._outbox
+        state = outbox.state({"id": session_id, "context": session["context"]}, customer_id)
+        with outbox.mutex:
+            state.read(messages)
+            state.exists = True
+            document = document_of(session, messages + [each.message for each in state.waiting.values()])
+            state.held(message_of(entry) for entry in document["messages"])
         return document
 
     def _recent(self, customer_id: str, limit: int) -> list[JsonObject]:
@@ -180,15 +180,15 @@ class ConversationManager:
 
     def _delete(self, conversation_id: str, customer_id: str) -> bool:
         session_id = session_id_for(conversation_id)
-        ledger = self._courier.known(session_id, customer_id) or Ledger({"id": session_id}, customer_id)
-        with ledger.turn:
+        state = self._outbox.find(session_id, customer_id) or ConversationState({"id": session_id}, customer_id)
+        with state.turn:
             try:
                 speaking_for(self._parley, customer_id).delete_session(session_id)
             except ParleyError as error:
                 if error.code == "session_not_found":
-                    self._courier.forget(ledger)
+                    self._outbox.forget(state)
                 raise
-            self._courier.forget(ledger)
+            self._outbox.forget(state)
         return True
 
 

@@ -79,7 +79,7 @@ def document_of(session: Mapping[str, Any], messages: list[JsonObject]) -> JsonO
 
 
 def is_redacted(message: Mapping[str, Any]) -> bool:
-    """Tell whether what a message said was taken away."""
+    """Return whether what a message said was taken away."""
     return message["metadata"].get("redacted") is True
 
 

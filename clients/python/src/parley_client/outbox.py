@@ -1,4 +1,4 @@
-"""Delivers ledgers: at once if that works within a bounded time, else later, from a thread in the background."""
+"""The messages on their way: sent at once if that works within a bounded time, else later, from a background thread."""
 
 import logging
 import random
@@ -10,9 +10,9 @@ from concurrent.futures import Future
 from typing import Final, TypeVar
 
 from parley_client.calls import JsonObject
-from parley_client.delivery import Delivery
+from parley_client.conversation_state import ConversationState
 from parley_client.errors import ParleyError, UnavailableError
-from parley_client.ledger import Ledger
+from parley_client.sender import Sender
 
 logger = logging.getLogger(__name__)
 
@@ -29,16 +29,16 @@ class BusyError(UnavailableError):
     """Too many threads wait for Parley already, or it took too long."""
 
 
-class Courier:
-    """Knows the ledgers, delivers them, and keeps trying as long as something waits."""
+class Outbox:
+    """Knows the conversations, sends what waits of them, and keeps trying as long as something does."""
 
-    def __init__(self, delivery: Delivery, capacity: int) -> None:
-        """Deliver so; at most `capacity` messages wait."""
-        self._delivery = delivery
-        self.mutex = delivery.mutex
+    def __init__(self, sender: Sender, capacity: int) -> None:
+        """Send so; at most `capacity` messages wait."""
+        self._sender = sender
+        self.mutex = sender.mutex
         self._changed = threading.Condition(self.mutex)
         self._capacity = capacity
-        self._ledgers: OrderedDict[Key, Ledger] = OrderedDict()
+        self._states: OrderedDict[Key, ConversationState] = OrderedDict()
         self._slots = threading.BoundedSemaphore(THREADS)
         self._thread: threading.Thread | None = None
         self._quiet_until = 0.0
@@ -48,48 +48,48 @@ class Courier:
     def waiting(self) -> int:
         """How many messages are not known to be stored."""
         with self._changed:
-            return sum(len(ledger.waiting) for ledger in self._ledgers.values())
+            return sum(len(state.waiting) for state in self._states.values())
 
-    def ledger(self, session: JsonObject, customer_id: str) -> Ledger:
-        """Return the ledger of a conversation, a new one if it is not known."""
+    def state(self, session: JsonObject, customer_id: str) -> ConversationState:
+        """Return the state of a conversation, a new one if it is not known."""
         with self._changed:
             key = (customer_id, session["id"])
-            ledger = self._ledgers.setdefault(key, Ledger(session, customer_id))
-            self._ledgers.move_to_end(key)
-            if len(self._ledgers) > REMEMBERED:
-                oldest = next((name for name, each in self._ledgers.items() if each.is_settled), key)
+            state = self._states.setdefault(key, ConversationState(session, customer_id))
+            self._states.move_to_end(key)
+            if len(self._states) > REMEMBERED:
+                oldest = next((name for name, each in self._states.items() if each.is_settled), key)
                 if oldest != key:
-                    del self._ledgers[oldest]
-            return ledger
+                    del self._states[oldest]
+            return state
 
-    def known(self, session_id: str, customer_id: str) -> Ledger | None:
-        """Return the ledger of a conversation that is known."""
+    def find(self, session_id: str, customer_id: str) -> ConversationState | None:
+        """Return the state of a conversation, None if it is not known."""
         with self._changed:
-            return self._ledgers.get((customer_id, session_id))
+            return self._states.get((customer_id, session_id))
 
-    def forget(self, ledger: Ledger) -> None:
+    def forget(self, state: ConversationState) -> None:
         """Let go of a conversation with everything that waits of it."""
         with self._changed:
-            ledger.waiting.clear()
-            ledger.replaced.clear()
-            self._ledgers.pop((ledger.customer_id, ledger.session["id"]), None)
+            state.waiting.clear()
+            state.replaced.clear()
+            self._states.pop((state.customer_id, state.session["id"]), None)
             self._changed.notify_all()
 
     def save(self, session: JsonObject, customer_id: str, messages: list[JsonObject], wait_seconds: float) -> bool:
         """Store a document's messages, or let them wait; True when all of them are known to be stored."""
         with self._changed:
-            ledger = self.ledger(session, customer_id)
-            asked = ledger.offer(messages, self._capacity - self.waiting)
-            if len(ledger.waiting) and self.waiting >= self._capacity:
+            state = self.state(session, customer_id)
+            asked = state.offer(messages, self._capacity - self.waiting)
+            if len(state.waiting) and self.waiting >= self._capacity:
                 logger.error("Parley: %d messages wait, and no more can; save again later", self._capacity)
-        if not ledger.is_settled and time.monotonic() >= self._quiet_until:
+        if not state.is_settled and time.monotonic() >= self._quiet_until:
             try:
-                self.within(wait_seconds, lambda: self._try(ledger, messages))
+                self.within(wait_seconds, lambda: self._try(state, messages))
             except BusyError as error:
                 self._pause(error)
         self._start()
         with self._changed:
-            return not ledger.replaced and ledger.has(asked)
+            return not state.replaced and state.has(asked)
 
     def within(self, seconds: float, work: Callable[[], Result]) -> Result:
         """Return what the work returns, or raise BusyError after this time; then it goes on unheard."""
@@ -110,18 +110,18 @@ class Courier:
         finally:
             self._slots.release()
 
-    def _try(self, ledger: Ledger, document: list[JsonObject]) -> bool:
-        """Deliver a ledger and return whether Parley was there."""
+    def _try(self, state: ConversationState, document: list[JsonObject]) -> bool:
+        """Send what waits of a conversation and return whether Parley was there."""
         try:
-            self._delivery.deliver(ledger, document)
+            self._sender.send(state, document)
         except UnavailableError as error:
             self._pause(error)
             return False
         except ParleyError as error:
-            ledger.resting_until = time.monotonic() + LONGEST_PAUSE_SECONDS
+            state.resting_until = time.monotonic() + LONGEST_PAUSE_SECONDS
             logger.error("Parley refuses a conversation, its messages wait: %s", error)  # noqa: TRY400 - no defect here
-        except Exception:  # whatever it is, the others are delivered all the same
-            ledger.resting_until = time.monotonic() + LONGEST_PAUSE_SECONDS
+        except Exception:  # whatever it is, the others are sent all the same
+            state.resting_until = time.monotonic() + LONGEST_PAUSE_SECONDS
             logger.exception("Parley: a conversation cannot be delivered, its messages wait")
         with self._changed:
             self._failures, self._quiet_until = 0, 0.0
@@ -141,13 +141,13 @@ class Courier:
         """See to it that a thread is trying while something waits."""
         with self._changed:
             if self._thread is None and not self._is_settled():
-                self._thread = threading.Thread(target=self._keep_trying, name="parley-courier", daemon=True)
+                self._thread = threading.Thread(target=self._keep_trying, name="parley-outbox", daemon=True)
                 self._thread.start()
 
     def _keep_trying(self) -> None:
         while self._wait_for_work():
-            for ledger in self._due():
-                if not self._try(ledger, []):
+            for state in self._due():
+                if not self._try(state, []):
                     break
 
     def _wait_for_work(self) -> bool:
@@ -159,19 +159,19 @@ class Courier:
                 self._thread = None
             return goes_on and self._thread is not None
 
-    def _due(self) -> list[Ledger]:
+    def _due(self) -> list[ConversationState]:
         now = time.monotonic()
         with self._changed:
             if now < self._quiet_until:  # something else has found out meanwhile
                 return []
-            return [each for each in self._ledgers.values() if not each.is_settled and each.resting_until <= now]
+            return [each for each in self._states.values() if not each.is_settled and each.resting_until <= now]
 
     def flush(self, seconds: float) -> bool:
         """Try now, and return whether nothing waits any more, after this time at the latest."""
         with self._changed:
             self._quiet_until, self._failures = 0.0, 0
-            for ledger in self._ledgers.values():
-                ledger.resting_until = 0.0
+            for state in self._states.values():
+                state.resting_until = 0.0
             self._start()
             self._changed.notify_all()
             return self._changed.wait_for(self._is_settled, seconds)
@@ -183,4 +183,4 @@ class Courier:
             self._changed.notify_all()
 
     def _is_settled(self) -> bool:
-        return all(ledger.is_settled for ledger in self._ledgers.values())
+        return all(state.is_settled for state in self._states.values())

@@ -28,8 +28,8 @@ class Waiting:
     tried: bool = False
 
 
-class Ledger:
-    """One conversation; guarded by its manager's mutex, while `turn` lets one thread at a time speak for it.
+class ConversationState:
+    """One conversation; guarded by the outbox's mutex, while `turn` lets one thread at a time speak for it.
 
     A message's id follows from the conversation, its mark and its number among those with that mark. So
     everybody who saves the same document asks for the same ids, and Parley stores each of them once.
@@ -59,7 +59,7 @@ class Ledger:
 
     @property
     def is_settled(self) -> bool:
-        """Tell whether nothing is left to do."""
+        """Return whether nothing is left to do."""
         return not self.waiting and not self.replaced
 
     def offer(self, messages: Iterable[JsonObject], room: int) -> list[Key]:
@@ -166,7 +166,7 @@ class Ledger:
         self._refused.add(identifier)
 
     def has(self, keys: Iterable[Key]) -> bool:
-        """Tell whether all of these messages are stored."""
+        """Return whether all of these messages are stored."""
         return all(key in self._stored for key in keys)
 
     def held(self, messages: Iterable[JsonObject]) -> None:
