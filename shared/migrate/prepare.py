@@ -3,8 +3,9 @@
 import hashlib
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from typing import Literal, get_args
 
 from shared.migrate.calls import link
 from shared.migrate.messages import message_from, placed, require_known_shape, with_ids
@@ -17,122 +18,137 @@ from shared.models import ImportedMessage, ImportedSession, stored_json
 EMPTY: Mapping[int, RecordError] = {}
 WITH_OTHERS = "another record of the same conversation cannot be imported"
 
+Disposition = Literal["rejected", "kept", "expired", "repeated"]  # of a record's messages the first decides for it
+
 
 @dataclass(slots=True)
-class Fate:
-    """Records that met the same fate, and how many messages were in them."""
+class Part:
+    """The records of a conversation with one disposition, and how many messages were in them."""
 
     records: list[Record] = field(default_factory=list)
     messages: int = 0
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class Prepared:
     """A session to import, None where nothing of it is left, and what becomes of everything else that was read.
 
-    `own` are the numbers of the records that tell of the session itself, repeats of them too.
+    `reasons` has one for each record that is rejected, by its number; `own` are the numbers of the records that tell
+    of the session itself, repeats of them too.
     """
 
     session: ImportedSession | None = None
-    messages: list[ImportedMessage] = field(default_factory=list)
+    messages: Sequence[ImportedMessage] = ()
     alternative_id: str | None = None
-    kept: Fate = field(default_factory=Fate)
-    aside: Fate = field(default_factory=Fate)
-    expired: Fate = field(default_factory=Fate)
-    repeated: Fate = field(default_factory=Fate)
-    reasons: dict[int, RecordError] = field(default_factory=dict)
-    notes: Counter[str] = field(default_factory=Counter)
+    kept: Part = field(default_factory=Part)
+    rejected: Part = field(default_factory=Part)
+    expired: Part = field(default_factory=Part)
+    repeated: Part = field(default_factory=Part)
+    reasons: Mapping[int, RecordError] = field(default_factory=dict)
+    notes: Mapping[str, int] = field(default_factory=dict)
     messages_read: int = 0
     own: frozenset[int] = frozenset()
 
-    def refuse(self, error: RecordError) -> None:
-        """Set aside what was to be kept, for this reason."""
-        self.reasons |= {record.number: error for record in self.kept.records}
-        self.aside.records += self.kept.records
-        self.aside.messages += self.kept.messages
-        self.kept = Fate()
+    def refused(self, error: RecordError) -> "Prepared":
+        """Return the same with what was to be kept rejected for this reason."""
+        records = self.rejected.records + self.kept.records
+        rejected = Part(records, self.rejected.messages + self.kept.messages)
+        reasons = {**self.reasons, **{record.number: error for record in self.kept.records}}
+        return replace(self, kept=Part(), rejected=rejected, reasons=reasons)
 
 
 @dataclass(slots=True)
-class _Said:
-    """A turn with its time and what it has become."""
+class _TimedMessage:
+    """A turn with its time, the message that it has become, and what is to be done with it."""
 
     turn: Turn
     at: datetime
     message: ImportedMessage | None = None
-    fate: str = "kept"
+    disposition: Disposition = "kept"
 
 
 def prepare(source: str, conversation: Conversation, rules: Rules) -> Prepared:
-    """Apply the rules; what cannot be imported is in `aside`, with a reason for each record."""
-    prepared = Prepared(
-        alternative_id=conversation.alternative_id,
-        messages_read=len(conversation.turns),
-        reasons=dict(conversation.told.refused),
-        own=frozenset(record.number for record in (*conversation.told.own, *conversation.told.duplicates)),
-    )
+    """Apply the rules; what cannot be imported is in `rejected`, with a reason for each record."""
+    reasons, notes = dict(conversation.session_records.refused), Counter[str]()
     try:
-        said = _messages(conversation, prepared)
-        _require_own(conversation, prepared)
-        _drop_repeated(conversation, said)
-        fingerprint = _fingerprint(source, conversation, said)
-        _drop_expired(conversation, said, rules.now)
-        prepared.messages = [each.message for each in said if each.message and each.fate == "kept"]
-        if prepared.messages or (conversation.told.own and not _has_ended(conversation, rules.now)):
-            session = session_from(conversation, prepared.messages, rules, prepared.notes)
-            _require_first_fits(prepared.messages)
-            prepared.session = session.model_copy(update={"fingerprint": fingerprint})
+        timed = _messages(conversation, reasons, notes)
+        _require_own(conversation, reasons)
+        _drop_repeated(conversation, timed)
+        fingerprint = _fingerprint(source, conversation, timed)
+        _drop_expired(conversation, timed, rules.now)
+        messages = [each.message for each in timed if each.message and each.disposition == "kept"]
+        session = _session(conversation, messages, rules, notes)
     except RecordError as error:
-        return nothing_of(conversation.records, error, prepared.reasons, messages=len(conversation.turns))
-    _sort_records(conversation, said, prepared)
-    return prepared
+        return nothing_of(conversation.records, error, reasons, messages=len(conversation.turns))
+    about = conversation.session_records
+    return Prepared(
+        session=session and session.model_copy(update={"fingerprint": fingerprint}),
+        messages=messages,
+        alternative_id=conversation.alternative_id,
+        **_parts(conversation, timed, reasons, own="kept" if session else "expired"),
+        reasons=reasons,
+        notes=notes,
+        messages_read=len(conversation.turns),
+        own=frozenset(record.number for record in (*about.own, *about.duplicates)),
+    )
 
 
-def _messages(conversation: Conversation, prepared: Prepared) -> list[_Said]:
+def _messages(conversation: Conversation, reasons: dict[int, RecordError], notes: Counter[str]) -> list[_TimedMessage]:
     """Return the turns in order with the messages they are; a record of which one is none is refused whole."""
-    timed = placed(conversation.turns, conversation.created_at, prepared.notes)
-    said = [_Said(turn, at) for at, turn in timed]
+    timed = [_TimedMessage(turn, at) for at, turn in placed(conversation.turns, conversation.created_at, notes)]
     if not conversation.exact:
-        said.sort(key=lambda each: each.at)
-        link(each.turn for each in said)
-    for each in said:
+        timed.sort(key=lambda each: each.at)
+        link(each.turn for each in timed)
+    for each in timed:
         try:
             if not conversation.exact:
                 require_known_shape(each.turn)
-            each.message = message_from(each.turn, each.at, prepared.notes)
+            each.message = message_from(each.turn, each.at, notes)
         except RecordError as error:
-            prepared.reasons.setdefault(each.turn.record.number, error)
-    for each in said:
-        if each.turn.record.number in prepared.reasons:
-            each.message, each.fate = None, "aside"
-    return said
+            reasons.setdefault(each.turn.record.number, error)
+    for each in timed:
+        if each.turn.record.number in reasons:
+            each.message, each.disposition = None, "rejected"
+    return timed
 
 
-def _require_own(conversation: Conversation, prepared: Prepared) -> None:
-    own = conversation.records if conversation.whole else conversation.told.own
-    if any(record.number in prepared.reasons for record in own):
+def _session(
+    conversation: Conversation, messages: list[ImportedMessage], rules: Rules, notes: Counter[str]
+) -> ImportedSession | None:
+    """Return the session; None where no message of it is left, and nothing of its own."""
+    if not messages and (not conversation.session_records.own or _has_ended(conversation, rules.now)):
+        return None
+    session = session_from(conversation, messages, rules, notes)
+    for message in messages[:1]:  # it may have got a context that was too large for the session
+        require_fitting(message)
+    return session
+
+
+def _require_own(conversation: Conversation, reasons: Mapping[int, RecordError]) -> None:
+    own = conversation.records if conversation.whole else conversation.session_records.own
+    if any(record.number in reasons for record in own):
         raise RecordError(WITH_OTHERS)
 
 
-def _drop_repeated(conversation: Conversation, said: Sequence[_Said]) -> None:
-    if conversation.exact and all(each.message and each.message.id for each in said):
+def _drop_repeated(conversation: Conversation, timed: Sequence[_TimedMessage]) -> None:
+    if conversation.exact and all(each.message and each.message.id for each in timed):
         return
-    kept = [each for each in said if each.message]
+    kept = [each for each in timed if each.message]
     distinct = with_ids([each.message for each in kept if each.message], digest(list(conversation.key)))
     for each, message in zip(kept, distinct, strict=True):
         each.message = message
-        each.fate = each.fate if message else "repeated"
+        each.disposition = each.disposition if message else "repeated"
 
 
-def _drop_expired(conversation: Conversation, said: Sequence[_Said], now: datetime) -> None:
+def _drop_expired(conversation: Conversation, timed: Sequence[_TimedMessage], now: datetime) -> None:
     """Drop what the earlier system would no longer have; without any time of its own nothing has expired."""
     ended = _has_ended(conversation, now)
     lifetime = conversation.lifetime_seconds
-    dated = any(parse_time(each.turn.time) or parse_time(each.turn.fallback_time) for each in said)
+    dated = any(parse_time(each.turn.time) or parse_time(each.turn.fallback_time) for each in timed)
     oldest = now - timedelta(seconds=lifetime) if lifetime is not None and dated else None
-    for each in said:
+    for each in timed:
         if each.message and (ended or (oldest and each.at <= oldest)):
-            each.fate = "expired"
+            each.disposition = "expired"
 
 
 def _has_ended(conversation: Conversation, now: datetime) -> bool:
@@ -140,45 +156,47 @@ def _has_ended(conversation: Conversation, now: datetime) -> bool:
     return ends is not None and ends[0] <= now
 
 
-def _require_first_fits(messages: Sequence[ImportedMessage]) -> None:
-    for message in messages[:1]:  # it may have got a context that was too large for the session
-        require_fitting(message)
-
-
-def _fingerprint(source: str, conversation: Conversation, said: Iterable[_Said]) -> str:
+def _fingerprint(source: str, conversation: Conversation, timed: Iterable[_TimedMessage]) -> str:
     """Return a hash that is the same whenever the source says the same, whatever has expired meanwhile."""
-    told = [conversation.key, conversation.name, conversation.channel, conversation.context]
+    fields = [conversation.key, conversation.name, conversation.channel, conversation.context]
     archived = active_or_not(conversation.is_active) is False
-    hashed = hashlib.sha256(digest([source, *told, archived]).encode())
-    for each in said:
+    hashed = hashlib.sha256(digest([source, *fields, archived]).encode())
+    for each in timed:
         if each.message:
             hashed.update(stored_json(each.message.document()).encode())
     return hashed.hexdigest()[:32]
 
 
-def _sort_records(conversation: Conversation, said: Iterable[_Said], prepared: Prepared) -> None:
-    """Say of each record, and count of each message, what becomes of it."""
-    fates: dict[int, set[str]] = {record.number: set() for record in conversation.records}
-    for each in said:
-        fates[each.turn.record.number].add(each.fate)
-        getattr(prepared, each.fate).messages += 1
-    own = {record.number for record in conversation.told.own} - {
-        record.number for record in conversation.told.duplicates
-    }
+def _parts(
+    conversation: Conversation,
+    timed: Iterable[_TimedMessage],
+    reasons: Mapping[int, RecordError],
+    *,
+    own: Disposition,
+) -> dict[Disposition, Part]:
+    """Sort every record and count every message by what becomes of it; the session's `own` records become that."""
+    parts: dict[Disposition, Part] = {name: Part() for name in get_args(Disposition)}
+    of_record: dict[int, set[Disposition]] = {record.number: {"repeated"} for record in conversation.records}
+    for each in timed:
+        of_record[each.turn.record.number].add(each.disposition)
+        parts[each.disposition].messages += 1
+    about = conversation.session_records
+    numbers = {record.number for record in about.own} - {record.number for record in about.duplicates}
     for record in conversation.records:
-        fates[record.number] |= {"aside"} if record.number in prepared.reasons else set()
-        fate = next((name for name in ("aside", "kept", "expired") if name in fates[record.number]), "repeated")
-        if record.number in own:
-            fate = "kept" if prepared.session else "expired"
-        getattr(prepared, fate).records.append(record)
+        found = of_record[record.number]
+        if record.number in reasons:
+            found.add("rejected")
+        disposition = own if record.number in numbers else next(name for name in parts if name in found)
+        parts[disposition].records.append(record)
+    return parts
 
 
 def nothing_of(
     records: Sequence[Record], error: RecordError, reasons: Mapping[int, RecordError] = EMPTY, *, messages: int
 ) -> Prepared:
-    """Set a whole conversation aside, each record for its own reason if it has one."""
+    """Reject a whole conversation, each record for its own reason if it has one."""
     return Prepared(
-        aside=Fate(list(records), messages),
+        rejected=Part(list(records), messages),
         reasons={record.number: reasons.get(record.number, error) for record in records},
         messages_read=messages,
     )

@@ -80,8 +80,8 @@ class Turn:
 
 
 @dataclass(slots=True)
-class Told:
-    """What the records that are no messages come to.
+class SessionRecords:
+    """The records that are no messages.
 
     `own` tell of the conversation itself, `duplicates` say again what another record has said, and `refused` are
     set aside for these reasons, by their numbers.
@@ -96,8 +96,8 @@ class Told:
 class Conversation:
     """One conversation as its source knew it; None means that the source does not say.
 
-    - `told`: when one of its own records cannot be imported, nothing of the conversation is. With `whole` that is
-      so for each of its records.
+    - `session_records`: when one of its own records cannot be imported, nothing of the conversation is. With `whole`
+      that is so for each of its records.
     - `exact`: its turns keep their order and their ids; else they are sorted by time and get distinct ids.
     - `lifetime_seconds`: every message ends that long after it was made.
     - `alternative_id` is taken where the owner has a session of another channel by its id.
@@ -106,7 +106,7 @@ class Conversation:
     key: Key
     records: Sequence[Record]
     turns: list[Turn]
-    told: Told = field(default_factory=Told)
+    session_records: SessionRecords = field(default_factory=SessionRecords)
     whole: bool = False
     exact: bool = False
     last_seq: int | None = None
@@ -188,13 +188,13 @@ def objects_in(value: object, what: str) -> list[JsonObject]:
     raise RecordError(f"{what} is not a list of objects")
 
 
-def first_of(records: Sequence[Record]) -> tuple[Record, Told]:
+def first_of(records: Sequence[Record]) -> tuple[Record, SessionRecords]:
     """Return the first of several documents of one session; the others repeat it or are refused."""
     first, *others = records
     repeated = [record for record in others if record.value == first.value]
     refusal = RecordError("a second document of the same session that says something else")
     refused = {record.number: refusal for record in others if record.value != first.value}
-    return first, Told([first], repeated, refused)
+    return first, SessionRecords([first], repeated, refused)
 
 
 def digest(value: object) -> str:

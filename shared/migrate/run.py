@@ -8,21 +8,21 @@ import asyncio
 import json
 import os
 from collections.abc import Awaitable, Callable, Iterator, Sequence
-from contextlib import ExitStack, closing, contextmanager, suppress
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from time import monotonic
 from typing import TextIO
 
 from shared.errors import SessionExistsError, StoreError
-from shared.migrate.prepare import Fate, Prepared, nothing_of, prepare
+from shared.migrate.prepare import Part, Prepared, nothing_of, prepare
 from shared.migrate.record import Broken, MigrationError, Record, RecordError, UsageError
 from shared.migrate.report import Outcome, Rejects, Report
 from shared.migrate.sessions import Rules, owner_of, session_id_of
 from shared.migrate.source import Origin, RemovableOrigin, Source
 from shared.migrate.spool import Spool
 from shared.migrate.target import Target, says_the_same
-from shared.models import ImportedSession
+from shared.models import ImportedMessage, ImportedSession
 from shared.progress import Progress
 from shared.store import explained
 from shared.store.port import SessionStore
@@ -172,11 +172,7 @@ class _Storing:
 
     async def _one(self, records: Sequence[Record]) -> None:
         try:
-            prepared = self._prepare(records)
-            outcome = await self._import(prepared, prepared.session) if prepared.session else None
-            self._count(prepared, outcome)
-            if self._remove and prepared.session and outcome in {"stored", "already_there"}:
-                await self._remove_old(prepared, prepared.session, self._remove, was_new=outcome == "stored")
+            await self._store(self._prepare(records))
         except (StoreError, MigrationError, OSError) as failure:
             self._failure = failure
         finally:
@@ -191,52 +187,62 @@ class _Storing:
             return nothing_of(records, error, messages=0)
         return prepare(source.name, conversation, self._job.rules)
 
-    async def _import(self, prepared: Prepared, session: ImportedSession) -> Outcome:
-        """Store a session or find it stored; where its id is another session's, set it aside."""
+    async def _store(self, prepared: Prepared) -> None:
+        if prepared.session is None:
+            self._count(prepared, "expired" if prepared.expired.records else "set_aside")
+            return
+        outcome, session = await self._import(prepared, prepared.session)
+        if outcome == "set_aside":
+            prepared = prepared.refused(RecordError("the owner has another session by that id"))
+        self._count(prepared, outcome)
+        if self._remove and outcome in {"stored", "already_there"}:
+            await self._remove_old(prepared, session, self._remove, was_new=outcome == "stored")
+
+    async def _import(self, prepared: Prepared, session: ImportedSession) -> tuple[Outcome, ImportedSession]:
+        """Store a session or find it stored, and return it by the id it has now; "set_aside" if that is another's."""
+        messages, renamed = prepared.messages, _renamed(session, prepared.alternative_id)
+        if renamed is None or not await self._is_there_already(renamed):
+            outcome = await self._put(session, messages)
+            if outcome or renamed is None or not await self._is_of_another_channel(session):
+                return outcome or await self._compared(session, messages), session
+        return await self._put(renamed, messages) or await self._compared(renamed, messages), renamed
+
+    async def _put(self, session: ImportedSession, messages: Sequence[ImportedMessage]) -> Outcome | None:
+        """Store a session or find this import stored; None where its id is another session's."""
         try:
-            return "stored" if await self._put(prepared, session) else "already_there"
+            return "stored" if await self._target.put(session, messages) else "already_there"
         except SessionExistsError:
-            taken = prepared.session or session
-        if prepared.messages and await self._target.holds(taken.user_id, taken.id, prepared.messages):
-            return "already_there"  # an import before this one knew more of it, or part of the source is gone by now
-        prepared.refuse(RecordError("the owner has another session by that id"))
-        return "set_aside"
+            return None
 
-    async def _put(self, prepared: Prepared, session: ImportedSession) -> bool:
-        other_id = prepared.alternative_id
-        if other_id is None:
-            return await self._target.put(session, prepared.messages)
-        renamed = session.model_copy(
-            update={"id": other_id, "context": {"original_id": session.id} | session.context},
-        )
-        elsewhere = await self._target.find(session.user_id, other_id)
-        if elsewhere is None or elsewhere.fingerprint != session.fingerprint:
-            with suppress(SessionExistsError):
-                return await self._target.put(session, prepared.messages)
-            there = await self._target.find(session.user_id, session.id)
-            if there is None or there.channel == session.channel:
-                raise SessionExistsError
-        prepared.session = renamed
-        return await self._target.put(renamed, prepared.messages)
+    async def _compared(self, session: ImportedSession, messages: Sequence[ImportedMessage]) -> Outcome:
+        """Find out whether the session by that id has all that this one has: another import may have known more."""
+        holds_all = bool(messages) and await self._target.holds(session.user_id, session.id, messages)
+        return "already_there" if holds_all else "set_aside"
 
-    def _count(self, prepared: Prepared, outcome: Outcome | None) -> None:
+    async def _is_there_already(self, session: ImportedSession) -> bool:
+        found = await self._target.find(session.user_id, session.id)
+        return found is not None and found.fingerprint == session.fingerprint
+
+    async def _is_of_another_channel(self, session: ImportedSession) -> bool:
+        found = await self._target.find(session.user_id, session.id)
+        return found is not None and found.channel != session.channel
+
+    def _count(self, prepared: Prepared, outcome: Outcome) -> None:
         report = self._report
         report.notes.update(prepared.notes)
-        if outcome is None:
-            outcome = "expired" if prepared.expired.records else "set_aside"
         report.sessions.count("read", 1)
         report.sessions.count(outcome, 1)
         report.messages.count("read", prepared.messages_read)
-        fates: list[tuple[Outcome, Fate]] = [
+        parts: list[tuple[Outcome, Part]] = [
             (outcome, prepared.kept),
-            ("set_aside", prepared.aside),
+            ("set_aside", prepared.rejected),
             ("expired", prepared.expired),
             ("repeated", prepared.repeated),
         ]
-        for name, fate in fates:
-            report.records.count(name, len(fate.records))
-            report.messages.count(name, fate.messages)
-        for record in prepared.aside.records:
+        for name, part in parts:
+            report.records.count(name, len(part.records))
+            report.messages.count(name, part.messages)
+        for record in prepared.rejected.records:
             self._rejects.add(record, prepared.reasons[record.number])
 
     async def _remove_old(
@@ -270,3 +276,10 @@ class _Storing:
         if found.fingerprint == session.fingerprint or says_the_same(found, session):
             return records
         return [record for record in records if record.number not in prepared.own]
+
+
+def _renamed(session: ImportedSession, other_id: str | None) -> ImportedSession | None:
+    if other_id is None:
+        return None
+    context = {"original_id": session.id} | session.context
+    return session.model_copy(update={"id": other_id, "context": context})

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from shared.migrate.prepare import Prepared, prepare
-from shared.migrate.record import Conversation, Key, Record, Told, Turn
+from shared.migrate.record import Conversation, Key, Record, SessionRecords, Turn
 from shared.migrate.sessions import Rules
 from shared.models import MAX_CONTEXT_BYTES, ImportedMessage, ImportedSession, stored_bytes
 
@@ -23,7 +23,12 @@ def prepared(*turns: dict[str, Any], rules: Rules = RULES, **fields: Any) -> Pre
         Turn(record=record, **{"role": "user", "time": NOON, **turn})
         for record, turn in zip(records, turns, strict=True)
     ]
-    given = {"key": Key("owner", "session"), "told": Told([own]), "records": [own, *records], "turns": said}
+    given = {
+        "key": Key("owner", "session"),
+        "session_records": SessionRecords([own]),
+        "records": [own, *records],
+        "turns": said,
+    }
     return prepare("test", Conversation(**(given | fields)), rules)
 
 
@@ -353,13 +358,13 @@ def test_a_context_too_large_for_a_list_goes_on_in_the_first_message() -> None:
 def test_a_context_too_large_without_any_message_is_set_aside() -> None:
     found = prepared(context={"large": "x" * 9000})
 
-    assert (found.session, len(found.aside.records)) == (None, 1)
+    assert (found.session, len(found.rejected.records)) == (None, 1)
 
 
 def test_a_first_message_that_has_no_room_for_the_context_is_set_aside_with_all() -> None:
     found = prepared({"content": "x" * (512 * 1024 - 1000)}, {"content": "y"}, context={"large": "x" * 9000})
 
-    assert (found.session, found.aside.messages) == (None, 2)
+    assert (found.session, found.rejected.messages) == (None, 2)
 
 
 # What cannot be stored
@@ -380,11 +385,11 @@ def test_a_message_that_cannot_be_kept_as_it_is_is_set_aside_alone(turn: dict[st
     found = prepared({"content": "good"}, turn)
 
     assert [each.content for each in found.messages] == ["good"]
-    assert [record.number for record in found.aside.records] == [2]
+    assert [record.number for record in found.rejected.records] == [2]
 
 
 def test_a_session_whose_own_record_cannot_be_kept_is_set_aside_whole() -> None:
     found = prepared({"content": "good"}, context={"n": 2**60})
 
     assert found.session is None
-    assert (found.aside.messages, len(found.aside.records)) == (1, 2)
+    assert (found.rejected.messages, len(found.rejected.records)) == (1, 2)

@@ -11,8 +11,8 @@ How to add one: write a module here with a subclass of `shared.migrate.source.So
   conversation's). `take_text` takes the content, so that a null is told from a missing field, and `api_fields` the
   names and calls of a message in a model's API's shape. Do not clean anything: roles, ids, times without a zone,
   ties, repeats, sizes and whatever is missing are handled for every source by `messages.py`, `sessions.py` and
-  `prepare.py`. Records that tell of the session itself go into `own`, those that only say again what another one
-  says into `duplicates`.
+  `prepare.py`. Records that are no messages go into `session_records`: `own` tell of the session itself,
+  `duplicates` only say again what another one says; `first_of` sorts several documents of one session so.
 - `origin(place)`: only for a source that reads something else than JSON, a database for example: an object with
   `records()` (Record or Broken, one after another, in bounded memory), `close()`, and, where `--delete-old` shall
   work, `remove(record)`. `place` is INPUT of the command line.

@@ -45,12 +45,12 @@ class AoaiSample(CosmosSource):
         conversations = [record for record in records if not _is_message(record.value)]
         if not conversations:
             return Conversation(key=key, records=records, turns=turns)
-        own, told = first_of(conversations)
+        own, about = first_of(conversations)
         fields = Fields(own.value).without("id", "type", "userId", *COSMOS_FIELDS)
         return Conversation(
             key=key,
             records=records,
-            told=told,
+            session_records=about,
             turns=turns,
             name=fields.take("title") or None,
             created_at=fields.take("createdAt"),

@@ -38,7 +38,7 @@ def _is_session(document: JsonObject) -> bool:
 
 
 def _session(key: Key, records: Sequence[Record], sessions: Sequence[Record]) -> Conversation:
-    own, told = first_of(sessions)
+    own, about = first_of(sessions)
     fields = Fields(own.value).without("id", "user_id", *COSMOS_FIELDS)
     documents = objects_in(fields.take("messages"), "messages")
     if own.value.get("message_count") == len(documents):
@@ -46,7 +46,7 @@ def _session(key: Key, records: Sequence[Record], sessions: Sequence[Record]) ->
     return Conversation(
         key=key,
         records=records,
-        told=told,
+        session_records=about,
         turns=[_turn(key, own, document) for document in documents],
         name=fields.take("session_name"),
         is_active=fields.take("is_active"),

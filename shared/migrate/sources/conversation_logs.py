@@ -33,18 +33,18 @@ class ConversationLogs(Source):
         conversation.turns += _new_ones(conversation.turns, single)
         said = {turn.record.number for turn in conversation.turns}
         again = [turn.record for turn in single if turn.record.number not in said]
-        conversation.told.duplicates = [*conversation.told.duplicates, *again]
+        conversation.session_records.duplicates = [*conversation.session_records.duplicates, *again]
         return conversation
 
 
 def _session(key: Key, records: Sequence[Record], sessions: Sequence[Record]) -> Conversation:
-    own, told = first_of(sessions)
+    own, about = first_of(sessions)
     fields = Fields(own.value).without("session_id")
     made = object_id_time(own.value.get("_id"))
     return Conversation(
         key=key,
         records=records,
-        told=told,
+        session_records=about,
         turns=[_turn(own, document) for document in objects_in(fields.take("messages"), "messages")],
         created_at=fields.take("created_at") or made,
         updated_at=fields.take("updated_at"),

@@ -22,12 +22,12 @@ class Conversations(CosmosSource):
 
     def conversation(self, key: Key, records: Sequence[Record]) -> Conversation:
         """Return the first document's conversation."""
-        own, told = first_of(records)
+        own, about = first_of(records)
         fields = Fields(own.value).without("id", "customer_id", *COSMOS_FIELDS)
         return Conversation(
             key=key,
             records=records,
-            told=told,
+            session_records=about,
             turns=[_turn(own, document) for document in objects_in(fields.take("messages"), "messages")],
             created_at=fields.take("created_at") or own.value.get("_ts"),
             updated_at=fields.take("updated_at"),

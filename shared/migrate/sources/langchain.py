@@ -39,12 +39,12 @@ class LangChain(CosmosSource):
 
     def conversation(self, key: Key, records: Sequence[Record]) -> Conversation:
         """Return the first document's history."""
-        own, told = first_of(records)
+        own, about = first_of(records)
         fields = Fields(own.value).without("id", "user_id" if "user_id" in own.value else "userId", *COSMOS_FIELDS)
         return Conversation(
             key=key,
             records=records,
-            told=told,
+            session_records=about,
             turns=[_turn(own, message) for message in objects_in(fields.take("messages"), "messages")],
             created_at=own.value.get("_ts"),
             context=fields.rest("context"),

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from itertools import pairwise
 
-from shared.migrate.record import Conversation, Fields, Key, Record, RecordError, Told, Turn
+from shared.migrate.record import Conversation, Fields, Key, Record, RecordError, SessionRecords, Turn
 from shared.migrate.source import Source
 from shared.models import JsonObject
 
@@ -36,7 +36,7 @@ class Parley(Source):
         return Conversation(
             key=key,
             records=records,
-            told=Told([own], duplicates),
+            session_records=SessionRecords([own], duplicates),
             turns=[_turn(record) for record in lines],
             whole=True,
             exact=True,

@@ -69,12 +69,12 @@ def _row_number(record: Record) -> float:
 
 
 def _session(key: Key, records: Sequence[Record], sessions: Sequence[Record], turns: list[Turn]) -> Conversation:
-    own, told = first_of(sessions)
+    own, about = first_of(sessions)
     fields = Fields(own.value).without("id", "session_id")
     return Conversation(
         key=key,
         records=records,
-        told=told,
+        session_records=about,
         turns=turns,
         is_active=fields.take("is_active"),
         created_at=fields.take("created_at"),

@@ -35,13 +35,13 @@ class SearchDemo(CosmosSource):
             saved = [record.value["_ts"] for record in pairs if isinstance(record.value.get("_ts"), int)]
             turns = [turn for record in pairs for turn in _turns(record, None)]
             return Conversation(key=key, records=records, turns=turns, created_at=min(saved, default=None))
-        own, told = first_of(sessions)
+        own, about = first_of(sessions)
         fields = Fields(own.value).without("id", "type", "session_id", "entra_oid", *COSMOS_FIELDS)
         saved_at = fields.take("timestamp") or own.value.get("_ts")
         return Conversation(
             key=key,
             records=records,
-            told=told,
+            session_records=about,
             turns=[turn for record in pairs for turn in _turns(record, own.value.get("version"))],
             name=fields.take("title"),
             created_at=saved_at,
