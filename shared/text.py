@@ -9,11 +9,12 @@ from shared.models import JsonObject, SnippetPart
 AROUND_CHARACTERS = 60  # shown on each side of the first hit
 STEP_CHARACTERS = 256  # folded at once on the way to the first hit
 MOST_MARKS = 30  # more than any script needs; unicode.org/reports/tr15, stream-safe text
-PILE = re.compile(rf"(?:M.){{{MOST_MARKS + 1},}}")
+# Patterns, which `re` compiles at their first use: no cold start that does not search waits for them.
+PILE = rf"(?:M.){{{MOST_MARKS + 1},}}"
 NO_MARKS = r"\x00-\u02ff\u0370-\u0482\u048a-\u0590\u3040-\u3098\u30a0-\ua66e\uac00-\ud7af"  # what most is written in
-PERHAPS_A_PILE = re.compile(rf"[^{NO_MARKS}]{{{MOST_MARKS + 1}}}")
-OTHER_SPACE = re.compile(r"[^\S ]")
-JOINING = re.compile("[\u1160-\u11ff\U00016d63-\U00016d6a]")  # no marks, but composed: of Hangul and of Kirat Rai
+PERHAPS_A_PILE = rf"[^{NO_MARKS}]{{{MOST_MARKS + 1}}}"
+OTHER_SPACE = r"[^\S ]"
+JOINING = "[\u1160-\u11ff\U00016d63-\U00016d6a]"  # no marks, but composed: of Hangul and of Kirat Rai
 
 
 def spoken(content: str | list[JsonObject]) -> str:
@@ -31,17 +32,17 @@ def fold(text: str) -> str:
     stored folded text goes by this rule, in both stores: whoever changes it has to fold what is stored anew.
     """
     folded = text.lower() if text.isascii() else normalize("NFC", normalize("NFD", _without_piles(text)).casefold())
-    return OTHER_SPACE.sub(" ", folded)
+    return re.sub(OTHER_SPACE, " ", folded)
 
 
 def _without_piles(text: str) -> str:
     """Return a text with at most MOST_MARKS on one letter: putting more of them in order takes their number squared."""
-    if not PERHAPS_A_PILE.search(text):
+    if not re.search(PERHAPS_A_PILE, text):
         return text
     categories = "".join(map(category, text))  # two letters each
     kept: list[str] = []
     begin = 0
-    for pile in PILE.finditer(categories):
+    for pile in re.finditer(PILE, categories):
         kept.append(text[begin : pile.start() // 2 + MOST_MARKS])
         begin = pile.end() // 2
     return "".join([*kept, text[begin:]])
@@ -112,4 +113,4 @@ def _pieces(text: str, start: int, least: int) -> Iterator[tuple[int, int]]:
 
 def _joins(character: str) -> bool:
     """Return whether a character may become one with what is before it."""
-    return not character.isascii() and (category(character).startswith("M") or bool(JOINING.match(character)))
+    return not character.isascii() and (category(character).startswith("M") or bool(re.match(JOINING, character)))

@@ -2,6 +2,9 @@
 
 import inspect
 import itertools
+import os
+import subprocess
+import sys
 from types import ModuleType
 from typing import get_origin
 
@@ -10,6 +13,7 @@ import pytest
 from shared.http.call import Answer
 from shared.local_host.index import HttpFunction, read_functions
 from shared.local_host.routing import compile_template
+from shared.settings import PROJECT_ROOT
 
 VALUES = ("a", "stats", "messages", "sessions", "chat", "health", "openapi.json", "docs", "x-1")
 
@@ -91,8 +95,22 @@ def test_only_public_operations_need_no_function_key(function_app: ModuleType) -
     assert public == {"health", "openapi", "docs_page", "docs_file", "view_share"}
 
 
-def test_every_function_says_what_it_does(functions: list[HttpFunction]) -> None:
-    assert [function.name for function in functions if not inspect.getdoc(function.call)] == []
+def test_every_route_leads_to_a_handler_that_says_what_it_does(function_app: ModuleType) -> None:
+    assert [route.name for route in function_app.routes if not inspect.getdoc(route.endpoint.handler)] == []
+
+
+def test_what_is_open_speaks_for_nobody(function_app: ModuleType) -> None:
+    open_routes = {route.name for route in function_app.routes if route.is_open}
+
+    assert open_routes == {route.name for route in function_app.routes if route.endpoint.owner is None}
+
+
+def test_importing_the_functions_imports_no_handler() -> None:
+    code = "import function_app, sys; print([name for name in sys.modules if name == 'shared.http.sessions'])"
+    environ = os.environ | {"STORE": "sqlite"}
+    ran = subprocess.run([sys.executable, "-c", code], cwd=PROJECT_ROOT, env=environ, capture_output=True, check=True)
+
+    assert ran.stdout.decode().strip() == "[]"
 
 
 def test_importing_the_functions_opens_no_store(function_app: ModuleType) -> None:
