@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from shared.errors import StoreUnavailableError
-from shared.store.sqlite import SqliteStore, database
+from shared.store.sqlite import SqliteStore
 from tests.builders import a_message, a_session, all_messages
 
 BUSY_SECONDS = 0.5
@@ -30,10 +30,9 @@ def holder(path: Path) -> Iterator[sqlite3.Connection]:
 
 
 async def test_many_writers_wait_for_a_held_file_no_longer_than_one_does(
-    path: Path, holder: sqlite3.Connection, monkeypatch: pytest.MonkeyPatch
+    path: Path, holder: sqlite3.Connection
 ) -> None:
-    monkeypatch.setattr(database, "BUSY_SECONDS", BUSY_SECONDS)
-    store = SqliteStore(path)
+    store = SqliteStore(path, busy_seconds=BUSY_SECONDS)
     session = await store.create(a_session())
     holder.execute("BEGIN IMMEDIATE")
 

@@ -88,10 +88,11 @@ class Database:
     A caller that stops waiting does not stop the transaction: it ends by itself, stored or undone.
     """
 
-    def __init__(self, path: Path, clock: Callable[[], datetime]) -> None:
+    def __init__(self, path: Path, clock: Callable[[], datetime], busy_seconds: float = BUSY_SECONDS) -> None:
         """Name the file; the first transaction opens or makes it, and the log says now why it will not be able to."""
         self._path = path
         self._clock = clock
+        self._busy_seconds = busy_seconds
         self._writer = ThreadPoolExecutor(1, "parley-sqlite-writer")
         self._readers = ThreadPoolExecutor(READERS, "parley-sqlite-reader")
         self._own = threading.local()
@@ -108,9 +109,9 @@ class Database:
     async def write(self, work: Callable[[Transaction], Result]) -> Result:
         """Run a transaction that may write, one at a time over all processes.
 
-        Raises StoreUnavailableError when it could not begin within BUSY_SECONDS, its wait for others here included.
+        Raises StoreUnavailableError when it could not begin within `busy_seconds`, its wait for others here included.
         """
-        deadline = monotonic() + BUSY_SECONDS
+        deadline = monotonic() + self._busy_seconds
         begin = partial(_begin_write, deadline=deadline)
         return await self._in_thread(self._writer, lambda: self._transact(begin, work))
 

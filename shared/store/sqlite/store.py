@@ -48,6 +48,7 @@ from shared.store.sqlite import sessions as session_table
 from shared.store.sqlite import shares as share_table
 from shared.store.sqlite.counting import owner_stats
 from shared.store.sqlite.database import Database, Transaction
+from shared.store.sqlite.schema import BUSY_SECONDS
 from shared.store.sqlite.search import search
 
 Result = TypeVar("Result")
@@ -64,9 +65,10 @@ class SqliteStore(SessionStore):
         *,
         clock: Callable[[], datetime] = utc_now,
         archive_ttl_seconds: int = DEFAULT_ARCHIVE_TTL_SECONDS,
+        busy_seconds: float = BUSY_SECONDS,
     ) -> None:
-        """Name the file; it and its folder are made at the first use."""
-        self._database = Database(path, clock)
+        """Name the file; it and its folder are made at the first use. Writers wait `busy_seconds` for one another."""
+        self._database = Database(path, clock, busy_seconds)
         self._archive_ttl_seconds = archive_ttl_seconds
 
     @override
