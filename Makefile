@@ -6,9 +6,10 @@ COMMANDS := $(VENV)/requirements-commands.ready
 READY := $(VENV)/requirements-dev.ready
 NEIGHBOURS := benchmarks/.venv
 SEEDS ?= 200
+WORKERS ?= 4
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check bench soak openapi test-worker archive migrate provision test-cosmos clean
+.PHONY: help run test test-all check bench soak openapi test-worker archive migrate provision test-cosmos clean
 
 help: ## say what can be made
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
@@ -24,8 +25,11 @@ $(VENV)/%.ready: %.txt
 run: $(SERVING) ## serve on http://127.0.0.1:7071 (PORT and the other settings: README)
 	@exec $(BIN)/python -m shared.local_host
 
-test: check ## run the checks and all tests
-	@$(BIN)/python -m pytest -n 4 --dist loadfile $(ARGS)
+test: check ## run the checks and the tests that every change runs: three minutes on two cores
+	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile $(ARGS)
+
+test-all: check ## run every test on every store it is for: before a release, and at night
+	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --tier all $(ARGS)
 
 check: $(READY) ## lint and type-check
 	@$(BIN)/ruff check .
@@ -35,7 +39,7 @@ check: $(READY) ## lint and type-check
 
 test-cosmos: $(READY) ## run the store's tests on the account or emulator that COSMOS_ENDPOINT names
 	@test -n "$(COSMOS_ENDPOINT)" || { echo "COSMOS_ENDPOINT=https://… COSMOS_KEY=… make test-cosmos"; exit 2; }
-	@$(BIN)/python -m pytest tests/contract $(ARGS)
+	@$(BIN)/python -m pytest tests/contract --tier all $(ARGS)
 
 test-worker: ## drive the functions with Microsoft's own runtime; needs a Python 3.13 (PYTHON313=…)
 	@PYTHON313="$(PYTHON313)" tests/worker/run $(ARGS)

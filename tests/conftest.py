@@ -17,6 +17,8 @@ from tests.builders import a_session, an_owner
 if TYPE_CHECKING:
     from tests.cosmos_server.launch import CosmosServer
 
+pytest_plugins = ["tests.cpu_seconds", "tests.tiers"]
+
 OpenStore = Callable[[], SessionStore]
 
 
@@ -69,10 +71,16 @@ def place_of_environment() -> CosmosPlace:
     return CosmosPlace(settings.cosmos_endpoint, settings.cosmos_key, settings.cosmos_emulator, **place)
 
 
-@pytest.fixture(scope="module", params=["sqlite", "cosmos"])
-def open_store(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> OpenStore:
+@pytest.fixture(scope="module")
+def store_name(request: pytest.FixtureRequest) -> str:
+    """Name the store that a test is to run on; tests/tiers.py says which those are."""
+    return str(request.param)
+
+
+@pytest.fixture(scope="module")
+def open_store(request: pytest.FixtureRequest, store_name: str, tmp_path_factory: pytest.TempPathFactory) -> OpenStore:
     """Return a function that opens the store of this module; opened again it holds the same sessions."""
-    if request.param == "sqlite":
+    if store_name == "sqlite":
         return _sqlite_opener(tmp_path_factory.mktemp("store") / "parley.db")
     return _cosmos_opener(request.getfixturevalue("cosmos_place"))
 

@@ -16,11 +16,11 @@ if TYPE_CHECKING:
 IMPATIENT = Patience(tries=3, seconds=5.0, longest_pause_seconds=2.5)
 
 
-@pytest.fixture(scope="module", params=["sqlite", "cosmos"])
-def url(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """Run Parley on each store in turn."""
+@pytest.fixture(scope="module")
+def url(request: pytest.FixtureRequest, store_name: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Run Parley on the store under test."""
     settings = {"SQLITE_PATH": str(tmp_path_factory.mktemp("data") / "parley.db")}
-    if request.param == "cosmos":
+    if store_name == "cosmos":
         place: CosmosPlace = request.getfixturevalue("cosmos_place")
         settings = {
             "STORE": "cosmos",

@@ -18,7 +18,7 @@ TIMES = 30
 
 pytestmark = [
     pytest.mark.skipif(sys.platform == "win32", reason="nothing forks on Windows"),
-    pytest.mark.parametrize("url", ["sqlite"], indirect=True),  # the store has no part in it
+    pytest.mark.parametrize("store_name", ["sqlite"], indirect=True),  # the store has no part in it
 ]
 
 ASKING = f"""

@@ -9,6 +9,8 @@ from parley_client.freshness import Freshness
 
 from tests.clients.tokens import HEADER, TokenServer, giving_tokens
 
+pytestmark = pytest.mark.on_both_stores
+
 Create = Callable[..., object]
 
 

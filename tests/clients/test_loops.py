@@ -11,7 +11,7 @@ from tests.clients.conftest import IMPATIENT, contents
 from tests.clients.weather import Weather
 from tests.cosmos.proxy import answers
 
-pytestmark = pytest.mark.parametrize("url", ["sqlite"], indirect=True)  # the store has no part in it
+pytestmark = pytest.mark.parametrize("store_name", ["sqlite"], indirect=True)  # the store has no part in it
 HELLO = {"session_id": "s", "message_type": "user", "content": "Hello"}
 SOON_SECONDS = 10
 

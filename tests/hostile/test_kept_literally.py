@@ -8,7 +8,7 @@ from tests.builders import an_owner
 from tests.hostile.state import SESSIONS, Scene
 from tests.http.client import Client, a_session, spoken
 
-pytestmark = pytest.mark.asyncio(loop_scope="module")
+pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.on_both_stores]
 TEXTS = [
     "' OR '1'='1", "'; DROP TABLE sessions; --", '" OR c.user_id != "', '"}) OR true --', "\\", "\\'", '\\"', "%",
     "_", "%_%", "*", "[a-z]", "\0", "a\0b", "\r\nSet-Cookie: a=b", "\u2028\u2029", "\u202eevil", "\ufeffa", "\uffff",

@@ -7,7 +7,7 @@ from tests.hostile.requests import IN_SESSIONS, name_of, path_of
 from tests.hostile.state import ARCHIVED, EMPTY, IN_CHANNEL, MINE, SESSIONS, Scene
 from tests.http.client import NO_BODY, Answer, a_session
 
-pytestmark = pytest.mark.asyncio(loop_scope="module")
+pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.on_both_stores]
 NEVER = "never.was"
 OWN_DELETED = "deleted"
 OTHERS = (MINE, ARCHIVED, EMPTY, IN_CHANNEL, OWN_DELETED, "x" * 64, MINE.upper())

@@ -10,7 +10,7 @@ import pytest
 from yarl import URL
 
 NO_BODY = object()
-refused_before_any_store_is_asked = pytest.mark.parametrize("open_store", ["sqlite"], indirect=True)
+refused_before_any_store_is_asked = pytest.mark.parametrize("store_name", ["sqlite"], indirect=True)
 PROBLEM = "application/problem+json"
 
 

@@ -16,6 +16,8 @@ from tests.http.conftest import Serve
 from tests.migrate.importing import import_text
 from tests.month import Month
 
+pytestmark = pytest.mark.on_both_stores
+
 
 async def lived(store: SessionStore, owner: str) -> list[tuple[Session, list[Message]]]:
     """Store a month, somebody else's beside it, and return what the owner has."""
@@ -38,22 +40,22 @@ def told(chats: list[tuple[Session, list[Message]]]) -> list[dict[str, Any]]:
     ]
 
 
-@pytest.mark.parametrize("sought", ["ZUG", "łódź", "天気", "```python", "frost", "🌿", "is"])
-async def test_everything_that_was_said_is_found(serve: Serve, store: SessionStore, sought: str) -> None:
+async def test_everything_that_was_said_is_found(serve: Serve, store: SessionStore, subtests: pytest.Subtests) -> None:
     owner = an_owner()
     chats = await lived(store, owner)
 
     async with serve(store) as api:
-        pages = await every_page(api.speaking_for(owner), f"/api/chat/search?limit=100&q={quote(sought)}")
-
-    expected = [
-        (session.id, message.seq)
-        for session, said in chats
-        for message in reversed(said)
-        if sought.casefold() in str(message.content).casefold()
-    ]
-    assert [(hit["session_id"], hit["message"]["seq"]) for page in pages for hit in page] == expected
-    assert len(expected) > 20
+        for sought in ("ZUG", "łódź", "天気", "```python", "frost", "🌿", "is"):
+            pages = await every_page(api.speaking_for(owner), f"/api/chat/search?limit=100&q={quote(sought)}")
+            expected = [
+                (session.id, message.seq)
+                for session, said in chats
+                for message in reversed(said)
+                if sought.casefold() in str(message.content).casefold()
+            ]
+            with subtests.test(sought):
+                assert [(hit["session_id"], hit["message"]["seq"]) for page in pages for hit in page] == expected
+                assert len(expected) > 20
 
 
 async def test_a_month_is_counted_exported_and_read_back(serve: Serve, store: SessionStore, tmp_path: Path) -> None:

@@ -7,6 +7,8 @@ import pytest
 from shared.store.port import SessionStore
 from tests.http.client import Answer, Client, a_talk, refused_before_any_store_is_asked, spoken
 
+pytestmark = pytest.mark.on_both_stores
+
 SESSIONS = "/api/chat/sessions"
 REQUESTS = {
     "a list": ("GET", SESSIONS, None, {}),

@@ -6,6 +6,8 @@ import pytest
 
 from tests.http.client import Client, a_session
 
+pytestmark = pytest.mark.on_both_stores
+
 SESSIONS = "/api/chat/sessions"
 MESSAGES = "/api/chat/messages"
 HELLO = {"role": "user", "content": "Hello"}

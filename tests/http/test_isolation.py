@@ -4,6 +4,8 @@ import pytest
 
 from tests.http.client import Client, a_session, a_talk, contents, spoken
 
+pytestmark = pytest.mark.on_both_stores
+
 SESSIONS = "/api/chat/sessions"
 
 

@@ -6,6 +6,8 @@ import pytest
 
 from tests.http.client import Client, a_session, a_talk, every_page, numbered, refused_before_any_store_is_asked
 
+pytestmark = pytest.mark.on_both_stores
+
 
 async def a_link(api: Client, path: str, **fields: object) -> dict[str, Any]:
     answer = await api.post(f"{path.removesuffix('/messages')}/share", fields)

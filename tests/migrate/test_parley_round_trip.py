@@ -12,6 +12,8 @@ from tests.builders import a_message, a_session, all_messages, fill, messages
 
 from .importing import adds_up, everything, import_text
 
+pytestmark = pytest.mark.on_both_stores
+
 RICH: list[dict[str, Any]] = [
     {"content": "", "metadata": {"z": 1, "a": {"$oid": "507f1f77bcf86cd799439011"}, "f": 1e15, "i": 2**53, "n": None}},
     {"content": [{"type": "text", "text": "👩‍👩‍👧 \u202e \x00"}], "name": "n", "persona": "p", "tool_call_id": "t"},

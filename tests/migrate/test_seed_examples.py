@@ -13,6 +13,8 @@ from tests.builders import a_message, all_messages, listed
 
 from .importing import everything, import_text, source_by
 
+pytestmark = pytest.mark.on_both_stores
+
 CONVERSATION_LOG = {
     "session_id": "session_123",
     "created_at": "2024-01-01T10:00:00Z",
