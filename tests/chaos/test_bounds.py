@@ -63,6 +63,9 @@ class Waited:
     status: int
 
 
+pytestmark = pytest.mark.slow
+
+
 @pytest.fixture(autouse=True)
 def _quiet() -> Iterator[None]:
     """Keep the log of what went wrong, which is much, out of the way of what matters."""

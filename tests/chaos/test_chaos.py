@@ -15,6 +15,7 @@ from tests.chaos.requests import PATIENCE_SECONDS
 from tests.chaos.run import Plan, run
 from tests.chaos.weather import faults
 from tests.cosmos_server.launch import CosmosServer
+from tests.tiers import slow_but
 
 SEEDS = int(os.environ.get("PARLEY_SEEDS", "3"))
 FIRST = int(os.environ.get("PARLEY_FIRST_SEED", "0"))
@@ -28,7 +29,7 @@ def _quiet() -> Iterator[None]:
     logging.disable(logging.NOTSET)
 
 
-@pytest.mark.parametrize("seed", range(FIRST, FIRST + SEEDS))
+@pytest.mark.parametrize("seed", slow_but({str(seed): seed for seed in range(FIRST, FIRST + SEEDS)}, str(FIRST)))
 async def test_whatever_the_network_does_every_promise_is_kept(server: CosmosServer, seed: int) -> None:
     report = await run(server, Plan(seed))
 
@@ -46,6 +47,7 @@ async def test_on_many_instances_whose_replicas_lag_every_promise_is_kept(server
     assert report.faults.total() > 0
 
 
+@pytest.mark.slow
 async def test_a_run_meets_faults_of_every_kind(server: CosmosServer) -> None:
     report = await run(server, Plan(1, rate=0.3))
 

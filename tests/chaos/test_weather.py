@@ -10,6 +10,7 @@ from tests.chaos.weather import LANDS_LATE, Weather, faults
 from tests.cosmos.proxy import Broken, Exchange, Request, Response
 
 REQUESTS = 20_000
+NOBODY = Mock()
 
 
 async def nothing(_exchange: object) -> None:
@@ -30,7 +31,7 @@ class Forwarded(Exchange):
 
 def exchange(number: int) -> Exchange:
     request = Request("PATCH", f"/dbs/d/colls/c/docs/s{number % 5}", {}, str(number).encode())
-    return Forwarded(request, ("127.0.0.1", 0), Mock())
+    return Forwarded(request, ("127.0.0.1", 0), NOBODY)
 
 
 @pytest.fixture

@@ -307,6 +307,7 @@ async def test_a_longer_life_given_in_the_last_seconds_is_one_for_every_message(
     await life.rest(ARCHIVE_TTL_SECONDS - 2)
 
 
+@pytest.mark.slow
 async def test_in_real_time_it_is_the_same_on_cosmos_db(server: CosmosServer) -> None:
     server.reset()
     world = RealCosmosWorld(server)

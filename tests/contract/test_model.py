@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -79,9 +80,23 @@ def operations(draw: st.DrawFn) -> Operation:
     return Operation(verb, owner, draw(st.sampled_from(["a", "a", "a.b"])), draw(DETAILS[verb]))
 
 
-@settings(max_examples=30, deadline=None, suppress_health_check=list(HealthCheck))
-@given(steps=st.lists(operations(), min_size=40, max_size=60))
+some_steps = given(steps=st.lists(operations(), min_size=40, max_size=60))
+
+
+@settings(max_examples=10, deadline=None, suppress_health_check=list(HealthCheck))
+@some_steps
 async def test_any_operations_leave_the_store_as_the_model(store: SessionStore, steps: list[Operation]) -> None:
+    await take(store, steps)
+
+
+@pytest.mark.slow
+@settings(max_examples=100, deadline=None, suppress_health_check=list(HealthCheck))
+@some_steps
+async def test_many_more_operations_do(store: SessionStore, steps: list[Operation]) -> None:
+    await take(store, steps)
+
+
+async def take(store: SessionStore, steps: list[Operation]) -> None:
     both = Both(store)
     for owner in (0, 1):
         await both.ask(Operation("create", owner, "a", {"numbers": [], "ttl_seconds": 3600}))

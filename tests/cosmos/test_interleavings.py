@@ -25,6 +25,7 @@ from shared.store.cosmos.session_tokens import SessionTokens
 from tests.cosmos.schedule import CAP_BYTES, Schedule, World
 from tests.cosmos.truth import ViolationError
 from tests.cosmos_server.launch import CosmosServer
+from tests.tiers import slow_but
 
 SCHEDULES = int(os.environ.get("PARLEY_SCHEDULES", "60"))
 FIRST = int(os.environ.get("PARLEY_FIRST_SCHEDULE", "0"))
@@ -85,13 +86,13 @@ async def run(world: World, seed: int, *, lagging: bool = False) -> Schedule:
     return schedule
 
 
-@pytest.mark.parametrize("group", range(GROUPS))
+@pytest.mark.parametrize("group", slow_but({str(group): group for group in range(GROUPS)}, "0"))
 async def test_clients_interleaved_failing_and_dying_never_break_a_session(world: World, group: int) -> None:
     for seed in range(FIRST + group, FIRST + SCHEDULES, GROUPS):
         await run(world, seed)
 
 
-@pytest.mark.parametrize("group", range(GROUPS))
+@pytest.mark.parametrize("group", slow_but({str(group): group for group in range(GROUPS)}, "0"))
 async def test_instances_on_replicas_that_lag_never_break_a_session_nor_show_less_than_a_token_tells(
     world: World, group: int
 ) -> None:

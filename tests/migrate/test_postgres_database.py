@@ -28,7 +28,6 @@ from .shapes import postgres_rows
 from .systems import one_owner
 from .test_interruptions import Folder
 
-COUNTS = {"sqlite": 220, "cosmos": 30}
 LONG = 5000
 SESSION = {"id": 1, "session_id": "5f0c", "created_at": "2024-01-01 10:00", "updated_at": "2024-01-01 11:00"}
 MESSAGE = {"id": 1, "session_id": "5f0c", "message_id": "m1", "role": "user", "content": "Hello"}
@@ -69,10 +68,11 @@ def _whole(rows: list[dict], number: int, chat: Chat) -> list[dict]:
     return rows if "message_id" not in rows[0] else [{"id": number, "session_id": chat.id}, *rows]
 
 
+@pytest.mark.parametrize(("sessions", "longest"), [(30, LONG // 10), pytest.param(220, LONG, marks=pytest.mark.slow)])
 async def test_every_history_arrives_in_order_and_is_counted(
-    database: Database, store: SessionStore, owner: str
+    database: Database, store: SessionStore, owner: str, sessions: int, longest: int
 ) -> None:
-    made, rows = consultations(owner, COUNTS[store.name], LONG if store.name == "sqlite" else 40)
+    made, rows = consultations(owner, sessions, longest)
     database.fill(rows)
 
     report = await move(database, store, owner)
@@ -333,6 +333,7 @@ class OfDatabase(Folder):
         assert self.start().wait(120) == 0
 
 
+@pytest.mark.slow
 def test_a_killed_import_that_is_repeated_leaves_what_a_clean_one_leaves(database: Database, tmp_path: Path) -> None:
     database.fill(consultations("me", 200, 1000)[1])
     clean, killed = OfDatabase(tmp_path / "clean", database), OfDatabase(tmp_path / "killed", database)

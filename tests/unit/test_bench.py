@@ -197,6 +197,7 @@ async def test_a_peer_resumes_from_what_it_added(server: CosmosServer, peer: typ
         assert await session.resume() == 4
 
 
+@pytest.mark.slow
 async def test_memory_is_looked_at_after_each_count_of_answers(server: CosmosServer) -> None:
     if memory.missing_reason():
         pytest.skip(memory.missing_reason())
@@ -246,6 +247,7 @@ def test_a_bar_is_as_long_as_its_share() -> None:
     assert [width / bars[2] for width in bars] == pytest.approx([0.5, 0, 1, 0.25])
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("_needs_node")
 def test_a_quick_run_prints_its_tables_and_leaves_the_results_alone(capsys: pytest.CaptureFixture[str]) -> None:
     files = [RESULTS, *PLOTS.glob("*.svg")]
