@@ -24,7 +24,8 @@ from shared.service import ChatService
 from shared.store.cosmos import CosmosStore
 from shared.store.cosmos.connection import Connection
 from shared.store.cosmos.guards import appendable, duplicates_detectable, not_in_recent_ids
-from shared.store.cosmos.head import milliseconds, short_hash
+from shared.store.cosmos.head import short_hash
+from shared.store.cosmos.limits import Limits
 from shared.store.rules import documents_bytes
 from tests.cosmos_server.launch import CosmosServer
 
@@ -154,8 +155,10 @@ def _patch(session_id: str, message_id: str) -> tuple[list[JsonObject], str]:
         {"op": "incr", "path": "/message_count", "value": 1},
         {"op": "set", "path": "/last_activity_at", "value": document["created_at"]},
     ]
-    room = appendable([message_id], size, int(time.time()))
-    unstored = f"{not_in_recent_ids([short_hash(session_id, message_id)])} AND {duplicates_detectable(milliseconds())}"
+    now = time.time()
+    room = appendable([message_id], Limits().head_cap_bytes - size, int(now))
+    hashes = [short_hash(session_id, message_id)]
+    unstored = f"{not_in_recent_ids(hashes)} AND {duplicates_detectable(int(now * 1000))}"
     return operations, f"FROM c WHERE {room} AND {unstored}"
 
 

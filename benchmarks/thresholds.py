@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from benchmarks import targets
 from benchmarks.appends import Append, AppendCosts, append_one, costs
@@ -10,7 +10,6 @@ from benchmarks.profiles import HEAVY, Profile
 from benchmarks.stage import Stage
 from benchmarks.table import Cell, table
 from shared.models import MAX_CONTEXT_BYTES, MAX_MESSAGES_PER_REQUEST
-from shared.store.cosmos import head as head_module
 from shared.store.cosmos.head import Head
 
 KB = 1024
@@ -81,7 +80,7 @@ async def _choices(stage: Stage, profile: Profile) -> AsyncIterator[Choice]:
     tried: set[int] = set()
     for mean_head in MEAN_HEAD_KB:
         for least in LEAST_GENERATION_KB:
-            with thresholds(mean_head, least):
+            with thresholds(stage, mean_head, least):
                 place, generation = await _session(stage, profile)
                 if generation in tried:
                     continue
@@ -91,15 +90,17 @@ async def _choices(stage: Stage, profile: Profile) -> AsyncIterator[Choice]:
 
 
 @contextmanager
-def thresholds(mean_head_kb: float, least_generation_kb: float) -> Iterator[None]:
+def thresholds(stage: Stage, mean_head_kb: float, least_generation_kb: float) -> Iterator[None]:
     """Rotate by these thresholds inside the block; the store reads them at every append."""
-    before = head_module.MEAN_HEAD_BYTES, head_module.MIN_GENERATION_BYTES
-    head_module.MEAN_HEAD_BYTES = round(mean_head_kb * KB)
-    head_module.MIN_GENERATION_BYTES = round(least_generation_kb * KB)
+    items = stage.chat.store._items  # noqa: SLF001 - the limits are not in the port
+    before = items.limits
+    items.limits = replace(
+        before, mean_head_bytes=round(mean_head_kb * KB), min_generation_bytes=round(least_generation_kb * KB)
+    )
     try:
         yield
     finally:
-        head_module.MEAN_HEAD_BYTES, head_module.MIN_GENERATION_BYTES = before
+        items.limits = before
 
 
 async def _session(stage: Stage, profile: Profile) -> tuple[tuple[str, str], int]:
@@ -107,9 +108,10 @@ async def _session(stage: Stage, profile: Profile) -> tuple[tuple[str, str], int
     user_id = profile.user_id()
     with stage.proxy.phase("creating") as recorded:
         session, _ = await stage.chat.create_session(user_id, profile.session())
-        head = Head(await stage.chat.store._items.of(user_id).read(session.id))  # noqa: SLF001 - the head is not in the port
+        partition = stage.chat.store._items.of(user_id)  # noqa: SLF001 - the head is not in the port
+        head = Head(await partition.read(session.id))
         recorded.clear()
-    return (user_id, session.id), head.generation_bytes()
+    return (user_id, session.id), head.generation_bytes(partition.limits)
 
 
 async def _measure(stage: Stage, profile: Profile, place: tuple[str, str]) -> AppendCosts:

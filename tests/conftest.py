@@ -15,6 +15,7 @@ from shared.store.port import SessionStore
 from tests.builders import a_session, an_owner
 
 if TYPE_CHECKING:
+    from shared.store.cosmos import CosmosStore
     from tests.cosmos_server.launch import CosmosServer
 
 pytest_plugins = ["tests.cpu_seconds", "tests.tiers"]
@@ -92,9 +93,15 @@ def _sqlite_opener(path: Path) -> OpenStore:
 
 
 def _cosmos_opener(place: CosmosPlace) -> OpenStore:
+    return lambda: open_cosmos(place)
+
+
+def open_cosmos(place: CosmosPlace, **options: Any) -> "CosmosStore":
+    """Open the store there; `options` are the store's own."""
     from shared.store.cosmos import CosmosStore  # noqa: PLC0415 - each test loads the adapter it is about
 
-    return lambda: CosmosStore(place.endpoint, place.key, place.database, place.container, emulator=place.emulator)
+    where = (place.endpoint, place.key, place.database, place.container)
+    return CosmosStore(*where, emulator=place.emulator, **options)
 
 
 @pytest_asyncio.fixture

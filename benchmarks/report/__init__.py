@@ -7,10 +7,11 @@ from importlib.metadata import version
 from benchmarks.lengths import PAGE
 from benchmarks.report import beside, own, process, targets
 from benchmarks.results import Results
-from shared.store.cosmos import head as head_module
+from shared.store.cosmos.limits import Limits
 
 PACKAGES = ("azure-cosmos", "azure-core", "aiohttp", "azure-functions", "pydantic")
 KB = 1024
+LIMITS = Limits()
 
 
 def page(results: Results) -> str:
@@ -47,5 +48,5 @@ Means "at" a length are over the whole generations of the last appends before it
 *typical*: messages of 400 characters, ids made by the service, no context.
 *heavy*: messages of 400 characters, a context of 8 KB, session and message ids of 64 characters, a user id of 128.
 
-Rotation thresholds: a mean head of {head_module.MEAN_HEAD_BYTES / KB:g} KB, no generation under \
-{head_module.MIN_GENERATION_BYTES / KB:g} KB (why: `docs/decisions/0002-rotation-thresholds.md`)."""
+Rotation thresholds: a mean head of {LIMITS.mean_head_bytes / KB:g} KB, no generation under \
+{LIMITS.min_generation_bytes / KB:g} KB (why: `docs/decisions/0002-rotation-thresholds.md`)."""

@@ -8,7 +8,7 @@ from benchmarks.peers import LangChain, Parley
 from benchmarks.profiles import TYPICAL
 from benchmarks.results import Results
 from benchmarks.table import Cell, cell_text, table
-from shared.store.cosmos.head import HEAD_CAP_BYTES
+from shared.store.cosmos.limits import Limits
 
 Row = list[Cell]
 Found = tuple[str, float, Iterable[float]]  # what is measured, its limit, and the values at all lengths
@@ -135,7 +135,7 @@ def _crowds(results: Results) -> list[Row]:
         _at_most(f"{races[0].writers} writers, each with its client: lost", 0, sum(race.lost for race in races)),
         _at_most(f"{crowd.writers} writers, all sent {crowd.sends} times: lost", 0, crowd.lost),
         _at_most(f"{crowd.writers} writers, all sent {crowd.sends} times: doubled", 0, crowd.doubled),
-        _at_most("bytes of the largest head beside them", HEAD_CAP_BYTES, largest),
+        _at_most("bytes of the largest head beside them", Limits().head_cap_bytes, largest),
     ]
 
 

@@ -15,7 +15,7 @@ from tests.chaos.clients import SESSIONS, Client, Place, Sight
 from tests.chaos.documents import misfits
 from tests.chaos.history import Contents, History, Violation
 from tests.chaos.requests import NoAnswerError, Requests, Talk
-from tests.chaos.stage import READ_SECONDS, Stage, quick_timeouts, staged
+from tests.chaos.stage import HURRIED, Stage, staged
 from tests.chaos.weather import Weather
 from tests.cosmos.proxy import Request
 from tests.cosmos_server.launch import CosmosServer
@@ -70,9 +70,8 @@ class Report:
 async def run(server: CosmosServer, plan: Plan) -> Report:
     """Run one seed on a server that nobody else uses, and report."""
     server.reset()
-    with quick_timeouts():
-        async with staged(server, plan.instances, plan.seed) as stage:
-            return await _Run(stage, plan).go()
+    async with staged(server, plan.instances, plan.seed, limits=HURRIED) as stage:
+        return await _Run(stage, plan).go()
 
 
 class _Run:
@@ -86,7 +85,9 @@ class _Run:
             for number in range(plan.clients)
         ]
         self._requests = Requests(self._talk, seed)
-        self._weather = Weather(plan.seed, plan.rate, timeout_seconds=READ_SECONDS, may_land_late=_may_land_late)
+        self._weather = Weather(
+            plan.seed, plan.rate, timeout_seconds=HURRIED.read_seconds, may_land_late=_may_land_late
+        )
         self._report = Report(seeds=1)
 
     def _sight(self, number: int) -> Sight:

@@ -6,8 +6,8 @@ import json
 import os
 import random
 import tempfile
-from collections.abc import AsyncIterator, Iterator, Sequence
-from contextlib import asynccontextmanager, contextmanager, suppress
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
@@ -23,14 +23,20 @@ from shared.errors import StoreError
 from shared.local_host import build_web_app, runner_for
 from shared.service import ChatService
 from shared.settings import PROJECT_ROOT, load_settings
-from shared.store.cosmos import CosmosStore, connection, items
+from shared.store.cosmos import CosmosStore
+from shared.store.cosmos.limits import Limits
 from tests.builders import an_owner
 from tests.chaos.fleet import Fleet
 from tests.cosmos.proxy import Proxy, running_proxy
 from tests.cosmos_server.launch import CosmosServer
 from tests.http.client import Client
 
-READ_SECONDS = 0.4  # in place of 5: what a request that is never answered costs a run
+SHARE = 0.08
+HURRIED = Limits(  # to lose patience early; how often they try again stays as it is
+    read_seconds=Limits().read_seconds * SHARE,  # what a request that is never answered costs a run
+    throttle_seconds=Limits().throttle_seconds * SHARE,
+    call_seconds=Limits().call_seconds * SHARE,
+)
 
 
 @dataclass(frozen=True)
@@ -78,12 +84,14 @@ class UnderWay:
 
 
 @asynccontextmanager
-async def staged(server: CosmosServer, instances: int = 1, seed: int = 0) -> AsyncIterator[Stage]:
+async def staged(
+    server: CosmosServer, instances: int = 1, seed: int = 0, *, limits: Limits | None = None
+) -> AsyncIterator[Stage]:
     """Serve the API in a container of its own; connections are open and nothing is under way."""
     container = f"c{uuid4().hex}"
     async with running_proxy(server.endpoint) as proxy:
         where = proxy.endpoint, server.key, "chaos", container
-        stores = [CosmosStore(*where, emulator=True) for _ in range(instances)]
+        stores = [CosmosStore(*where, emulator=True, limits=limits) for _ in range(instances)]
         try:
             for store in stores:
                 await _open(store)
@@ -104,18 +112,6 @@ async def _open(store: CosmosStore) -> None:
             return await store.ping()
         await asyncio.sleep(0.5)
     return await store.ping()
-
-
-@contextmanager
-def quick_timeouts() -> Iterator[None]:
-    """Have stores that are opened inside lose patience early; how often they try again stays as it is."""
-    share = READ_SECONDS / connection.READ_SECONDS
-    with (
-        patch.object(connection, "READ_SECONDS", READ_SECONDS),
-        patch.object(connection, "THROTTLE_SECONDS", connection.THROTTLE_SECONDS * share),
-        patch.object(items, "CALL_SECONDS", items.CALL_SECONDS * share),
-    ):
-        yield
 
 
 @asynccontextmanager

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import pytest
 import pytest_asyncio
 
-from shared.store.cosmos import connection
+from shared.store.cosmos.limits import Limits
 from tests.chaos.stage import Stage, staged
 from tests.chaos.weather import never_answers, trickles
 from tests.cosmos.proxy import Request, Test, answers, delays, delays_answer
@@ -20,7 +20,7 @@ from tests.cosmos_server.launch import CosmosServer
 from tests.http.client import NO_BODY, Client, spoken
 
 LIMIT_SECONDS = 30.0
-ALMOST_TOO_LATE = connection.READ_SECONDS * 0.9
+ALMOST_TOO_LATE = Limits().read_seconds * 0.9
 LONG = "a text that fills generations " * 40
 SESSIONS = "/api/chat/sessions"
 WEATHER = {

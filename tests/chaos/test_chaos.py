@@ -56,7 +56,7 @@ async def test_a_run_meets_faults_of_every_kind(server: CosmosServer) -> None:
 
 
 async def test_a_store_that_forgets_what_it_has_is_found_out(server: CosmosServer) -> None:
-    with patch.object(batch, "appendable", lambda _ids, _size, _now: "c.status = 'active'"):
+    with patch.object(batch, "appendable", lambda _ids, _cap, _now: "c.status = 'active'"):
         report = await run(server, Plan(1, rate=0.3))  # so that enough is sent twice, however fast the machine is
 
     assert report.count("doubled", "doubled unacknowledged") > 0

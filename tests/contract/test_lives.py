@@ -6,7 +6,6 @@ a page's clock is not its session's.
 
 import asyncio
 import sqlite3
-import sys
 import time
 from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
@@ -78,7 +77,7 @@ class CosmosWorld(World):
         self._server = server
         self.ahead = 0
         place = (server.endpoint, server.key, "lives", "sessions")
-        self.store = CosmosStore(*place, emulator=True, archive_ttl_seconds=ARCHIVE_TTL_SECONDS)
+        self.store = CosmosStore(*place, emulator=True, archive_ttl_seconds=ARCHIVE_TTL_SECONDS, clock=self.time)
 
     def time(self) -> float:
         return time.time() + self.ahead
@@ -109,9 +108,7 @@ def server() -> Iterator[CosmosServer]:
 
 
 @pytest_asyncio.fixture(params=["sqlite", "cosmos"])
-async def world(
-    request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> AsyncIterator[World]:
+async def world(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[World]:
     """Begin a time of its own for each test."""
     made: World
     if request.param == "sqlite":
@@ -120,17 +117,8 @@ async def world(
         own_server = request.getfixturevalue("server")
         own_server.reset()
         made = CosmosWorld(own_server)
-        move_clocks(monkeypatch, made)
     yield made
     await made.store.close()
-
-
-def move_clocks(monkeypatch: pytest.MonkeyPatch, world: CosmosWorld) -> None:
-    """Let every module of the adapter go by the world's time."""
-    modules = [module for name, module in sys.modules.items() if name.startswith("shared.store.cosmos.")]
-    for module in modules:
-        if vars(module).get("time") is time.time:
-            monkeypatch.setattr(module, "time", world.time)
 
 
 class Life:

@@ -7,7 +7,7 @@ import pytest_asyncio
 from azure.cosmos.aio import CosmosClient
 
 from shared.store.cosmos import CosmosStore
-from tests.conftest import CosmosPlace, server_or_skip
+from tests.conftest import CosmosPlace, open_cosmos, server_or_skip
 from tests.cosmos.stored import Stored
 from tests.cosmos_server.launch import CosmosServer
 
@@ -22,8 +22,7 @@ def server() -> Iterator[CosmosServer]:
 @pytest_asyncio.fixture
 async def store(cosmos_place: CosmosPlace) -> AsyncIterator[CosmosStore]:
     """Open the store where the tests of this run may write."""
-    place = cosmos_place
-    opened = CosmosStore(place.endpoint, place.key, place.database, place.container, emulator=place.emulator)
+    opened = open_cosmos(cosmos_place)
     await opened.ping()
     yield opened
     await opened.close()

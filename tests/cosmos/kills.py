@@ -17,11 +17,13 @@ from shared.store.cosmos.errors import ItemMissingError
 from shared.store.cosmos.head import Head, page_id
 from shared.store.cosmos.items import Items
 from shared.store.cosmos.lifetimes import FAR_FUTURE, page_ttl, renewal_due
+from shared.store.cosmos.limits import Limits
 from shared.store.cosmos.partition import Partition
 from shared.store.rules import documents_bytes
 from tests.builders import all_messages, an_owner
 from tests.cosmos_server.launch import CosmosServer
 
+SMALL = Limits(mean_head_bytes=0, min_generation_bytes=900)  # a generation is six messages
 AT_ONCE = 8  # owners looked after at the same time
 Moment = Literal["before", "after"]
 Result = TypeVar("Result")
@@ -34,9 +36,9 @@ class Killed(BaseException):
 class MortalItems(Items):
     """Items that send one request at a time, and die before the n-th is sent or after it was carried out."""
 
-    def __init__(self, connection: Connection, moment: Moment = "before", number: int | None = None) -> None:
+    def __init__(self, world: "World", moment: Moment = "before", number: int | None = None) -> None:
         """Live on if there is no number."""
-        super().__init__(connection)
+        super().__init__(world.connection, world.time)
         self._fatal = (moment, number)
         self._turn = asyncio.Lock()
         self.requests = 0
@@ -63,6 +65,7 @@ class Snapshot(Partition):
 
     def __init__(self, documents: Iterable[JsonObject]) -> None:
         """Keep the documents by id."""
+        self.limits = SMALL
         self._documents = {document["id"]: document for document in documents}
 
     def of(self, _user_id: str) -> "Snapshot":
@@ -151,8 +154,8 @@ class World:
         self.server = server
         self.ahead = 0
         self._place = (server.endpoint, server.key, database, "sessions")
-        self.connection = Connection(*self._place, emulator=True)
-        self.items = Items(self.connection)
+        self.connection = Connection(*self._place, emulator=True, limits=SMALL)
+        self.items = Items(self.connection, self.time)
 
     def time(self) -> float:
         """Return the server's time."""

@@ -13,6 +13,7 @@ from shared.models import JsonObject, MessageQuery, SessionChanges
 from shared.store.cosmos import CosmosStore
 from shared.store.cosmos.connection import Connection
 from shared.store.cosmos.items import Items
+from shared.store.cosmos.limits import Limits
 from shared.store.cosmos.pages import sweep
 from tests.builders import a_message, a_session, all_messages
 from tests.cosmos.clients import DEEP, VERBS, Client, Name, Place
@@ -23,6 +24,15 @@ from tests.cosmos_server.launch import CosmosServer
 INSTANCES = 4
 DATABASE, CONTAINER = "interleavings", "sessions"
 CAP_BYTES = 8_000
+SMALL = Limits(  # to rotate every few messages, and to try again at once
+    min_generation_bytes=700,
+    mean_head_bytes=0,
+    previous_cap_bytes=2_000,
+    head_cap_bytes=CAP_BYTES,
+    max_pause_seconds=0,
+    contention_seconds=0,
+    call_seconds=600,  # whoever waits for its turn has all the time there is
+)
 
 
 class World:
@@ -32,7 +42,7 @@ class World:
         """Use a server of one's own."""
         self.server, self._http = server, http
         self.ahead = 0
-        self.instances = [Instance(Connection(*self._where, emulator=True)) for _ in range(INSTANCES)]
+        self.instances = [Instance(Connection(*self._where, emulator=True, limits=SMALL)) for _ in range(INSTANCES)]
 
     def time(self) -> float:
         """Return the server's time."""
@@ -52,7 +62,7 @@ class World:
         """Return a store that sends its requests this way."""
         opened = CosmosStore(*self._where, emulator=True)
         opened._connection = connection or self.instances[0].connection
-        opened._items = Items(opened._connection)
+        opened._items = Items(opened._connection, self.time)
         if isinstance(connection, Turnstile):
             connection.instance.share(opened._items)
         return opened

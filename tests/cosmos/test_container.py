@@ -11,7 +11,8 @@ from azure.cosmos.aio import CosmosClient, DatabaseProxy
 
 from shared.errors import StoreUnavailableError, StoreUnusableError
 from shared.settings import Settings, load_settings
-from shared.store.cosmos import CosmosStore, connection, provision
+from shared.store.cosmos import CosmosStore, provision
+from shared.store.cosmos.limits import Limits
 from shared.store.cosmos.schema import DEFAULT_TTL, INDEXING_POLICY
 from tests.builders import a_message, a_session, an_owner
 from tests.cosmos.containers import MENDABLE, make
@@ -34,10 +35,19 @@ async def database(server: CosmosServer) -> AsyncIterator[DatabaseProxy]:
         yield await client.create_database(f"db-{uuid4().hex}")
 
 
+@pytest.fixture
+def limits() -> Limits:
+    """Say how long the store waits; a test may have other limits by a parameter of this name."""
+    return Limits()
+
+
+looks_again_at_once = pytest.mark.parametrize("limits", [Limits(look_again_seconds=0)], ids=["looks again at once"])
+
+
 @pytest_asyncio.fixture
-async def store(server: CosmosServer, database: DatabaseProxy) -> AsyncIterator[CosmosStore]:
+async def store(server: CosmosServer, database: DatabaseProxy, limits: Limits) -> AsyncIterator[CosmosStore]:
     """Open a store on the container `sessions` of that database, as on an account: nothing is made at first use."""
-    opened = CosmosStore(server.endpoint, server.key, database.id, "sessions")
+    opened = CosmosStore(server.endpoint, server.key, database.id, "sessions", limits=limits)
     yield opened
     await opened.close()
 
@@ -49,16 +59,15 @@ def account(server: CosmosServer, database: DatabaseProxy, tmp_path) -> Settings
     return load_settings(environ, tmp_path)
 
 
+@looks_again_at_once
 @pytest.mark.parametrize(("changed", "complaint"), [*MENDABLE, (None, "")])
 async def test_provisioning_mends_it_and_no_restart_is_needed(
     store: CosmosStore,
     database: DatabaseProxy,
     account: Settings,
-    monkeypatch: pytest.MonkeyPatch,
     changed: dict[str, Any] | None,
     complaint: str,
 ) -> None:
-    monkeypatch.setattr(connection, "LOOK_AGAIN_SECONDS", 0)
     await make(database, changed)
     with pytest.raises(StoreUnusableError):
         await store.ping()
@@ -133,14 +142,13 @@ async def test_a_look_at_the_container_costs_one_read_when_cold_and_none_when_wa
     assert seen[len(cold) :] == ["POST create", "PATCH patch"]
 
 
+@looks_again_at_once
 async def test_a_container_that_is_removed_while_it_is_used_is_told_once_and_used_again_once_it_is_back(
     store: CosmosStore,
     database: DatabaseProxy,
     account: Settings,
-    monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    monkeypatch.setattr(connection, "LOOK_AGAIN_SECONDS", 0)
     await make(database, {})
     session = await store.create(a_session(an_owner()))
     await database.delete_container("sessions")

@@ -14,12 +14,14 @@ from shared.errors import (
     StoreUnavailableError,
 )
 from shared.models import JsonObject, MessageQuery, NewMessage, Session, SessionChanges, stored_bytes, utc_now
-from shared.store.cosmos import CosmosStore, head, retry
+from shared.store.cosmos import CosmosStore
 from shared.store.cosmos.guards import literal
 from shared.store.cosmos.head import Head, page_id, short_hash
 from shared.store.cosmos.lifetimes import is_fresh, lasting_since, lasts, page_ttl, renewal_due
+from shared.store.cosmos.limits import Limits
 from shared.store.rules import documents_bytes
 from tests.builders import HOUR, a_message, a_session, all_messages, an_owner, fill, listed, messages
+from tests.conftest import CosmosPlace, open_cosmos
 from tests.cosmos.stored import Stored
 
 FAR_FUTURE = 253_402_300_799
@@ -324,7 +326,7 @@ async def test_a_head_over_its_cap_is_rotated_and_the_append_goes_on(
     session = await store.create(a_session(owner))
     await fill(store, session, 3)
     before = (await stored.log(session))["generation"]
-    await stored.set(session, log__bytes=head.HEAD_CAP_BYTES - 10)
+    await stored.set(session, log__bytes=Limits().head_cap_bytes - 10)
 
     appended = await store.append(owner, session.id, [a_message("after")])
 
@@ -338,7 +340,7 @@ async def test_a_head_whose_older_half_fills_it_is_rotated_until_there_is_room(
     store: CosmosStore, stored: Stored, owner: str
 ) -> None:
     session = await grown(store, owner, 20)
-    await stored.set(session, log__previous_bytes=head.HEAD_CAP_BYTES)
+    await stored.set(session, log__previous_bytes=Limits().head_cap_bytes)
 
     appended = await store.append(owner, session.id, [a_message("after")])
 
@@ -347,15 +349,16 @@ async def test_a_head_whose_older_half_fills_it_is_rotated_until_there_is_room(
 
 
 async def test_a_guard_that_never_holds_is_too_much_contention_in_the_end(
-    store: CosmosStore, stored: Stored, owner: str, monkeypatch: pytest.MonkeyPatch
+    cosmos_place: CosmosPlace, stored: Stored, owner: str
 ) -> None:
+    store = open_cosmos(cosmos_place, limits=Limits(contention_seconds=0))
     session, message = await store.create(a_session(owner)), a_message()
-    monkeypatch.setattr(retry, "CONTENTION_SECONDS", 0)
     taken = {"recent_ids": [short_hash(session.id, message.id)]}  # by a message that is nowhere
     await stored.set(session, log=await stored.log(session) | taken)
 
     with pytest.raises(StoreUnavailableError):
         await store.append(owner, session.id, [message])
+    await store.close()
 
 
 # Renewal and crashes

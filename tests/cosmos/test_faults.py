@@ -17,7 +17,8 @@ from shared.errors import (
     StoreUnavailableError,
 )
 from shared.models import MessageQuery, NewMessage, Session, SessionChanges, SessionFilter
-from shared.store.cosmos import CosmosStore, connection, items
+from shared.store.cosmos import CosmosStore
+from shared.store.cosmos.limits import Limits
 from tests.builders import a_message, a_session, all_messages, an_owner, fill, listed, messages
 from tests.cosmos.proxy import (
     Act,
@@ -325,10 +326,10 @@ async def test_a_throttled_append_waits_and_is_stored(store: CosmosStore, proxy:
 
 @pytest.mark.parametrize(("milliseconds", "seconds"), [("10", 1), ("1600", 2)])
 async def test_throttling_past_all_retries_says_when_to_come_back(
-    server: CosmosServer, proxy: Proxy, monkeypatch: pytest.MonkeyPatch, milliseconds: str, seconds: int
+    server: CosmosServer, proxy: Proxy, milliseconds: str, seconds: int
 ) -> None:
-    monkeypatch.setattr(connection, "THROTTLE_SECONDS", 0.001)  # the SDK waits once
-    store = CosmosStore(proxy.endpoint, server.key, "faults", "sessions", emulator=True)
+    limits = Limits(throttle_seconds=0.001)  # the SDK waits once
+    store = CosmosStore(proxy.endpoint, server.key, "faults", "sessions", emulator=True, limits=limits)
     session = await store.create(a_session(an_owner()))
     proxy.on("patch", answers(429, x_ms_retry_after_ms=milliseconds), times=None)
 
@@ -438,9 +439,10 @@ async def test_a_store_that_was_never_reached_recovers_by_itself(server: CosmosS
 
 
 async def test_an_answer_later_than_the_time_allowed_is_unavailable_and_what_was_stored_is_recognised(
-    store: CosmosStore, proxy: Proxy, session: Session, monkeypatch: pytest.MonkeyPatch
+    server: CosmosServer, proxy: Proxy, session: Session
 ) -> None:
-    monkeypatch.setattr(items, "CALL_SECONDS", 0.2)
+    limits = Limits(call_seconds=0.2)
+    store = CosmosStore(proxy.endpoint, server.key, "faults", "sessions", emulator=True, limits=limits)
     message = a_message()
     proxy.on("patch", delays_answer(0.6), times=None)
 
@@ -449,6 +451,7 @@ async def test_an_answer_later_than_the_time_allowed_is_unavailable_and_what_was
 
     proxy.calm()
     repeat = await store.append(session.user_id, session.id, [again(message)])
+    await store.close()
     assert not repeat.created
     assert [message.seq for message in repeat.messages] == [1]
 

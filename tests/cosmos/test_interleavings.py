@@ -6,9 +6,7 @@ but not than what the instance has seen, nor than the session token that its cli
 `PARLEY_SCHEDULES=5000` runs more of them, `PARLEY_FIRST_SCHEDULE=1234` begins there.
 """
 
-import asyncio
 import os
-import sys
 from collections.abc import AsyncIterator, Callable, Collection
 from contextlib import suppress
 
@@ -16,13 +14,13 @@ import aiohttp
 import pytest
 import pytest_asyncio
 
-from shared.store.cosmos import errors
+from shared.store.cosmos import errors, lifecycle, log, maintenance, rewinding
 from shared.store.cosmos.errors import ItemMissingError, Outcome
 from shared.store.cosmos.head import Head
 from shared.store.cosmos.pages import list_pages
 from shared.store.cosmos.partition import Partition
 from shared.store.cosmos.session_tokens import SessionTokens
-from tests.cosmos.schedule import CAP_BYTES, Schedule, World
+from tests.cosmos.schedule import Schedule, World
 from tests.cosmos.truth import ViolationError
 from tests.cosmos_server.launch import CosmosServer
 from tests.tiers import slow_but
@@ -33,40 +31,12 @@ GROUPS = 4
 ANY = "0:-1#0"  # the token of a state that every replica has reached
 
 
-def replace_everywhere(monkeypatch: pytest.MonkeyPatch, name: str, value: object) -> None:
-    """Replace a name in every module of the adapter that uses it."""
-    for module in [module for path, module in sys.modules.items() if path.startswith("shared.store.cosmos.")]:
-        if name in vars(module):
-            monkeypatch.setattr(module, name, value)
-
-
-async def no_pause(_attempt: int) -> None:
-    await asyncio.sleep(0)
-
-
-@pytest.fixture(autouse=True)
-def _small_generations(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Rotate every few messages, and try again at once."""
-    sizes = {
-        "MIN_GENERATION_BYTES": 700,
-        "MEAN_HEAD_BYTES": 0,
-        "PREVIOUS_CAP_BYTES": 2_000,
-        "HEAD_CAP_BYTES": CAP_BYTES,
-    }
-    for name, size in sizes.items():
-        replace_everywhere(monkeypatch, name, size)
-    replace_everywhere(monkeypatch, "pause", no_pause)
-    replace_everywhere(monkeypatch, "CONTENTION_SECONDS", 0)
-    replace_everywhere(monkeypatch, "CALL_SECONDS", 600)  # whoever waits for its turn has all the time there is
-
-
 @pytest_asyncio.fixture
-async def world(server: CosmosServer, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[World]:
-    """Connect to the server and set the adapter's clock to its."""
+async def world(server: CosmosServer) -> AsyncIterator[World]:
+    """Connect to the server, and begin with its time."""
     server.reset()
     async with aiohttp.ClientSession() as http:
         made = World(server, http)
-        replace_everywhere(monkeypatch, "time", made.time)
         for instance in made.instances:
             await instance.connection.container()
         yield made
@@ -114,7 +84,8 @@ async def sweep_by_a_read(partition: Partition, session_id: str, _over: Collecti
 
 
 def sweeps_by_a_read(monkeypatch: pytest.MonkeyPatch) -> None:
-    replace_everywhere(monkeypatch, "sweep", sweep_by_a_read)
+    for module in (lifecycle, log, maintenance, rewinding):
+        monkeypatch.setattr(module, "sweep", sweep_by_a_read)
 
 
 def takes_1002_for_missing(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -3,7 +3,6 @@
 A failure is a group of errors, each with a note that says at which request the client had died.
 """
 
-import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -46,7 +45,6 @@ from tests.cosmos.kills import (
 from tests.cosmos_server.launch import CosmosServer
 from tests.tiers import slow_but
 
-SMALL = {"MEAN_HEAD_BYTES": 0, "MIN_GENERATION_BYTES": 900}  # a generation is six messages
 TTL = 2 * HOUR
 DUE = TTL // 2 + 60  # renewal of the pages is
 LATER = HOUR // 2 + BUILDING_SECONDS  # over half the shortest ttl used here, and nobody can still be building
@@ -229,14 +227,10 @@ OPERATIONS = [
 
 
 @pytest_asyncio.fixture
-async def world(server: CosmosServer, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[World]:
-    """Empty the server, set the adapter's clock to its, and make generations small."""
+async def world(server: CosmosServer) -> AsyncIterator[World]:
+    """Empty the server, and begin with its time."""
     server.reset()
     made = World(server)
-    for module in [module for path, module in sys.modules.items() if path.startswith("shared.store.cosmos.")]:
-        for name, value in {**SMALL, "time": made.time}.items():
-            if name in vars(module):
-                monkeypatch.setattr(module, name, value)
     await made.connection.container()
     yield made
     await made.connection.close()
@@ -327,7 +321,7 @@ STATES = {
 async def kill(world: World, case: Case, run: Run, moment: Moment, number: int) -> bool:
     """Run an operation in a client that dies at that request; tell whether it came to that."""
     try:
-        await run(world, world.store(MortalItems(world.connection, moment, number)), case)
+        await run(world, world.store(MortalItems(world, moment, number)), case)
     except Killed:
         return True
     return False
@@ -338,7 +332,7 @@ async def rehearse(world: World, operation: Operation, template: Template) -> tu
     case = await world.begin(template)
     world.advance(operation.age)
     before = await world.look(case)
-    items = MortalItems(world.connection)
+    items = MortalItems(world)
     await operation.run(world, world.store(items), case)
     assert await world.look(case) == operation.after(before, template), "it does not do what it should"
     return items.requests, before

@@ -14,7 +14,8 @@ import pytest
 import pytest_asyncio
 
 from shared.http import boundary
-from shared.store.cosmos import CosmosStore, connection
+from shared.store.cosmos import CosmosStore
+from shared.store.cosmos.limits import Limits
 from tests.cosmos.proxy import Broken, Exchange, Proxy, delays, running_proxy
 from tests.cosmos_server.launch import ANY_KEY, CosmosServer
 from tests.http.client import Answer, Client, a_session, spoken
@@ -22,10 +23,13 @@ from tests.http.conftest import Serve, function_app, serve, settings
 
 __all__ = ["function_app", "serve", "settings"]  # fixtures
 
-FEW_SECONDS = 9.0  # with the time limits as they are (5 seconds), and the machine busy
-READ_SECONDS = 1.5  # in place of connection.READ_SECONDS where many tests would wait
-SLACK_SECONDS = 3.0  # of a busy machine
+USUAL = Limits()
+READ_SECONDS = 1.0
+HURRIED = Limits(read_seconds=READ_SECONDS, connect_seconds=READ_SECONDS)  # where many tests would wait
+PATIENT = Limits(read_seconds=1.5)  # where a busy machine must not seem to be a silent service
+SLACK_SECONDS = 5.0  # of a busy machine
 PROMPT_SECONDS = 2.0  # as well
+LONGEST_START_SECONDS = 20.0  # of a store in a hurry on a busy machine
 MANY = 100
 SOME = 20  # where all have to be served in time, by a client, a server and a proxy in one busy thread
 Timed = tuple[float, Answer]
@@ -62,6 +66,10 @@ class Outage:
 
 
 BEGIN: dict[str, Callable[[Outage], Awaitable[None]]] = {"closed": Outage.close, "silent": Outage.silence}
+hurried_or_as_usual = pytest.mark.parametrize(
+    "limits", [pytest.param(HURRIED, id="hurried"), pytest.param(USUAL, id="as usual", marks=pytest.mark.slow)]
+)
+patiently = pytest.mark.parametrize("limits", [PATIENT], ids=["patiently"])
 either_outage = pytest.mark.parametrize("begin", BEGIN.values(), ids=BEGIN)
 
 
@@ -74,10 +82,16 @@ async def outage(server: CosmosServer) -> AsyncIterator[Outage]:
         await asyncio.sleep(0)
 
 
+@pytest.fixture
+def limits() -> Limits:
+    """Say how long to wait for the service; a test may have other limits by a parameter of this name."""
+    return HURRIED
+
+
 @pytest_asyncio.fixture
-async def api(server: CosmosServer, outage: Outage, serve: Serve) -> AsyncIterator[Client]:
+async def api(server: CosmosServer, outage: Outage, serve: Serve, limits: Limits) -> AsyncIterator[Client]:
     """Serve a store that has not been used yet and reaches the service through the proxy."""
-    store = CosmosStore(outage.proxy.endpoint, server.key, "outage", "sessions", emulator=True)
+    store = CosmosStore(outage.proxy.endpoint, server.key, "outage", "sessions", emulator=True, limits=limits)
     async with serve(store) as client:
         yield client
         await store.close()
@@ -86,9 +100,8 @@ async def api(server: CosmosServer, outage: Outage, serve: Serve) -> AsyncIterat
 @pytest_asyncio.fixture
 async def path(api: Client) -> str:
     """Make a session, while all is well, and return where its messages are."""
-    path = f"/api/chat/sessions/{(await a_session(api))['id']}/messages"
-    assert (await api.get(path)).status == 200
-    return path
+    await until_stored(api, "/api/chat/messages")
+    return f"/api/chat/sessions/{(await a_session(api))['id']}/messages"
 
 
 @pytest_asyncio.fixture
@@ -96,12 +109,6 @@ async def bystander(api: Client) -> AsyncIterator[Client]:
     """Speak to the same server over connections of one's own."""
     async with aiohttp.ClientSession() as http:
         yield Client(http, api.url, api.user)
-
-
-@pytest.fixture
-def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Wait for an answer of the service for a shorter time than usual."""
-    monkeypatch.setattr(connection, "READ_SECONDS", READ_SECONDS)
 
 
 async def timed(sending: Awaitable[Answer]) -> Timed:
@@ -132,18 +139,18 @@ def open_files() -> int:
 # How soon callers are told
 
 
+@hurried_or_as_usual
 @either_outage
 async def test_an_append_is_503_within_few_seconds(
-    api: Client, path: str, outage: Outage, begin: Callable[[Outage], Awaitable[None]]
+    api: Client, path: str, outage: Outage, begin: Callable[[Outage], Awaitable[None]], limits: Limits
 ) -> None:
     await begin(outage)
 
     answers = [await timed(api.post(path, spoken())) for _ in range(2)]
 
-    assert_all_unavailable_within(FEW_SECONDS, answers)
+    assert_all_unavailable_within(limits.read_seconds + SLACK_SECONDS, answers)
 
 
-@pytest.mark.usefixtures("impatient")
 @pytest.mark.parametrize("where", ["", "/messages", "/stats", "?limit=200"])
 async def test_a_read_waits_for_a_silent_service_once(api: Client, outage: Outage, where: str) -> None:
     session = f"/api/chat/sessions/{(await a_session(api))['id']}"
@@ -156,15 +163,16 @@ async def test_a_read_waits_for_a_silent_service_once(api: Client, outage: Outag
     assert len(outage.proxy.requests) <= 2
 
 
+@hurried_or_as_usual
 @either_outage
 async def test_a_store_that_was_never_reached_is_503_within_few_seconds_for_everybody(
-    api: Client, outage: Outage, begin: Callable[[Outage], Awaitable[None]]
+    api: Client, outage: Outage, begin: Callable[[Outage], Awaitable[None]], limits: Limits
 ) -> None:
     await begin(outage)
 
     answers = await many_appends(api, "/api/chat/sessions/any/messages")
 
-    assert_all_unavailable_within(FEW_SECONDS, answers)
+    assert_all_unavailable_within(limits.read_seconds + SLACK_SECONDS, answers)
 
 
 @pytest.fixture
@@ -179,34 +187,41 @@ def mute_port() -> Iterator[int]:
         yield listener.getsockname()[1]
 
 
+@hurried_or_as_usual
 @pytest.mark.skipif(sys.platform != "linux", reason="elsewhere a full queue refuses connections")
-async def test_a_service_that_takes_no_connections_is_503_within_few_seconds(serve: Serve, mute_port: int) -> None:
-    store = CosmosStore(f"http://127.0.0.1:{mute_port}", ANY_KEY, "outage", "sessions", emulator=True)
+async def test_a_service_that_takes_no_connections_is_503_within_few_seconds(
+    serve: Serve, mute_port: int, limits: Limits
+) -> None:
+    store = CosmosStore(f"http://127.0.0.1:{mute_port}", ANY_KEY, "outage", "sessions", emulator=True, limits=limits)
     async with serve(store) as api:
         answers = await many_appends(api, "/api/chat/sessions/any/messages")
         await store.close()
 
-    assert_all_unavailable_within(FEW_SECONDS, answers)
+    assert_all_unavailable_within(limits.read_seconds + SLACK_SECONDS, answers)
 
 
 # Nothing piles up
 
 
-@pytest.mark.parametrize("count", [MANY, 3 * MANY])
+@pytest.mark.parametrize(
+    ("count", "limits"),
+    [
+        pytest.param(MANY, PATIENT, id="many"),
+        pytest.param(3 * MANY, Limits(read_seconds=3), id="very many", marks=pytest.mark.slow),
+    ],
+)
 async def test_appends_that_wait_when_the_service_falls_silent_are_told_together(
-    api: Client, path: str, outage: Outage, monkeypatch: pytest.MonkeyPatch, count: int
+    api: Client, path: str, outage: Outage, count: int, limits: Limits
 ) -> None:
-    monkeypatch.setattr(connection, "READ_SECONDS", SLACK_SECONDS)
     await outage.silence()
 
     async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=count)) as http:
         answers = await many_appends(Client(http, api.url, api.user), path, count)
 
     # One that comes late may be the first to find out again; the others do not wait for as long once more.
-    assert_all_unavailable_within(3 * SLACK_SECONDS, answers)
+    assert_all_unavailable_within(2 * limits.read_seconds + SLACK_SECONDS, answers)
 
 
-@pytest.mark.usefixtures("impatient")
 async def test_appends_in_a_silence_that_is_known_are_refused_without_asking_the_service(
     api: Client, path: str, outage: Outage
 ) -> None:
@@ -220,7 +235,6 @@ async def test_appends_in_a_silence_that_is_known_are_refused_without_asking_the
     assert len(outage.proxy.requests) <= 8
 
 
-@pytest.mark.usefixtures("impatient")
 @either_outage
 async def test_tasks_and_connections_are_as_before_once_an_outage_is_over(
     api: Client, path: str, outage: Outage, begin: Callable[[Outage], Awaitable[None]]
@@ -242,7 +256,6 @@ async def test_tasks_and_connections_are_as_before_once_an_outage_is_over(
 # Meanwhile
 
 
-@pytest.mark.usefixtures("impatient")
 @either_outage
 async def test_health_and_what_needs_no_store_are_answered_while_appends_wait(
     api: Client, bystander: Client, path: str, outage: Outage, begin: Callable[[Outage], Awaitable[None]]
@@ -298,12 +311,11 @@ async def until_stored(api: Client, path: str) -> float:
     """Append until it works again; return how many seconds that took."""
     started = time.monotonic()
     while (await api.post(path, spoken("back"))).status != 201:
-        assert time.monotonic() - started < FEW_SECONDS
+        assert time.monotonic() - started < LONGEST_START_SECONDS
         await asyncio.sleep(0.05)
     return time.monotonic() - started
 
 
-@pytest.mark.usefixtures("impatient")
 @either_outage
 async def test_a_service_that_is_back_is_used_again_at_once_without_a_restart(
     api: Client, path: str, outage: Outage, begin: Callable[[Outage], Awaitable[None]]
@@ -319,13 +331,15 @@ async def test_a_service_that_is_back_is_used_again_at_once_without_a_restart(
     assert (await api.get(f"{path}?limit=1")).json["data"][0]["seq"] == 2 * (1 + SOME)
 
 
-@pytest.mark.usefixtures("impatient")
+@pytest.mark.parametrize(
+    "limits", [pytest.param(Limits(read_seconds=READ_SECONDS, open_seconds=0.1), id="a short rest")]
+)
 async def test_those_who_come_while_one_request_finds_the_service_back_are_served_too(
-    api: Client, path: str, outage: Outage
+    api: Client, path: str, outage: Outage, limits: Limits
 ) -> None:
     await outage.silence()
     await api.post(path, spoken())
-    await asyncio.sleep(1.0)  # its rest
+    await asyncio.sleep(limits.open_seconds)
     await outage.end()
     outage.proxy.on(lambda _request: True, delays(0.3), times=1)
 
@@ -337,9 +351,9 @@ async def test_those_who_come_while_one_request_finds_the_service_back_are_serve
 # Slow is not silent
 
 
-@pytest.mark.usefixtures("impatient")
-async def test_a_slow_service_is_no_silent_one(api: Client, path: str, outage: Outage) -> None:
-    outage.proxy.on(lambda _request: True, delays(READ_SECONDS * 0.5), times=None)
+@patiently
+async def test_a_slow_service_is_no_silent_one(api: Client, path: str, outage: Outage, limits: Limits) -> None:
+    outage.proxy.on(lambda _request: True, delays(limits.read_seconds * 0.5), times=None)
 
     answers = [await api.post(path, spoken()), *(answer for _, answer in await many_appends(api, path, SOME))]
 
@@ -347,7 +361,6 @@ async def test_a_slow_service_is_no_silent_one(api: Client, path: str, outage: O
     assert (await api.get(f"{path}?limit=200")).json["data"][0]["seq"] == SOME + 1
 
 
-@pytest.mark.usefixtures("impatient")
 async def test_a_query_that_is_never_answered_harms_no_append(api: Client, path: str, outage: Outage) -> None:
     outage.proxy.on("query", outage._never_answers, times=None)
 
@@ -363,7 +376,6 @@ async def test_a_query_that_is_never_answered_harms_no_append(api: Client, path:
     assert set(statuses) == {201}
 
 
-@pytest.mark.usefixtures("impatient")
 async def test_an_append_whose_answer_comes_too_late_may_be_sent_again_and_is_stored_once(
     api: Client, path: str, outage: Outage
 ) -> None:
@@ -374,7 +386,7 @@ async def test_an_append_whose_answer_comes_too_late_may_be_sent_again_and_is_st
 
     outage.proxy.on("patch", answers_too_late)
     first = await api.post(path, spoken(id="only-once"))
-    await asyncio.sleep(1.0)
+    await asyncio.sleep(USUAL.open_seconds)
     second = await api.post(path, spoken(id="only-once"))
 
     assert_unavailable(first)
@@ -382,7 +394,6 @@ async def test_an_append_whose_answer_comes_too_late_may_be_sent_again_and_is_st
     assert [message["id"] for message in (await api.get(path)).json["data"]] == ["only-once"]
 
 
-@pytest.mark.usefixtures("impatient")
 async def test_one_answer_that_never_comes_among_others_is_made_up_for(api: Client, path: str, outage: Outage) -> None:
     outage.proxy.on("patch", outage._never_answers)
 

@@ -14,7 +14,7 @@ from shared.store.cosmos.errors import AnswerLostError
 from shared.store.cosmos.lifetimes import page_ttl
 from shared.store.cosmos.partition import Partition
 from tests.builders import HOUR, a_message, a_session, all_messages, an_owner, fill, messages
-from tests.conftest import CosmosPlace
+from tests.conftest import CosmosPlace, open_cosmos
 from tests.cosmos.stored import Stored
 from tests.cosmos.test_documents import LONG, crash_before_rotating, grown
 
@@ -91,8 +91,7 @@ class Interrupted:
 @pytest_asyncio.fixture
 async def slow(cosmos_place: CosmosPlace, store: CosmosStore) -> AsyncIterator[Interrupted]:
     """Open a second store, the one that things happen to."""
-    place = cosmos_place
-    opened = CosmosStore(place.endpoint, place.key, place.database, place.container, emulator=place.emulator)
+    opened = open_cosmos(cosmos_place)
     yield Interrupted(opened, store)
     await opened.close()
 

@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from functools import partial
-from time import time
 
 from shared.models import Message, NewMessage, format_time
 from shared.store.cosmos.concurrency import AT_ONCE, for_each
@@ -18,7 +17,7 @@ from shared.store.cosmos.guards import (
     not_in_recent_ids,
     set_fields,
 )
-from shared.store.cosmos.head import RECENT_IDS, Head, milliseconds, short_hash
+from shared.store.cosmos.head import RECENT_IDS, Head, short_hash
 from shared.store.cosmos.pages import read_page
 from shared.store.cosmos.partition import Partition
 from shared.store.rules import documents_bytes
@@ -29,12 +28,13 @@ REPEAT_SECONDS = 60  # how long before a try of a request another one of it may 
 class Batch:
     """Messages about to be appended, as they are stored, with what every try of theirs needs."""
 
-    def __init__(self, session_id: str, messages: Sequence[NewMessage]) -> None:
+    def __init__(self, partition: Partition, session_id: str, messages: Sequence[NewMessage]) -> None:
+        self._partition = partition
         self.messages = messages
         self.documents = [message.document() for message in messages]
         self.size = documents_bytes(self.documents)
         self._ids = [message.id for message in messages]
-        self.received = milliseconds()
+        self.received = partition.milliseconds
         self.searched: Head | None = None
         self._not_recent = not_in_recent_ids(short_hash(session_id, message_id) for message_id in self._ids)
 
@@ -45,7 +45,8 @@ class Batch:
         then it is enough that nothing stored since has been forgotten, however many rotations there were.
         """
         judged = none_forgotten_since(self.searched) if self.searched else duplicates_detectable(self.received)
-        return all_of(appendable(self._ids, self.size, int(time())), self._not_recent, judged)
+        cap = self._partition.limits.head_cap_bytes - self.size
+        return all_of(appendable(self._ids, cap, self._partition.now), self._not_recent, judged)
 
     def is_newer_than(self, documents: Sequence[MessageDocument]) -> bool:
         """Return whether these were stored too long ago to hold a message that came with this request or a repeat."""

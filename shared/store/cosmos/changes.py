@@ -1,7 +1,6 @@
 """Changing a session's settings, its time to live and its status, each in one guarded write of the head."""
 
 from dataclasses import dataclass, replace
-from time import time
 
 from shared.errors import PreconditionFailedError, SessionNotFoundError
 from shared.models import JsonObject, Session, SessionChanges, format_time, utc_now
@@ -56,7 +55,7 @@ class SettingsChange:
 async def update(partition: Partition, session_id: str, change: SettingsChange) -> Session:
     """Apply a change; see SessionStore.update."""
     write = _update_life if change.moves_expiry else _update_fields
-    retries = Retries()
+    retries = Retries(partition.limits)
     while True:
         try:
             return (await write(partition, session_id, change)).session()
@@ -75,7 +74,7 @@ async def update(partition: Partition, session_id: str, change: SettingsChange) 
 
 
 async def _update_fields(partition: Partition, session_id: str, change: SettingsChange) -> Head:
-    where = writable(int(time()))
+    where = writable(partition.now)
     return Head(await partition.patch(session_id, set_fields(**change.fields), where, etag=change.if_match))
 
 
@@ -90,7 +89,7 @@ async def _update_life(partition: Partition, session_id: str, change: SettingsCh
             return head
         await partition.pin(session_id)  # it is so on a replica; it may not be any more
         raise ItemRefusedError
-    start = int(time())
+    start = partition.now
     after: JsonObject = {**head.document, **fields}
     archive_ttl = change.archive_ttl_seconds
     ttl = applied_ttl(after["ttl_seconds"], archive_ttl, pinned=after["pinned"], status=after["status"])
@@ -130,9 +129,9 @@ async def _write(partition: Partition, head: Head, fields: JsonObject, *, if_mat
         fields = {name: value for name, value in fields.items() if name != "updated_at"}  # the same time says it
     operations = set_fields(**fields)
     if len(operations) <= MAX_OPERATIONS:
-        where = settings_unchanged_since(head, int(time()))
+        where = settings_unchanged_since(head, partition.now)
         return Head(await partition.patch(head.id, operations, where, etag=if_match))
-    if head.document["renew_at"] <= int(time()):
+    if head.document["renew_at"] <= partition.now:
         raise ItemRefusedError
     return Head(await partition.replace(head.document | fields, head.etag))
 

@@ -10,9 +10,9 @@ from azure.core.exceptions import ServiceRequestTimeoutError, ServiceResponseTim
 from azure.core.pipeline.transport import AioHttpTransport
 from azure.cosmos.exceptions import CosmosClientTimeoutError
 
+from shared.store.cosmos.limits import Limits
+
 CONNECTIONS = 100  # aiohttp opens no more; waiting for one happens here, before anything is sent in vain
-OPEN_SECONDS = 1.0  # after the service was found unresponsive, in which nothing is sent
-PROBE_WAIT_SECONDS = 1.0  # to wait for another request to find out whether the service is back
 
 
 class UnresponsiveError(CosmosClientTimeoutError, TimeoutError):
@@ -28,8 +28,9 @@ class CircuitBreaker:
     others wait a little for what it finds.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, limits: Limits) -> None:
         """Begin closed: nothing bad is known."""
+        self._limits = limits
         self._open = False
         self._open_until = float("-inf")
         self._answered_at = float("-inf")
@@ -47,7 +48,7 @@ class CircuitBreaker:
             if self._answered_at >= asked_at:
                 raise
             self._open = True
-            self._open_until = monotonic() + (0 if by_query else OPEN_SECONDS)
+            self._open_until = monotonic() + (0 if by_query else self._limits.open_seconds)
             raise UnresponsiveError from error
         except Exception:
             self._open = False  # a connection that is refused or broken costs nobody any time
@@ -74,7 +75,7 @@ class CircuitBreaker:
 
     async def _is_back(self, probe: asyncio.Event) -> bool:
         with suppress(TimeoutError):
-            async with asyncio.timeout(PROBE_WAIT_SECONDS):
+            async with asyncio.timeout(self._limits.probe_wait_seconds):
                 await probe.wait()
         return not self._open
 

@@ -16,6 +16,7 @@ from azure.cosmos.exceptions import CosmosResourceNotFoundError
 from shared.errors import StoreUnusableError
 from shared.store.cosmos.client import make_client
 from shared.store.cosmos.errors import OWNER_MISSING
+from shared.store.cosmos.limits import Limits
 from shared.store.cosmos.schema import DEFAULT_TTL, INDEXING_POLICY, PARTITION_KEY, lacks, partition_fault
 
 if TYPE_CHECKING:
@@ -23,21 +24,26 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-CONNECT_SECONDS = 3
-READ_SECONDS = 5  # the SDK's 65 s, sent four times, would outlast the 230 s a function's answer may take
-THROTTLE_SECONDS = 5  # waited for a throttled request, plus one wait at most, before the caller is told
-LOOK_AGAIN_SECONDS = 5.0  # after a container was found missing or wrong; mending it needs no restart
-
 
 class Connection:
     """A lazily opened client and its container, which is looked at once, when it is opened.
 
     A failed opening fails for all that have waited for it; it is tried again by the next caller. A container that
-    is missing, or not as Parley needs it, fails for all callers of the next LOOK_AGAIN_SECONDS.
+    is missing, or not as Parley needs it, fails for all callers of the next `look_again_seconds`.
     """
 
-    def __init__(self, endpoint: str, key: str | None, database: str, container: str, *, emulator: bool) -> None:
+    def __init__(  # noqa: PLR0913 - where the container is takes four names
+        self,
+        endpoint: str,
+        key: str | None,
+        database: str,
+        container: str,
+        *,
+        emulator: bool,
+        limits: Limits | None = None,
+    ) -> None:
         """Remember where to connect; no key means the app's managed identity."""
+        self.limits = limits or Limits()
         self._endpoint, self._key = endpoint, key
         self._database, self._name = database, container
         self._emulator = emulator
@@ -124,7 +130,7 @@ class Connection:
         try:
             container = await (self._open_emulator() if self._emulator else self._open())
         except StoreUnusableError as failure:
-            self._failure, self._failure_until = failure, monotonic() + LOOK_AGAIN_SECONDS
+            self._failure, self._failure_until = failure, monotonic() + self.limits.look_again_seconds
             self._log_once(failure.reason)
             raise
         except Exception as failure:
@@ -180,15 +186,15 @@ class Connection:
     def _make_client(self) -> CosmosClient:
         from shared.store.cosmos.circuit_breaker import CircuitBreaker, Transport  # noqa: PLC0415 - loads aiohttp, at the first use only
 
-        self._circuit_breaker = self._circuit_breaker or CircuitBreaker()
+        self._circuit_breaker = self._circuit_breaker or CircuitBreaker(self.limits)
         return make_client(
             self._endpoint,
             self._key or self._managed_identity(),
             emulator=self._emulator,
             transport=partial(Transport, self._circuit_breaker),
-            connection_timeout=CONNECT_SECONDS,
-            read_timeout=READ_SECONDS,
-            retry_throttle_backoff_max=THROTTLE_SECONDS,
+            connection_timeout=self.limits.connect_seconds,
+            read_timeout=self.limits.read_seconds,
+            retry_throttle_backoff_max=self.limits.throttle_seconds,
             enable_compact_utf8_item_writes=True,  # otherwise CJK doubles and emoji triple on the wire (measured)
         )
 

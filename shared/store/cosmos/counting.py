@@ -27,7 +27,7 @@ async def owner_stats(partition: Partition, days: Sequence[str]) -> OwnerStats:
     Heads are read first: pages made after that do not count, and if one is gone that did, a session has
     started over meanwhile and everything is counted anew.
     """
-    retries = Retries(TRIES, seconds=0)
+    retries = Retries(partition.limits, TRIES, seconds=0)
     while True:
         heads = await partition.query(_HEADS, {})
         expected = sum(max(0, head["generation"] - 1) for head in heads)

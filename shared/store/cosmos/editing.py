@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from time import time
 from typing import Literal, cast
 
 from shared.errors import MessageNotFoundError
@@ -21,7 +20,7 @@ from shared.store.cosmos.guards import (
     set_at,
     set_fields,
 )
-from shared.store.cosmos.head import HEAD_CAP_BYTES, Head
+from shared.store.cosmos.head import Head
 from shared.store.cosmos.history import TRIES as READ_TRIES
 from shared.store.cosmos.log import read_head, rotate
 from shared.store.cosmos.pages import PAGES_OF_SESSION, read_page
@@ -47,7 +46,7 @@ class Place:
 
 async def read_message(partition: Partition, session_id: str, message_id: str) -> Message:
     """Return one message; see SessionStore.get_message."""
-    retries = Retries(READ_TRIES, seconds=0)
+    retries = Retries(partition.limits, READ_TRIES, seconds=0)
     while True:
         head = await read_head(partition, session_id)
         try:
@@ -65,7 +64,7 @@ async def edit_message(partition: Partition, session_id: str, message_id: str, c
     What another may be copying is never changed under its hands: `previous` becomes a page first, a page's
     change is noted in the head, and so a rewind that has copied the page finds out.
     """
-    retries = Retries()
+    retries = Retries(partition.limits)
     while True:
         head = await read_head(partition, session_id)
         try:
@@ -121,14 +120,15 @@ async def _page_with_id(partition: Partition, head: Head, message_id: str) -> Pa
 async def _edit_held(partition: Partition, head: Head, place: Place, *, document: MessageDocument) -> bool:
     """Change a message in the head; return whether it is where that can be done, and has room."""
     grown = documents_bytes([document]) - documents_bytes([place.document])
-    if place.kept_in == "previous" or head.bytes + head.previous_bytes + grown >= HEAD_CAP_BYTES:
+    cap = partition.limits.head_cap_bytes - grown
+    if place.kept_in == "previous" or head.bytes + head.previous_bytes >= cap:
         return False
     operations = [
         replace_at(f"/log/messages/{place.index}", document),
         increment("/log/bytes", grown),
         *_count_edit(),
     ]
-    where = all_of(message_unchanged_since(head, place.index, int(time())), has_room(grown))
+    where = all_of(message_unchanged_since(head, place.index, partition.now), has_room(cap))
     await partition.patch(head.id, operations, where, no_response=True)
     return True
 
@@ -140,7 +140,7 @@ async def _edit_page(partition: Partition, head: Head, place: Place, *, document
         messages = [*page["messages"][: place.index], document, *page["messages"][place.index + 1 :]]
         operations = [replace_at(f"/messages/{place.index}", document), set_at("/counts", counts_of(messages))]
         await partition.patch(page["id"], operations, IS_PAGE, etag=page["_etag"], no_response=True)
-    where = page_counts(head, page["generation"], int(time()))
+    where = page_counts(head, page["generation"], partition.now)
     await partition.patch(head.id, _count_edit(), where, no_response=True)
 
 

@@ -7,7 +7,7 @@ package writes one; docs/storage.md says of each write what its predicate proves
 import re
 from collections.abc import Iterable
 
-from shared.store.cosmos.head import HEAD_CAP_BYTES, RECENT_IDS, Head
+from shared.store.cosmos.head import RECENT_IDS, Head
 
 MAX_OPERATIONS = 10  # of one Patch: https://learn.microsoft.com/azure/cosmos-db/partial-document-update
 SAFE = re.compile(r"[A-Za-z0-9_.:-]{1,128}")
@@ -40,19 +40,19 @@ def writable(now: int) -> str:
     return all_of(VISIBLE, _not_due(now))
 
 
-def appendable(ids: Iterable[str], size: int, now: int) -> str:
-    """Hold while messages of that many bytes may be appended and none of their ids is held in the head."""
+def appendable(ids: Iterable[str], cap: int, now: int) -> str:
+    """Hold while messages may be appended to fewer bytes than `cap`, and none of their ids is held in the head."""
     unheld = (
         f'NOT ARRAY_CONTAINS(c.log.{part}, {{"id": {literal(message_id)}}}, true)'
         for message_id in ids
         for part in ("messages", "previous")
     )
-    return all_of(ACTIVE, _not_due(now), has_room(size), *unheld)
+    return all_of(ACTIVE, _not_due(now), has_room(cap), *unheld)
 
 
-def has_room(size: int) -> str:
-    """Hold while the head may grow by that many bytes of messages."""
-    return f"c.log.bytes + c.log.previous_bytes < {HEAD_CAP_BYTES - size:d}"
+def has_room(cap: int) -> str:
+    """Hold while the head has fewer bytes of messages than that."""
+    return f"c.log.bytes + c.log.previous_bytes < {cap:d}"
 
 
 def not_in_recent_ids(hashes: Iterable[str]) -> str:

@@ -6,7 +6,6 @@ from base64 import urlsafe_b64encode
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
-from time import time
 from typing import Any, cast
 
 from shared.models import KEEP, Message, NewSession, Session, format_time, stored_bytes
@@ -20,27 +19,18 @@ from shared.store.cosmos.documents import (
     PageSummary,
 )
 from shared.store.cosmos.lifetimes import FAR_FUTURE
+from shared.store.cosmos.limits import Limits
 from shared.store.rules import applied_ttl, documents_bytes, expiry, first_activity, message_from
 from shared.text import fold
 
 SCHEMA = 1
-HEAD_CAP_BYTES = 1_600_000  # of messages in both generations; an item ends at 2 MB
 RECENT_IDS = 100  # promised to be recognised by both stores
 MARK_EVERY = 25  # messages in pages: how finely `marks` say when messages were stored
-PREVIOUS_CAP_BYTES = 32 * 1024  # a larger previous generation becomes a page at the next append
 
-# Rotation thresholds, chosen with `make bench`; docs/decisions/0002 has the numbers.
-MEAN_HEAD_BYTES = 13 * 1024
-MIN_GENERATION_BYTES = 3 * 1024
 OTHER_FIELDS_BYTES = 2_000  # of a head besides messages and what its owner gave it, with all recent ids
 
 
-def milliseconds() -> int:
-    """Return the present moment in the unit of `known_from` and `marks`."""
-    return int(time() * 1000)
-
-
-def fresh_log() -> Log:
+def fresh_log(milliseconds: int) -> Log:
     """Return an empty log under an epoch that was never used before."""
     return {
         "epoch": secrets.token_hex(5),
@@ -51,13 +41,13 @@ def fresh_log() -> Log:
         "previous_bytes": 0,
         "recent_ids": [],
         "edits": 0,
-        "sealed": {"known_from": milliseconds()},
+        "sealed": {"known_from": milliseconds},
     }
 
 
-def head_document(session: NewSession, messages: Sequence[MessageDocument]) -> NewHeadDocument:
+def head_document(session: NewSession, messages: Sequence[MessageDocument], milliseconds: int) -> NewHeadDocument:
     """Return the head of a new session with its first messages."""
-    log: Log = {**fresh_log(), "messages": list(messages), "bytes": documents_bytes(messages)}
+    log: Log = {**fresh_log(milliseconds), "messages": list(messages), "bytes": documents_bytes(messages)}
     created_at = format_time(session.created_at)
     last_message_at = messages[-1]["created_at"] if messages else None
     last_activity_at = first_activity(created_at, last_message_at)
@@ -106,7 +96,9 @@ def short_hash(session_id: str, message_id: str) -> str:
     return urlsafe_b64encode(hashlib.sha256(f"{session_id}/{message_id}".encode()).digest()[:6]).decode()
 
 
-def extended(summary: PageSummary, documents: Sequence[MessageDocument], last_seq: int) -> PageSummary:
+def extended(
+    summary: PageSummary, documents: Sequence[MessageDocument], last_seq: int, *, milliseconds: int
+) -> PageSummary:
     """Return the summary of all pages after these documents have joined them, the last of them `last_seq`."""
     if not documents:
         return summary
@@ -115,11 +107,11 @@ def extended(summary: PageSummary, documents: Sequence[MessageDocument], last_se
         "roles": dict(roles),
         "first_at": summary.get("first_at") or documents[0]["created_at"],
         "last_at": documents[-1]["created_at"],
-        **_duplicates_known(summary, last_seq),
+        **_duplicates_known(summary, last_seq, milliseconds),
     }
 
 
-def _duplicates_known(summary: PageSummary, last_seq: int) -> PageSummary:
+def _duplicates_known(summary: PageSummary, last_seq: int, milliseconds: int) -> PageSummary:
     """Return from when on every duplicate is known by its id, after messages up to `last_seq` have come into pages.
 
     `marks` are seqs with a moment, in milliseconds, at which all up to there had been stored. What is no longer in
@@ -129,8 +121,8 @@ def _duplicates_known(summary: PageSummary, last_seq: int) -> PageSummary:
     forgotten = last_seq - RECENT_IDS
     marks = summary.get("marks", [])
     if not marks or last_seq - marks[-1][0] >= MARK_EVERY:
-        marks = [*marks, [last_seq, milliseconds()]]
-    marks = [mark for mark in marks if mark[0] >= forgotten] or [[last_seq, milliseconds()]]
+        marks = [*marks, [last_seq, milliseconds]]
+    marks = [mark for mark in marks if mark[0] >= forgotten] or [[last_seq, milliseconds]]
     known_from = summary.get("known_from", 0)
     return {"marks": marks, "known_from": max(known_from, marks[0][1]) if forgotten > 0 else known_from}
 
@@ -204,7 +196,7 @@ class Head:
         """Return the hashes to keep once `previous` has become a page."""
         return [*self.recent_ids, *(short_hash(self.id, document["id"]) for document in self.previous)][-RECENT_IDS:]
 
-    def generation_bytes(self) -> int:
+    def generation_bytes(self, limits: Limits) -> int:
         """Return the size at which a generation is rotated, in bytes: it keeps the mean head at its target size.
 
         On average a head holds its own fields, one whole generation and half of another. Only what no append changes
@@ -213,7 +205,7 @@ class Head:
         document = self.document
         given = [document["session_name"], document["context"], document["tags"], self.id, self.user_id]
         fields = OTHER_FIELDS_BYTES + stored_bytes(given)
-        return max(MIN_GENERATION_BYTES, (MEAN_HEAD_BYTES - fields) * 2 // 3)
+        return max(limits.min_generation_bytes, (limits.mean_head_bytes - fields) * 2 // 3)
 
     def last_message_at(self) -> str | None:
         """Return when the newest kept message was made, None without messages."""

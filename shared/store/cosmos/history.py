@@ -29,7 +29,7 @@ async def read_history(partition: Partition, head: Head, query: MessageQuery) ->
     A page that is missing means that the head has moved on, and reading starts over from the new
     one; if the head says it should be there, StoreUnavailableError is raised: never a silent gap.
     """
-    retries = Retries(TRIES, seconds=0)
+    retries = Retries(partition.limits, TRIES, seconds=0)
     while True:
         try:
             return head, await _read(partition, head, query)

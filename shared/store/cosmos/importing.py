@@ -4,7 +4,6 @@ from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from itertools import accumulate, chain
 from math import ceil
-from time import time
 from typing import cast
 
 from shared.errors import SessionExistsError
@@ -14,7 +13,6 @@ from shared.store.cosmos.documents import Building, Log, MessageDocument, NewHea
 from shared.store.cosmos.errors import ItemExistsError, ItemMissingError, ItemRefusedError
 from shared.store.cosmos.guards import hidden_while_building, set_fields
 from shared.store.cosmos.head import (
-    PREVIOUS_CAP_BYTES,
     RECENT_IDS,
     Head,
     extended,
@@ -24,6 +22,7 @@ from shared.store.cosmos.head import (
 )
 from shared.store.cosmos.lifecycle import finish_delete
 from shared.store.cosmos.lifetimes import renew_at
+from shared.store.cosmos.limits import Limits
 from shared.store.cosmos.pages import create_page, page_document
 from shared.store.cosmos.partition import Partition
 from shared.store.cosmos.retry import Retries
@@ -40,10 +39,14 @@ async def import_session(
     Until the last Patch its head is a tombstone that names the epoch being built: nobody sees it, whoever
     wants its id takes it away, and what a crash leaves the timer removes.
     """
-    retries = Retries()
+
+    def make() -> NewHeadDocument:
+        return _building(session, messages, archive_ttl, milliseconds=partition.milliseconds)
+
+    retries = Retries(partition.limits)
     while True:
         try:
-            head = Head(await partition.create(lambda: _building(session, messages, archive_ttl)))
+            head = Head(await partition.create(make))
             log = await _write_pages(partition, head, [message.document() for message in messages])
             revealed = await _reveal(partition, head, session, log=log)
         except (ItemExistsError, ItemMissingError, ItemRefusedError):
@@ -68,9 +71,11 @@ async def _is_there(partition: Partition, session: ImportedSession) -> bool:
     return True
 
 
-def _building(session: ImportedSession, messages: Sequence[ImportedMessage], archive_ttl: int) -> NewHeadDocument:
+def _building(
+    session: ImportedSession, messages: Sequence[ImportedMessage], archive_ttl: int, *, milliseconds: int
+) -> NewHeadDocument:
     """Return the head of a session that nobody sees yet."""
-    document = head_document(session, [])
+    document = head_document(session, [], milliseconds)
     last_activity_at = format_time(session.last_activity_at)
     last_message_at = format_time(messages[-1].created_at) if messages else None
     return {
@@ -84,13 +89,13 @@ def _building(session: ImportedSession, messages: Sequence[ImportedMessage], arc
         "status": "deleted",
         "ttl": applied_ttl(session.ttl_seconds, archive_ttl, pinned=session.pinned, status=session.status),
         "pending": True,
-        "building": {"epoch": document["log"]["epoch"], "since": int(time())},
+        "building": {"epoch": document["log"]["epoch"], "since": milliseconds // 1000},
     }
 
 
 async def _write_pages(partition: Partition, head: Head, documents: Sequence[MessageDocument]) -> Log:
     """Write the pages of the epoch being built and return the whole log."""
-    generations = list(_generations(documents, head.generation_bytes()))
+    generations = list(_generations(documents, head, partition.limits))
     pages, previous, messages = generations[:-2], generations[-2] if generations[1:] else [], generations[-1]
     first_seqs = accumulate((len(page) for page in pages), initial=head.first_seq)
 
@@ -110,12 +115,15 @@ async def _write_pages(partition: Partition, head: Head, documents: Sequence[Mes
         "bytes": documents_bytes(messages),
         "previous_bytes": documents_bytes(previous),
         "recent_ids": [short_hash(head.id, document["id"]) for document in in_pages[-RECENT_IDS:]],
-        "sealed": extended(head.page_summary, in_pages, head.first_seq + len(in_pages) - 1),
+        "sealed": extended(
+            head.page_summary, in_pages, head.first_seq + len(in_pages) - 1, milliseconds=partition.milliseconds
+        ),
     }
 
 
-def _generations(documents: Sequence[MessageDocument], threshold: int) -> Iterator[Generation]:
+def _generations(documents: Sequence[MessageDocument], head: Head, limits: Limits) -> Iterator[Generation]:
     """Cut messages as appending them would have, one generation at least; the two newest stay in the head."""
+    threshold = head.generation_bytes(limits)
     generation: Generation = []
     size = newest = 0
     for document in documents:
@@ -125,7 +133,7 @@ def _generations(documents: Sequence[MessageDocument], threshold: int) -> Iterat
             yield generation
             generation, newest, size = [], size, 0
     yield generation
-    if newest + size > PREVIOUS_CAP_BYTES:  # too much to keep in the head
+    if newest + size > limits.previous_cap_bytes:  # too much to keep in the head
         yield []
         yield []
 
@@ -141,6 +149,6 @@ async def _reveal(partition: Partition, head: Head, session: ImportedSession, *,
         "pending": False,
     }
     if session.expires_at is not None:  # the ttl that it has once it is used begins with a renewal
-        left = ceil(session.expires_at.timestamp() - time())
+        left = ceil(session.expires_at.timestamp() - partition.milliseconds / 1000)
         fields |= {"ttl": max(left, 1), "ttl_once_used": head.ttl, "renew_at": 0}
     return Head(await partition.patch(head.id, set_fields(**fields), hidden_while_building(head.epoch)))

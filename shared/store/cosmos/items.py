@@ -1,6 +1,7 @@
 """The container's requests: counted, bounded in time, driver errors translated, writes repeated where that is safe."""
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, TypeVar
 
@@ -8,13 +9,13 @@ from azure.cosmos.aio import ContainerProxy
 
 from shared.store.cosmos.connection import Connection
 from shared.store.cosmos.errors import AnswerLostError, CollisionError, ItemError, NotSentError, translated
+from shared.store.cosmos.limits import Clock
 from shared.store.cosmos.partition import Partition
 from shared.store.cosmos.query import collect
 from shared.store.cosmos.retry import pause
 from shared.store.cosmos.session_tokens import SessionTokens
 from shared.usage import count_request
 
-CALL_SECONDS = 12.0  # of one item request with its retries; the SDK's own `timeout` is not enforced on sockets
 WRITE_TRIES = 3
 Result = TypeVar("Result")
 
@@ -27,9 +28,11 @@ class Items:
     `repeated` whether an earlier try may have been carried out.
     """
 
-    def __init__(self, connection: Connection) -> None:
-        """Use the connection, which opens at the first request."""
+    def __init__(self, connection: Connection, clock: Clock = time.time) -> None:
+        """Use the connection, which opens at the first request, and a clock that goes as the service's does."""
         self._connection = connection
+        self.limits = connection.limits
+        self.clock = clock
         self.tokens = SessionTokens(*connection.names)
 
     def of(self, user_id: str) -> Partition:
@@ -57,13 +60,13 @@ class Items:
                 repeated = repeated or isinstance(error, AnswerLostError)
                 if attempt == WRITE_TRIES - 1 or isinstance(error.__cause__, TimeoutError):
                     raise
-                await pause(attempt + 1)
+                await pause(attempt + 1, self.limits)
         raise AssertionError
 
     async def call(self, send: Callable[[ContainerProxy], Awaitable[Result]]) -> Result:
         """Send a request once, in bounded time; raises ItemError or StoreError."""
         with translated():
-            async with asyncio.timeout(CALL_SECONDS):
+            async with asyncio.timeout(self.limits.call_seconds):
                 container = await self._connection.container()
                 with self._connection.reopened_if_missing(container):
                     return await send(container)

@@ -33,11 +33,11 @@ async def create(partition: Partition, session: NewSession, messages: Sequence[N
     tried: set[str] = set()
 
     def make() -> NewHeadDocument:
-        document = head_document(session, documents)
+        document = head_document(session, documents, partition.milliseconds)
         tried.add(document["log"]["epoch"])
         return document
 
-    retries = Retries()
+    retries = Retries(partition.limits)
     while True:
         try:
             head = Head(await partition.create(make))
@@ -73,7 +73,7 @@ async def clear(partition: Partition, session_id: str) -> None:
     """
     begun: set[str] = set()
     over: set[str] = set()
-    retries = Retries()
+    retries = Retries(partition.limits)
     while True:
         head = await read_head(partition, session_id)
         try:
@@ -94,7 +94,7 @@ async def clear(partition: Partition, session_id: str) -> None:
 
 
 async def _start_over(partition: Partition, head: Head, begun: set[str]) -> Head:
-    log = fresh_log()
+    log = fresh_log(partition.milliseconds)
     begun.add(log["epoch"])
     operations = set_fields(
         log=log,
@@ -115,7 +115,7 @@ async def delete(partition: Partition, session_id: str, if_match: str | None = N
     """
     done = False  # perhaps: a tombstone was sent whose answer was lost
     created_at: str | None = None
-    retries = Retries()
+    retries = Retries(partition.limits)
     while True:
         head = await _read_if_there(partition, session_id)
         if head is None or head.is_hidden or created_at not in {None, head.document["created_at"]}:
@@ -150,7 +150,7 @@ async def _finish_what_is_there(partition: Partition, session_id: str, head: Hea
 async def _write_tombstone(partition: Partition, head: Head, if_match: str | None) -> Head:
     operations = set_fields(
         status="deleted",
-        log=fresh_log(),
+        log=fresh_log(partition.milliseconds),
         session_name=None,
         folded_name=None,
         context={},

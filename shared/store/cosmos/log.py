@@ -3,7 +3,6 @@
 import logging
 from collections.abc import Sequence
 from contextlib import suppress
-from time import time
 
 from shared.errors import (
     MessageConflictError,
@@ -28,8 +27,6 @@ from shared.store.cosmos.guards import (
     writable,
 )
 from shared.store.cosmos.head import (
-    HEAD_CAP_BYTES,
-    PREVIOUS_CAP_BYTES,
     Head,
     extended,
 )
@@ -60,9 +57,9 @@ async def read_head(partition: Partition, session_id: str) -> Head:
 @proven
 async def append(partition: Partition, session_id: str, messages: Sequence[NewMessage]) -> Appended:
     """Append the messages, all or none; see SessionStore.append."""
-    batch = Batch(session_id, messages)
+    batch = Batch(partition, session_id, messages)
     write = _append_few if len(messages) <= MESSAGES_PER_PATCH else _append_many
-    retries = Retries()
+    retries = Retries(partition.limits)
     while True:
         try:
             head = await write(partition, session_id, batch)
@@ -93,7 +90,7 @@ async def _append_many(partition: Partition, session_id: str, batch: Batch) -> H
     head = await read_head(partition, session_id)
     if head.generation:
         await _create_previous_page(partition, head)
-    operations = [*_rotation(head, batch.documents), *batch.counters()]
+    operations = [*_rotation(partition, head, batch.documents), *batch.counters()]
     where = all_of(batch.guard(), log_unchanged_since(head))
     try:
         return Head(await partition.patch(session_id, operations, where))
@@ -102,7 +99,7 @@ async def _append_many(partition: Partition, session_id: str, batch: Batch) -> H
         raise
 
 
-def _rotation(head: Head, documents: Sequence[MessageDocument]) -> list[Operation]:
+def _rotation(partition: Partition, head: Head, documents: Sequence[MessageDocument]) -> list[Operation]:
     """Return the operations that make `documents` the current generation; a first one has no page to account for."""
     turn = [
         move("/log/messages", "/log/previous"),
@@ -112,11 +109,13 @@ def _rotation(head: Head, documents: Sequence[MessageDocument]) -> list[Operatio
         increment("/log/generation"),
     ]
     if not head.generation:
-        return [*turn, *set_fields(renew_at=renewal_due(int(time()), head.ttl))]
+        return [*turn, *set_fields(renew_at=renewal_due(partition.now, head.ttl))]
+    last_seq = head.messages_first_seq - 1
+    summary = extended(head.page_summary, head.previous, last_seq, milliseconds=partition.milliseconds)
     return [
         *turn,
         set_at("/log/recent_ids", head.recent_ids_after_rotation()),
-        set_at("/log/sealed", extended(head.page_summary, head.previous, head.messages_first_seq - 1)),
+        set_at("/log/sealed", summary),
     ]
 
 
@@ -125,8 +124,8 @@ async def rotate(partition: Partition, head: Head) -> None:
     try:
         if head.generation:
             await _create_previous_page(partition, head)
-        where = all_of(writable(int(time())), log_unchanged_since(head))
-        await partition.patch(head.id, _rotation(head, []), where, no_response=True)
+        where = all_of(writable(partition.now), log_unchanged_since(head))
+        await partition.patch(head.id, _rotation(partition, head, []), where, no_response=True)
     except (ItemRefusedError, ItemMissingError):
         await _sweep_if_restarted(partition, head)
 
@@ -169,10 +168,10 @@ async def _rotate_if_due(partition: Partition, head: Head, appended_bytes: int) 
     Should that one fail, whoever reaches twice the threshold does it, or four times, and so on: beside
     many writers the next multiple comes before the first rotator is through (measured, decision 2).
     """
-    threshold = head.generation_bytes()
+    threshold = head.generation_bytes(partition.limits)
     before = head.bytes - appended_bytes
     crossed = (before // threshold).bit_length() < (head.bytes // threshold).bit_length()
-    first = before <= 0 and head.previous_bytes > PREVIOUS_CAP_BYTES
+    first = before <= 0 and head.previous_bytes > partition.limits.previous_cap_bytes
     if not (crossed or first):
         return
     try:
@@ -202,7 +201,8 @@ async def _explain(partition: Partition, head: Head, batch: Batch) -> Appended |
             raise MessageConflictError(conflicts)
     if head.status == "archived":
         raise SessionArchivedError
-    if not await renew_if_due(partition, head) and head.bytes + head.previous_bytes + batch.size >= HEAD_CAP_BYTES:
+    is_full = head.bytes + head.previous_bytes + batch.size >= partition.limits.head_cap_bytes
+    if not await renew_if_due(partition, head) and is_full:
         await rotate(partition, head)
     return None
 

@@ -2,7 +2,7 @@
 
 import logging
 from contextlib import suppress
-from time import monotonic, time
+from time import monotonic
 
 from shared.errors import PreconditionFailedError, SessionNotFoundError, StoreError
 from shared.logs import trace
@@ -69,7 +69,7 @@ async def archive_idle(partition: Partition, session: IdleSession, archive_ttl: 
     ttl = applied_ttl(session.ttl_seconds, archive_ttl, pinned=False, status="archived")
     fields = set_fields(status="archived", archived_at=now, updated_at=now, ttl=ttl)
     try:
-        await partition.patch(session.id, fields, writable(int(time())), etag=session.etag, no_response=True)
+        await partition.patch(session.id, fields, writable(partition.now), etag=session.etag, no_response=True)
     except ItemRefusedError as error:
         if error.repeated:  # perhaps by the try whose answer was lost
             return await _archived_at(partition, session) == now
@@ -99,7 +99,7 @@ async def _archive_with_pages(partition: Partition, session: IdleSession, archiv
 
 async def maintain(items: Items, limit: int) -> int:
     """Finish what is pending; see SessionStore.maintain. What has expired the service removes by itself."""
-    parameters: JsonObject = {"abandoned": int(time()) - BUILDING_SECONDS}
+    parameters: JsonObject = {"abandoned": int(items.clock()) - BUILDING_SECONDS}
     rows = await items.query_everywhere(_PENDING.replace("@limit", f"{limit:d}"), parameters, limit)
     finished = [await _finish_alone(items.of(row["user_id"]), row["id"]) for row in rows]
     return sum(finished)
@@ -118,7 +118,7 @@ async def _finish(partition: Partition, session_id: str) -> bool:
     """Finish one session; return whether that was done here and now, so that nobody comes back for it at once."""
     try:
         head = Head(await partition.read(session_id))
-        if head.building is not None and head.building["since"] > time() - BUILDING_SECONDS:
+        if head.building is not None and head.building["since"] > partition.now - BUILDING_SECONDS:
             return False
         if head.is_hidden:
             await finish_delete(partition, head)

@@ -3,7 +3,6 @@
 import logging
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from time import time
 from typing import cast
 
 from shared.errors import StoreError
@@ -110,7 +109,7 @@ async def _confirmed_head(partition: Partition, session_id: str, epochs: Collect
             head = Head(await partition.read(session_id))
             if head.living_epochs.issuperset(epochs):
                 return head  # nothing is to be deleted, so nothing is to be proven
-            where = pages_unchanged_since(head, int(time()))
+            where = pages_unchanged_since(head, partition.now)
             return Head(await partition.patch(session_id, set_fields(pending=True), where))
         except ItemMissingError:
             if not await partition.pin(session_id):

@@ -55,12 +55,23 @@ class Partition:
         """Begin a piece of work for an owner; what the request in hand has seen counts."""
         self.user_id = user_id
         self.pinned = False
+        self.limits = items.limits
         self._items = items
         self._freshness = current_freshness()
         self._hint: str | None = None
         for hint in self._freshness.hints:
             self._hint = newer(self._hint, items.tokens.from_client(hint))
         self._seen = items.tokens.from_client(self._freshness.token or "")
+
+    @property
+    def now(self) -> int:
+        """The present second."""
+        return int(self._items.clock())
+
+    @property
+    def milliseconds(self) -> int:
+        """The present moment as `sealed` notes it."""
+        return int(self._items.clock() * 1000)
 
     async def read(self, item_id: str) -> JsonObject:
         """Return the item; raises ItemMissingError."""

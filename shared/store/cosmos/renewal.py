@@ -2,7 +2,6 @@
 
 import logging
 from collections.abc import Iterable
-from time import time
 from typing import cast
 
 from shared.store.cosmos.concurrency import for_each
@@ -23,7 +22,7 @@ async def renew(partition: Partition, head: Head, *, etag: str | None = None) ->
     Pages that live too long (a change of the ttl was not finished) are shortened then, not before.
     Raises ItemRefusedError when the head, or a page, was changed meanwhile.
     """
-    start = int(time())
+    start = partition.now
     ttl = head.ttl_once_used
     pages = await list_counted(partition, head)
     lasting = await lengthen_pages(partition, pages, ttl, fresh_since=lasting_since(start, ttl))
@@ -40,7 +39,7 @@ async def renew(partition: Partition, head: Head, *, etag: str | None = None) ->
 
 async def renew_if_due(partition: Partition, head: Head, *, etag: str | None = None) -> Head | None:
     """Renew when that is what keeps the head from being written; None when it is not, or another was faster."""
-    if head.document["renew_at"] > int(time()):
+    if head.document["renew_at"] > partition.now:
         return None
     try:
         return await renew(partition, head, etag=etag)
@@ -52,7 +51,7 @@ async def touch(partition: Partition, item_id: str, ttl: int) -> None:
     """Start a page's clock again; raises ItemRefusedError if it goes or is written meanwhile."""
     try:
         found = cast("ListedPage", await partition.read(item_id))
-        if not is_fresh(found, ttl, time()):
+        if not is_fresh(found, ttl, partition.milliseconds / 1000):
             await _set_ttl(partition, found, longer(found["ttl"], ttl))
     except ItemMissingError as error:
         raise ItemRefusedError from error

@@ -5,10 +5,9 @@ import random
 from time import monotonic
 
 from shared.errors import StoreUnavailableError
+from shared.store.cosmos.limits import Limits
 
 MIN_TRIES = 8
-CONTENTION_SECONDS = 12.0  # of trying again: half of what a request may take, the other half is for the tries
-MAX_PAUSE_SECONDS = 0.5
 
 
 class Retries:
@@ -17,9 +16,10 @@ class Retries:
     Nobody is given up because others were faster: as long as there is time, there is another try.
     """
 
-    def __init__(self, min_tries: int = MIN_TRIES, *, seconds: float | None = None) -> None:
+    def __init__(self, limits: Limits, min_tries: int = MIN_TRIES, *, seconds: float | None = None) -> None:
         """Begin with the first try; there are at least `min_tries`, and more within `seconds`."""
-        self._ends = monotonic() + (CONTENTION_SECONDS if seconds is None else seconds)
+        self._limits = limits
+        self._ends = monotonic() + (limits.contention_seconds if seconds is None else seconds)
         self._min_tries = min_tries
         self.tried = 0
 
@@ -28,9 +28,9 @@ class Retries:
         self.tried += 1
         if self.tried >= self._min_tries and monotonic() >= self._ends:
             raise StoreUnavailableError
-        await pause(self.tried)
+        await pause(self.tried, self._limits)
 
 
-async def pause(attempt: int) -> None:
+async def pause(attempt: int, limits: Limits) -> None:
     """Wait a little, longer with each attempt and never as long as the neighbour (full jitter)."""
-    await asyncio.sleep(random.uniform(0, min(0.02 * 2**attempt, MAX_PAUSE_SECONDS)))  # noqa: S311 - jitter
+    await asyncio.sleep(random.uniform(0, min(0.02 * 2**attempt, limits.max_pause_seconds)))  # noqa: S311 - jitter

@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from contextlib import suppress
-from time import time
 
 from shared.models import JsonObject, format_time, utc_now
 from shared.store.cosmos.changes import clear_pending
@@ -23,7 +22,6 @@ from shared.store.cosmos.head import (
     extended,
     fresh_log,
     last_message_hint,
-    milliseconds,
     short_hash,
 )
 from shared.store.cosmos.lifetimes import renew_at
@@ -39,7 +37,7 @@ from shared.store.rules import counts_after_rewind, documents_bytes, last_kept_s
 @proven
 async def rewind(partition: Partition, session_id: str, after_seq: int) -> None:
     """Remove what is newer than `after_seq`; see SessionStore.rewind."""
-    retries = Retries()
+    retries = Retries(partition.limits)
     while True:
         head = await read_head(partition, session_id)
         seq = last_kept_seq(after_seq, head.first_seq)
@@ -85,17 +83,17 @@ async def _cut_messages(partition: Partition, head: Head, seq: int) -> None:
         set_at("/log/messages", kept),
         set_at("/log/bytes", documents_bytes(kept)),
         increment("/log/edits"),
-        set_at("/log/sealed/known_from", milliseconds()),
+        set_at("/log/sealed/known_from", partition.milliseconds),
         *set_fields(**_counters(head, seq, last_message_at)),
     ]
-    where = all_of(history_unchanged_since(head, int(time())), log_unchanged_since(head))
+    where = all_of(history_unchanged_since(head, partition.now), log_unchanged_since(head))
     await partition.patch(head.id, operations, where)
 
 
 async def _cut_deeper(partition: Partition, head: Head, seq: int) -> None:
     """Build the kept history under an epoch that the head names first, so that no sweep takes it for a dead one."""
-    log = fresh_log()
-    building: Building = {"epoch": log["epoch"], "since": int(time())}
+    log = fresh_log(partition.milliseconds)
+    building: Building = {"epoch": log["epoch"], "since": partition.now}
     where = history_unchanged_since(head, building["since"])
     await partition.patch(head.id, set_fields(building=building, pending=True), where, no_response=True)
     log = await _copy(partition, head, seq, log=log)
@@ -103,7 +101,7 @@ async def _cut_deeper(partition: Partition, head: Head, seq: int) -> None:
     last_message_at = newest[0]["created_at"] if newest else log["sealed"].get("last_at")
     fields = _counters(head, seq, last_message_at) | {"log": log, "building": None}
     fields["renew_at"] = renew_at(building["since"], head.ttl, log["generation"])
-    where = all_of(history_unchanged_since(head, int(time())), builds(log["epoch"]))
+    where = all_of(history_unchanged_since(head, partition.now), builds(log["epoch"]))
     try:
         swapped = Head(await partition.patch(head.id, set_fields(**fields), where))
     except ItemRefusedError:
@@ -131,7 +129,7 @@ async def _copy(partition: Partition, head: Head, seq: int, *, log: Log) -> Log:
             await create_page(partition, page)
         first_seq += len(copied)
         recent = [*recent, *(short_hash(head.id, document["id"]) for document in copied)][-RECENT_IDS:]
-        page_summary = extended(page_summary, copied, first_seq - 1)
+        page_summary = extended(page_summary, copied, first_seq - 1, milliseconds=partition.milliseconds)
     return {
         **log,
         "generation": generation,
@@ -140,7 +138,7 @@ async def _copy(partition: Partition, head: Head, seq: int, *, log: Log) -> Log:
         "bytes": documents_bytes(documents),
         "previous_bytes": documents_bytes(previous),
         "recent_ids": recent,
-        "sealed": {**page_summary, "known_from": milliseconds()},  # what was removed must not come back late
+        "sealed": {**page_summary, "known_from": partition.milliseconds},  # what was removed must not come back late
     }
 
 

@@ -1,7 +1,6 @@
 """Links to a session, kept in its head: they end with it, whatever ends it."""
 
 from collections.abc import Sequence
-from time import time
 
 from shared.errors import SessionNotFoundError, ShareNotFoundError
 from shared.models import Session, Share, format_time, utc_now
@@ -22,7 +21,7 @@ FIND = "SELECT c.id, c.user_id FROM c JOIN s IN c.shares WHERE s.token_hash = @t
 @proven
 async def add_share(partition: Partition, session_id: str, share: Share) -> None:
     """Keep a link; see SessionStore.add_share. A repeat of the write finds it there."""
-    retries = Retries()
+    retries = Retries(partition.limits)
     while True:
         head = await read_head(partition, session_id)
         shares = _shares_of(head)
@@ -42,7 +41,7 @@ async def list_shares(partition: Partition, session_id: str) -> list[Share]:
 async def remove_share(partition: Partition, session_id: str, share_id: str) -> None:
     """Revoke a link; see SessionStore.remove_share."""
     sent = False  # perhaps it is removed: the answer may get lost
-    retries = Retries()
+    retries = Retries(partition.limits)
     while True:
         head = await read_head(partition, session_id)
         try:
@@ -81,7 +80,7 @@ async def _write(partition: Partition, head: Head, shares: Sequence[Share]) -> b
     """Put these links in the place of those that were read; return whether they still were the same."""
     kept = [share.model_dump(mode="json") for share in shares]
     operations = set_fields(shares=kept, updated_at=format_time(utc_now()))
-    where = shares_unchanged_since(head, int(time()))
+    where = shares_unchanged_since(head, partition.now)
     try:
         await partition.patch(head.id, operations, where, no_response=True)
     except (ItemRefusedError, ItemMissingError):

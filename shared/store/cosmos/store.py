@@ -1,5 +1,6 @@
 """The Cosmos DB store: the port's verbs, each on the module that knows how."""
 
+import time
 from collections import Counter
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -50,6 +51,7 @@ from shared.store.cosmos.changes import SettingsChange, update
 from shared.store.cosmos.connection import Connection
 from shared.store.cosmos.errors import ItemMissingError
 from shared.store.cosmos.items import Items
+from shared.store.cosmos.limits import Clock, Limits
 from shared.store.cosmos.rewinding import rewind
 from shared.store.port import SessionStore
 
@@ -68,10 +70,12 @@ class CosmosStore(SessionStore):
         *,
         emulator: bool = False,
         archive_ttl_seconds: int = DEFAULT_ARCHIVE_TTL_SECONDS,
+        clock: Clock = time.time,
+        limits: Limits | None = None,
     ) -> None:
         """Remember where the container is; nothing is sent before the first verb."""
-        self._connection = Connection(endpoint, key, database, container, emulator=emulator)
-        self._items = Items(self._connection)
+        self._connection = Connection(endpoint, key, database, container, emulator=emulator, limits=limits)
+        self._items = Items(self._connection, clock)
         self._archive_ttl = archive_ttl_seconds
 
     @classmethod
