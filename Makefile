@@ -6,7 +6,7 @@ COMMANDS := $(VENV)/requirements-commands.ready
 READY := $(VENV)/requirements-dev.ready
 NEIGHBOURS := benchmarks/.venv
 SEEDS ?= 200
-WORKERS ?= 4
+WORKERS ?= 3
 
 .DEFAULT_GOAL := help
 .PHONY: help run test test-all check bench soak openapi test-worker archive migrate provision test-cosmos clean
@@ -26,10 +26,10 @@ run: $(SERVING) ## serve on http://127.0.0.1:7071 (PORT and the other settings: 
 	@exec $(BIN)/python -m shared.local_host
 
 test: check ## run the checks and the tests that every change runs: three minutes on two cores
-	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile $(ARGS)
+	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder $(ARGS)
 
 test-all: check ## run every test on every store it is for: before a release, and at night
-	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --tier all $(ARGS)
+	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder --tier all $(ARGS)
 
 check: $(READY) ## lint and type-check
 	@$(BIN)/ruff check .

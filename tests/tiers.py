@@ -17,6 +17,7 @@ Sample = Callable[[Sequence[Item]], Sequence[Item]]
 STORES = ("sqlite", "cosmos")
 ABOUT_STORES = Path(__file__).with_name("contract")
 SHARE = 4  # a fast run tries every fourth of what a `sample` is taken of
+LONG_FIRST = ("chaos", "test_schemathesis.py", "test_kills.py", "chaos_sqlite", "cosmos", "migrate", "e2e", "contract")
 MARKERS = (
     "slow: too slow for every run, and left to `make test-all`",
     "on_both_stores: the answer depends on the store, so the fast tier runs it on both",
@@ -61,13 +62,19 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave slow tests out of a fast run."""
+    """Leave slow tests out of a fast run, and begin with what takes long, so that all workers end at about once."""
+    items.sort(key=_rank)
     if config.getoption("tier") == "all":
         return
     slow = [item for item in items if item.get_closest_marker("slow")]
     if slow:
         config.hook.pytest_deselected(items=slow)
         items[:] = [item for item in items if not item.get_closest_marker("slow")]
+
+
+def _rank(item: pytest.Item) -> int:
+    names = {item.path.name, item.path.parent.name}
+    return next((rank for rank, name in enumerate(LONG_FIRST) if name in names), len(LONG_FIRST))
 
 
 def _on_both_stores(metafunc: pytest.Metafunc) -> bool:

@@ -10,9 +10,10 @@ from shared.errors import MessageConflictError, PreconditionFailedError, Session
 from shared.models import Appended, NewMessage, Session, SessionChanges
 from shared.store.port import SessionStore
 from tests.builders import a_message, a_session, again, all_messages, fill, messages, until_written
+from tests.tiers import slow_but
 
 WRITERS = 32
-MESSAGES_EACH = 50
+SENT_BY_EACH = {"some": 8, "many": 50}
 
 
 async def outcomes(*calls: Coroutine[Any, Any, Any]) -> list[Any]:
@@ -42,16 +43,17 @@ async def write_until_gone(store: SessionStore, session: Session, sent: list[New
     return len(sent)
 
 
+@pytest.mark.parametrize("number", slow_but(SENT_BY_EACH, "some"))
 async def test_32_writers_who_send_everything_twice_lose_and_double_nothing(
-    store: SessionStore, session: Session
+    store: SessionStore, session: Session, number: int
 ) -> None:
-    sent = [messages(MESSAGES_EACH) for _ in range(WRITERS)]
+    sent = [messages(number) for _ in range(WRITERS)]
 
     answers = await asyncio.gather(*(write_twice(store, session, each) for each in sent))
 
     stored = await all_messages(store, session)
     pairs = [pair for answer in answers for pair in answer]
-    assert [message.seq for message in stored] == list(range(1, WRITERS * MESSAGES_EACH + 1))
+    assert [message.seq for message in stored] == list(range(1, WRITERS * number + 1))
     assert {message.id for message in stored} == {message.id for each in sent for message in each}
     assert all(first.messages == second.messages for first, second in pairs)
     assert all([first.created, second.created].count(True) == 1 for first, second in pairs)

@@ -9,6 +9,7 @@ from shared.settings import MAX_CONTENT_BYTES
 from shared.store.port import SessionStore
 from shared.store.rules import documents_bytes
 from tests.builders import a_message, a_session, again, all_messages, fill, message_pages, messages
+from tests.tiers import slow_but
 
 EMOJI = "😀👩‍🚀"
 CONTENTS = {
@@ -120,11 +121,12 @@ async def test_reading_large_messages_with_the_session_is_bounded_too(store: Ses
     assert [message.seq for message in page.messages] == list(range(30, 30 - len(page.messages), -1))
 
 
+@pytest.mark.parametrize("count", slow_but({"700 messages": 700, "2000 messages": 2000}, "700 messages"))
 @pytest.mark.parametrize("order", ["asc", "desc"])
-async def test_2000_messages_are_paged_once_each_with_changing_limits(
-    store: SessionStore, session: Session, order: str
+async def test_many_messages_are_paged_once_each_with_changing_limits(
+    store: SessionStore, session: Session, order: str, count: int
 ) -> None:
-    stored = await fill(store, session, 2000)
+    stored = await fill(store, session, count)
     limits = cycle([1, 200, 7, 50, 199, 2])
     query = MessageQuery.model_validate({"limit": next(limits), "order": order})
     found = []

@@ -404,12 +404,13 @@ def new_to_a_fast_run() -> Iterator[str]:
 
 
 BY_NAME = {name_of(operation): operation for operation in OPERATIONS}
-every_operation = pytest.mark.parametrize("operation", slow_but(BY_NAME, *new_to_a_fast_run()))
+FAST = list(new_to_a_fast_run())  # each of these is killed once, and then either repeated or left to the timer
+SWEPT = {name: operation for name, operation in BY_NAME.items() if operation.sweeps and operation.start == "kept"}
 both_moments = pytest.mark.parametrize("moment", slow_but({"before": "before", "after": "after"}, "after"))
 
 
 @both_moments
-@every_operation
+@pytest.mark.parametrize("operation", slow_but(BY_NAME, *FAST[::2]))
 async def test_a_repeat_ends_what_a_kill_cut_short(
     world: World, templates: dict[str, Template], operation: Operation, moment: Moment
 ) -> None:
@@ -423,7 +424,7 @@ async def test_a_repeat_ends_what_a_kill_cut_short(
     await killed.each(check)
 
 
-@every_operation
+@pytest.mark.parametrize("operation", slow_but(BY_NAME, *FAST[1::2]))
 async def test_the_timer_ends_what_a_kill_cut_short(
     world: World, templates: dict[str, Template], operation: Operation
 ) -> None:
@@ -446,9 +447,7 @@ async def test_the_timer_ends_what_a_kill_cut_short(
     assert not left_over
 
 
-@pytest.mark.parametrize(
-    "operation", [operation for operation in OPERATIONS if operation.sweeps and operation.start == "kept"], ids=name_of
-)
+@pytest.mark.parametrize("operation", slow_but(SWEPT, *list(SWEPT)[:1]))
 async def test_a_change_of_the_ttl_hides_nothing_that_a_kill_left_from_the_timer(
     world: World, templates: dict[str, Template], operation: Operation
 ) -> None:

@@ -21,6 +21,7 @@ async def test_nothing_happens_that_is_not_documented(store: SessionStore) -> No
     assert tally.total > LEAST_REQUESTS
 
 
+@pytest.mark.slow
 async def test_an_answer_that_is_not_documented_would_be_found(store: SessionStore) -> None:
     tally = Tally()
     async with serving(store, tally, user_identity="easyauth") as url:

@@ -262,7 +262,7 @@ async def test_a_file_of_a_newer_version_is_refused_by_name_and_told_once(
 
 
 async def test_a_file_that_stays_locked_is_unavailable_and_unchanged(path: Path) -> None:
-    store = SqliteStore(path, busy_seconds=0.05)
+    store = SqliteStore(path, busy_seconds=0.5)
     session = await store.create(a_session())
     with closing(sqlite3.connect(path, isolation_level=None)) as other:
         other.execute("BEGIN IMMEDIATE")
