@@ -24,7 +24,7 @@ class Append:
 
     @property
     def rotated(self) -> bool:
-        """Tell whether this append paid for a rotation."""
+        """Return whether this append paid for a rotation."""
         return len(self.exchanges) > len(self.own)
 
     @property

@@ -28,7 +28,7 @@ class Results:
 
     @property
     def nothing_lost(self) -> bool:
-        """Tell whether Parley stored every message, once."""
+        """Return whether Parley stored every message, once."""
         own = [race for race in self.beside.races if race.name == Parley.name]
         crowd_is_well = not any(outcome.lost or outcome.doubled or outcome.gaps for outcome in self.writers)
         return crowd_is_well and not any(race.lost or race.refused for race in own)

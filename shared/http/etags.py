@@ -17,7 +17,7 @@ def chosen(if_match: str | None) -> list[str]:
 
 
 def names(if_none_match: str | None, etag: str) -> bool:
-    """Tell whether the caller holds this version already; weak comparison."""
+    """Return whether the caller holds this version already; weak comparison."""
     if if_none_match is None:
         return False
     return if_none_match.strip() == "*" or etag in {quoted for _, quoted in TAG.findall(if_none_match)}

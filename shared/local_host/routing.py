@@ -35,7 +35,7 @@ class RouteTemplate:
 
 
 @dataclass(frozen=True, slots=True)
-class Route(Generic[Target]):
+class HostRoute(Generic[Target]):
     """A template, the methods it answers and what it leads to."""
 
     template: RouteTemplate
@@ -46,7 +46,7 @@ class Route(Generic[Target]):
 class RouteTable(Generic[Target]):
     """All routes of an app."""
 
-    def __init__(self, routes: Iterable[Route[Target]]) -> None:
+    def __init__(self, routes: Iterable[HostRoute[Target]]) -> None:
         """Keep the routes."""
         self._routes = list(routes)
 

@@ -14,7 +14,7 @@ from shared.local_host.cors import Cors
 from shared.local_host.errors import HostError
 from shared.local_host.index import HttpFunction, TimerFunction, read_functions
 from shared.local_host.invoke import answer, target_of
-from shared.local_host.routing import BadPathError, Route, RouteTable, compile_template, decode_path
+from shared.local_host.routing import BadPathError, HostRoute, RouteTable, compile_template, decode_path
 from shared.local_host.timers import Timers
 
 BODY_LIMIT_BYTES: Final = 104_857_600
@@ -90,13 +90,13 @@ class _Host:
         raise web.HTTPNotFound
 
 
-def _route(function: HttpFunction, prefix: str) -> Route[HttpFunction]:
+def _route(function: HttpFunction, prefix: str) -> HostRoute[HttpFunction]:
     text = f"{prefix}/{function.route}" if prefix else function.route
     try:
         template = compile_template(text)
     except HostError as exc:
         raise HostError(f"function {function.name!r}: {exc}") from exc
-    return Route(template, frozenset(function.methods), function)
+    return HostRoute(template, frozenset(function.methods), function)
 
 
 def _http_section(host_json: Mapping[str, Any]) -> Mapping[str, Any]:

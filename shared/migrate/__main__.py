@@ -13,8 +13,8 @@ from pathlib import Path
 
 from shared.migrate.options import Options
 from shared.migrate.record import UsageError
-from shared.migrate.report import Report
-from shared.migrate.run import Job, Plan, StoppedError, run
+from shared.migrate.report import ImportReport
+from shared.migrate.run import ImportPlan, Job, StoppedError, run
 from shared.migrate.sessions import Rules
 from shared.migrate.sources import SOURCES
 from shared.models import CHANNEL, USER_ID, utc_now
@@ -92,7 +92,7 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-async def _migrate(given: argparse.Namespace, settings: Settings) -> Report:
+async def _migrate(given: argparse.Namespace, settings: Settings) -> ImportReport:
     _check(given)
     source = SOURCES[given.source](Options(settings, given.channel, given.source_key_file))
     rules = Rules(
@@ -101,7 +101,7 @@ async def _migrate(given: argparse.Namespace, settings: Settings) -> Report:
         user_id=given.user_id,
         channel=given.channel,
     )
-    plan = Plan(given.dry_run, given.delete_old, given.backup, _rejects(given), patience_seconds=given.patience)
+    plan = ImportPlan(given.dry_run, given.delete_old, given.backup, _rejects(given), patience_seconds=given.patience)
     origin = source.origin(given.input)
     store = None if given.dry_run and _is_unmade(settings) else open_store(settings)
     try:
@@ -138,7 +138,7 @@ def _rejects(given: argparse.Namespace) -> Path | None:
     return named if named or given.dry_run else Path(f"{given.source}-rejects.ndjson")
 
 
-def _tell(report: Report, given: argparse.Namespace) -> None:
+def _tell(report: ImportReport, given: argparse.Namespace) -> None:
     """Say what was counted, to the person and to the file."""
     if given.report:
         given.report.write_text(json.dumps(report.document(), indent=2) + "\n", encoding="utf-8")

@@ -32,7 +32,7 @@ PATH_NAME = re.compile(r'"([^"]*)"|([^/"]+)')  # of a partition key's path, whic
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class ContainerAddress:
     """A container, and how to get there; without a key as the signed-in identity."""
 
     endpoint: str
@@ -55,7 +55,7 @@ def cosmos_origin(place: str, options: Options) -> "CosmosOrigin":
         endpoint, path = settings.cosmos_endpoint, place.removeprefix(HERE)
     else:
         endpoint, path = _address(place)
-    return CosmosOrigin(_place(endpoint, path, options))
+    return CosmosOrigin(_container(endpoint, path, options))
 
 
 def _address(place: str) -> tuple[str, str]:
@@ -77,7 +77,7 @@ def _key_in(file: Path) -> str:
         raise UsageError(f"--source-key-file takes the name of a file, which cannot be read: {reason}") from None
 
 
-def _place(endpoint: str, path: str, options: Options) -> Place:
+def _container(endpoint: str, path: str, options: Options) -> ContainerAddress:
     settings = options.settings
     names = [unquote(name) for name in path.strip("/").split("/")]
     if len(names) != 2 or not all(names):  # noqa: PLR2004 - a database and a container
@@ -88,7 +88,7 @@ def _place(endpoint: str, path: str, options: Options) -> Place:
     file = options.source_key_file
     key = _key_in(file) if file else (settings.cosmos_key if own else None)
     emulator = endpoint.startswith("http://") or (own and settings.cosmos_emulator)
-    return Place(endpoint, names[0], names[1], key, emulator=emulator)
+    return ContainerAddress(endpoint, names[0], names[1], key, emulator=emulator)
 
 
 def _is_own_account(endpoint: str, settings: Settings) -> bool:
@@ -98,9 +98,9 @@ def _is_own_account(endpoint: str, settings: Settings) -> bool:
 class CosmosOrigin:
     """One container; a record's line is its place among those that come."""
 
-    def __init__(self, place: Place) -> None:
+    def __init__(self, address: ContainerAddress) -> None:
         """Remember where it is; nothing is sent before the first record is asked for."""
-        self._place = place
+        self._address = address
         self._client: CosmosClient | None = None
         self._credential: Any = None
         self._paths: list[str] = []
@@ -153,13 +153,13 @@ class CosmosOrigin:
             from azure.core.pipeline.transport import AioHttpTransport  # noqa: PLC0415 - loaded lazily by azure.core too
 
             self._client = make_client(
-                self._place.endpoint,
-                self._place.key or self._identity(),
-                emulator=self._place.emulator,
+                self._address.endpoint,
+                self._address.key or self._identity(),
+                emulator=self._address.emulator,
                 transport=AioHttpTransport,
             )
             await self._client.__aenter__()
-        return self._client.get_database_client(self._place.database).get_container_client(self._place.container)
+        return self._client.get_database_client(self._address.database).get_container_client(self._address.container)
 
     def _identity(self) -> Any:  # noqa: ANN401 - a type that is imported only when it is used
         from azure.identity.aio import DefaultAzureCredential  # noqa: PLC0415 - not everybody's way in

@@ -22,7 +22,7 @@ Disposition = Literal["rejected", "kept", "expired", "repeated"]  # of a record'
 
 
 @dataclass(slots=True)
-class Part:
+class Portion:
     """The records of a conversation with one disposition, and how many messages were in them."""
 
     records: list[Record] = field(default_factory=list)
@@ -40,10 +40,10 @@ class Prepared:
     session: ImportedSession | None = None
     messages: Sequence[ImportedMessage] = ()
     alternative_id: str | None = None
-    kept: Part = field(default_factory=Part)
-    rejected: Part = field(default_factory=Part)
-    expired: Part = field(default_factory=Part)
-    repeated: Part = field(default_factory=Part)
+    kept: Portion = field(default_factory=Portion)
+    rejected: Portion = field(default_factory=Portion)
+    expired: Portion = field(default_factory=Portion)
+    repeated: Portion = field(default_factory=Portion)
     reasons: Mapping[int, RecordError] = field(default_factory=dict)
     notes: Mapping[str, int] = field(default_factory=dict)
     messages_read: int = 0
@@ -52,9 +52,9 @@ class Prepared:
     def refused(self, error: RecordError) -> "Prepared":
         """Return the same with what was to be kept rejected for this reason."""
         records = self.rejected.records + self.kept.records
-        rejected = Part(records, self.rejected.messages + self.kept.messages)
+        rejected = Portion(records, self.rejected.messages + self.kept.messages)
         reasons = {**self.reasons, **{record.number: error for record in self.kept.records}}
-        return replace(self, kept=Part(), rejected=rejected, reasons=reasons)
+        return replace(self, kept=Portion(), rejected=rejected, reasons=reasons)
 
 
 @dataclass(slots=True)
@@ -173,9 +173,9 @@ def _parts(
     reasons: Mapping[int, RecordError],
     *,
     own: Disposition,
-) -> dict[Disposition, Part]:
+) -> dict[Disposition, Portion]:
     """Sort every record and count every message by what becomes of it; the session's `own` records become that."""
-    parts: dict[Disposition, Part] = {name: Part() for name in get_args(Disposition)}
+    parts: dict[Disposition, Portion] = {name: Portion() for name in get_args(Disposition)}
     of_record: dict[int, set[Disposition]] = {record.number: {"repeated"} for record in conversation.records}
     for each in timed:
         of_record[each.turn.record.number].add(each.disposition)
@@ -196,7 +196,7 @@ def nothing_of(
 ) -> Prepared:
     """Reject a whole conversation, each record for its own reason if it has one."""
     return Prepared(
-        rejected=Part(list(records), messages),
+        rejected=Portion(list(records), messages),
         reasons={record.number: reasons.get(record.number, error) for record in records},
         messages_read=messages,
     )

@@ -13,7 +13,7 @@ Outcome = Literal["stored", "already_there", "set_aside", "expired", "repeated"]
 
 
 @dataclass(slots=True)
-class Counts:
+class OutcomeCounts:
     """Of everything `read`, each is in exactly one of the others."""
 
     read: int = 0
@@ -42,7 +42,7 @@ class OldRecords:
 
 
 @dataclass(slots=True)
-class Report:
+class ImportReport:
     """What one import has done; in a dry run `stored` is what would be.
 
     Messages are counted in records that can be read, sessions in those that say which one they belong to.
@@ -51,9 +51,9 @@ class Report:
     source: str
     dry_run: bool = False
     completed: bool = False
-    records: Counts = field(default_factory=Counts)
-    sessions: Counts = field(default_factory=Counts)
-    messages: Counts = field(default_factory=Counts)
+    records: OutcomeCounts = field(default_factory=OutcomeCounts)
+    sessions: OutcomeCounts = field(default_factory=OutcomeCounts)
+    messages: OutcomeCounts = field(default_factory=OutcomeCounts)
     reasons: Counter[str] = field(default_factory=Counter)
     notes: Counter[str] = field(default_factory=Counter)
     old_records: OldRecords = field(default_factory=OldRecords)
@@ -78,7 +78,7 @@ class Rejects:
     made with the first of them.
     """
 
-    def __init__(self, path: Path | None, report: Report) -> None:
+    def __init__(self, path: Path | None, report: ImportReport) -> None:
         """Name the file, None for none, and the report that says how many and why."""
         self._path, self._report = path, report
         self._file: TextIO | None = None

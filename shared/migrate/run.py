@@ -15,9 +15,9 @@ from time import monotonic
 from typing import TextIO
 
 from shared.errors import SessionExistsError, StoreError
-from shared.migrate.prepare import Part, Prepared, nothing_of, prepare
+from shared.migrate.prepare import Portion, Prepared, nothing_of, prepare
 from shared.migrate.record import Broken, MigrationError, Record, RecordError, UsageError
-from shared.migrate.report import Outcome, Rejects, Report
+from shared.migrate.report import ImportReport, Outcome, Rejects
 from shared.migrate.sessions import Rules, owner_of, session_id_of
 from shared.migrate.source import Origin, RemovableOrigin, Source
 from shared.migrate.spool import Spool
@@ -31,7 +31,7 @@ Removal = Callable[[Record], Awaitable[bool]]
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class ImportPlan:
     """What to do with the records, how many conversations at once, and how long to wait for a store that fails."""
 
     dry_run: bool = False
@@ -45,7 +45,7 @@ class Plan:
 class StoppedError(MigrationError):
     """The import stopped before its end; what was stored is whole, and repeating the command goes on."""
 
-    def __init__(self, reason: str, report: Report) -> None:
+    def __init__(self, reason: str, report: ImportReport) -> None:
         """Keep what was counted so far."""
         super().__init__(reason)
         self.report = report
@@ -62,17 +62,17 @@ class Job:
     origin: Origin
     store: SessionStore | None
     rules: Rules
-    plan: Plan
+    plan: ImportPlan
     progress: Progress
 
 
-async def run(job: Job) -> Report:
+async def run(job: Job) -> ImportReport:
     """Import everything and say what became of it; a dry run says it and changes nothing.
 
     Raises UsageError before anything is read, and StoppedError when the store or the source stays away.
     """
     started = monotonic()
-    report = Report(job.source.name, dry_run=job.plan.dry_run)
+    report = ImportReport(job.source.name, dry_run=job.plan.dry_run)
     try:
         with closing(Spool()) as spool, closing(Rejects(job.plan.rejects, report)) as rejects:
             storing = _Storing(job, report, rejects)
@@ -100,7 +100,7 @@ def _removal(job: Job) -> Removal | None:
 class _Reading:
     """The first part: every record goes to the spool, and to the backup."""
 
-    def __init__(self, job: Job, report: Report, rejects: Rejects) -> None:
+    def __init__(self, job: Job, report: ImportReport, rejects: Rejects) -> None:
         self._job, self._report, self._rejects = job, report, rejects
 
     async def go(self, spool: Spool) -> None:
@@ -151,7 +151,7 @@ def _new_file(path: Path) -> Iterator[TextIO]:
 class _Storing:
     """The second part: conversation after conversation becomes a session, a few at a time."""
 
-    def __init__(self, job: Job, report: Report, rejects: Rejects) -> None:
+    def __init__(self, job: Job, report: ImportReport, rejects: Rejects) -> None:
         self._job, self._report, self._rejects = job, report, rejects
         self._target = Target(job.store, dry_run=job.plan.dry_run, patience_seconds=job.plan.patience_seconds)
         self._gate = asyncio.Semaphore(job.plan.concurrency)
@@ -233,7 +233,7 @@ class _Storing:
         report.sessions.count("read", 1)
         report.sessions.count(outcome, 1)
         report.messages.count("read", prepared.messages_read)
-        parts: list[tuple[Outcome, Part]] = [
+        parts: list[tuple[Outcome, Portion]] = [
             (outcome, prepared.kept),
             ("set_aside", prepared.rejected),
             ("expired", prepared.expired),

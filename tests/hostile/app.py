@@ -19,8 +19,7 @@ from aiohttp.typedefs import Handler
 from shared.http.docs_page import load_document
 from shared.local_host import build_web_app, runner_for
 from shared.local_host.index import HttpFunction, read_functions
-from shared.local_host.routing import Route as HostRoute
-from shared.local_host.routing import RouteTable, compile_template, decode_path
+from shared.local_host.routing import HostRoute, RouteTable, compile_template, decode_path
 from shared.models import JsonObject
 from shared.openapi.operations import Operation, operations
 from shared.service import ChatService

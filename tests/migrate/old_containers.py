@@ -10,7 +10,7 @@ from uuid import uuid4
 from azure.cosmos import PartitionKey
 from azure.cosmos.aio import ContainerProxy, CosmosClient
 
-from shared.migrate.report import Report
+from shared.migrate.report import ImportReport
 from shared.store.port import SessionStore
 from tests.conftest import CosmosPlace
 
@@ -25,7 +25,7 @@ class FilledContainer:
     key_file: Path
     container: ContainerProxy
 
-    async def move(self, name: str, store: SessionStore, **options: Any) -> Report:
+    async def move(self, name: str, store: SessionStore, **options: Any) -> ImportReport:
         """Import from it as this source."""
         source = source_by(name, source_key_file=self.key_file)
         return await import_from(store, source, source.origin(self.address), **options)

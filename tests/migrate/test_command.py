@@ -12,7 +12,7 @@ import pytest
 
 from shared.migrate.__main__ import main
 from shared.migrate.record import Broken, RecordError
-from shared.migrate.report import Rejects, Report
+from shared.migrate.report import ImportReport, Rejects
 from shared.store.sqlite import SqliteStore
 from tests.builders import listed
 
@@ -154,7 +154,7 @@ def test_a_packed_file_is_read(
 
 
 def test_what_was_set_aside_can_be_fed_back_from_its_own_file(tmp_path: Path) -> None:
-    rejects = Rejects(tmp_path / "rejects", Report("conversations"))
+    rejects = Rejects(tmp_path / "rejects", ImportReport("conversations"))
     (tmp_path / "rejects").write_text("of a run before")
 
     with (tmp_path / "rejects").open() as being_read:

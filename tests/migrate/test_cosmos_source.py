@@ -16,7 +16,7 @@ from azure.cosmos.aio import ContainerProxy, CosmosClient
 
 from shared.migrate.cosmos import _value_at
 from shared.migrate.record import MigrationError, UsageError
-from shared.migrate.report import Report
+from shared.migrate.report import ImportReport
 from shared.migrate.run import StoppedError
 from shared.models import ImportedMessage, ImportedSession, MessageQuery, Session, SessionChanges
 from shared.settings import Settings, load_settings
@@ -47,7 +47,7 @@ class OldContainer:
     async def left(self) -> list[dict[str, Any]]:
         return [document async for document in self.container.query_items("SELECT * FROM c")]
 
-    async def move(self, store: SessionStore, **options: Any) -> Report:
+    async def move(self, store: SessionStore, **options: Any) -> ImportReport:
         source = source_by("chat-messages", source_key_file=self.key_file)
         return await import_from(store, source, source.origin(self.address), **options)
 

@@ -15,7 +15,7 @@ import psycopg
 import pytest
 
 from shared.migrate.record import Record, UsageError
-from shared.migrate.report import Report
+from shared.migrate.report import ImportReport
 from shared.migrate.run import StoppedError
 from shared.models import format_time
 from shared.store.port import SessionStore
@@ -46,7 +46,7 @@ def database(server: str) -> Iterator[Database]:
         yield made
 
 
-async def move(database: Database, store: SessionStore | None, owner: str, **options: Any) -> Report:
+async def move(database: Database, store: SessionStore | None, owner: str, **options: Any) -> ImportReport:
     source = source_by("postgres")
     return await import_from(store, source, source.origin(database.url()), user_id=owner, **options)
 

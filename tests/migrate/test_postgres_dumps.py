@@ -11,7 +11,7 @@ import pytest
 from shared.migrate import tables
 from shared.migrate.files import open_text
 from shared.migrate.record import Broken, Record, UsageError
-from shared.migrate.report import Report
+from shared.migrate.report import ImportReport
 from shared.migrate.tables import CsvFile
 from shared.models import format_time
 from shared.store.port import SessionStore
@@ -32,7 +32,7 @@ async def read(tmp_path: Path, text: str) -> list[Record | Broken]:
     return items
 
 
-async def move(store: SessionStore | None, place: Path, owner: str) -> Report:
+async def move(store: SessionStore | None, place: Path, owner: str) -> ImportReport:
     source = source_by("postgres")
     return await import_from(store, source, source.origin(str(place)), user_id=owner)
 

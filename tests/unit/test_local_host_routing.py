@@ -3,7 +3,7 @@
 import pytest
 
 from shared.local_host.errors import HostError
-from shared.local_host.routing import BadPathError, Route, RouteTable, compile_template, decode_path
+from shared.local_host.routing import BadPathError, HostRoute, RouteTable, compile_template, decode_path
 
 
 @pytest.mark.parametrize(
@@ -50,8 +50,8 @@ def test_a_template_that_cannot_be_read_is_named(template: str) -> None:
 def test_a_method_is_part_of_what_a_request_meets() -> None:
     table = RouteTable(
         [
-            Route(compile_template("chat/special"), frozenset({"POST"}), "special"),
-            Route(compile_template("chat/{id}"), frozenset({"GET"}), "any"),
+            HostRoute(compile_template("chat/special"), frozenset({"POST"}), "special"),
+            HostRoute(compile_template("chat/{id}"), frozenset({"GET"}), "any"),
         ]
     )
 

@@ -14,7 +14,7 @@ from parley_client.connections import LoopConnections
 from parley_client.exchange import LOST, Outcome, Patience, Send, exchange, json_of, lines_of
 from parley_client.freshness import Freshness
 from parley_client.process import PerProcess
-from parley_client.settings import Place
+from parley_client.settings import Server
 
 
 class AsyncParley:
@@ -33,13 +33,13 @@ class AsyncParley:
 
         `transport` makes what carries the requests of one loop.
         """
-        place = Place.of(url, function_key)
+        server = Server.of(url, function_key)
         certificates = PerProcess(httpx.create_ssl_context)  # 24 ms each (measured): too much for every loop
 
         def connect() -> httpx.AsyncClient:
             made = transport and transport()
             return httpx.AsyncClient(
-                base_url=place.url, headers=place.headers(), verify=certificates.here(), transport=made
+                base_url=server.url, headers=server.headers(), verify=certificates.here(), transport=made
             )
 
         self._http = LoopConnections(connect)

@@ -12,7 +12,7 @@ from parley_client.calls import Call, JsonObject
 from parley_client.exchange import LOST, Outcome, Patience, Send, exchange, json_of, lines_of
 from parley_client.freshness import Freshness
 from parley_client.process import PerProcess
-from parley_client.settings import Place
+from parley_client.settings import Server
 
 TIMEOUT_SECONDS = 10.0  # for one part of one answer; Patience bounds the whole
 
@@ -37,11 +37,11 @@ class Parley:
 
         `transport` makes what carries the requests of one process.
         """
-        place = Place.of(url, function_key)
+        server = Server.of(url, function_key)
 
         def connect() -> httpx.Client:
             made = transport and transport()
-            return httpx.Client(base_url=place.url, headers=place.headers(), transport=made)
+            return httpx.Client(base_url=server.url, headers=server.headers(), transport=made)
 
         self._http = PerProcess(connect)
         self._freshness = Freshness()

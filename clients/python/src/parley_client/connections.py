@@ -7,7 +7,7 @@ import httpx
 
 from parley_client.process import Process, this_process
 
-Place = tuple[Process, asyncio.AbstractEventLoop]
+Loop = tuple[Process, asyncio.AbstractEventLoop]
 Opened = tuple[httpx.AsyncClient, AsyncGenerator[httpx.AsyncClient, None]]
 
 
@@ -17,7 +17,7 @@ class LoopConnections:
     def __init__(self, make: Callable[[], httpx.AsyncClient]) -> None:
         """Make HTTP clients so."""
         self._make = make
-        self._opened: dict[Place, Opened] = {}
+        self._opened: dict[Loop, Opened] = {}
 
     async def here(self) -> httpx.AsyncClient:
         """Return the running loop's own HTTP client; it is closed when that loop ends, if not before."""
@@ -39,7 +39,7 @@ class LoopConnections:
             if found and place[1] is asyncio.get_running_loop():
                 await found[1].aclose()
 
-    def _of_this_process(self) -> list[Place]:
+    def _of_this_process(self) -> list[Loop]:
         """Return where this process has opened something; what a parent opened is kept and left alone."""
         return [place for place in list(self._opened) if place[0] == this_process()]
 

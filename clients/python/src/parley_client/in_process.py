@@ -30,12 +30,12 @@ class Functions:
     def __init__(self) -> None:
         """Import the project and read its routes."""
         from shared.local_host.index import HttpFunction, read_functions  # noqa: PLC0415 - the project may be absent
-        from shared.local_host.routing import Route, RouteTable, compile_template  # noqa: PLC0415 - as above
+        from shared.local_host.routing import HostRoute, RouteTable, compile_template  # noqa: PLC0415 - as above
 
         self._module = importlib.import_module("function_app")
         prefix = _route_prefix(Path(str(self._module.__file__)).with_name("host.json"))
         self._routes = RouteTable(
-            Route(compile_template(prefix + found.route), frozenset(found.methods), found)
+            HostRoute(compile_template(prefix + found.route), frozenset(found.methods), found)
             for found in read_functions(self._module.app)
             if isinstance(found, HttpFunction)
         )

@@ -8,7 +8,7 @@ from parley_client.calls import base_url
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class Server:
     """Parley's address without `/api`, and the function key to show there, if one is needed."""
 
     url: str
@@ -16,7 +16,7 @@ class Place:
 
     @classmethod
     def of(cls, url: str | None, function_key: str | None) -> Self:
-        """Return the place given, else that of PARLEY_URL and PARLEY_FUNCTION_KEY; ValueError when there is none."""
+        """Return the server given, else that of PARLEY_URL and PARLEY_FUNCTION_KEY; ValueError when there is none."""
         address = url or os.environ.get("PARLEY_URL")
         if not address:
             raise ValueError("Say where Parley is: url=… or PARLEY_URL, for example http://127.0.0.1:7071")
