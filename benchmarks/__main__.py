@@ -1,4 +1,4 @@
-"""Runs the benchmarks: `make bench`, with `ARGS=--quick` or `ARGS=--thresholds` for something else."""
+"""Runs the benchmarks: `make bench`, with `ARGS=--quick`, `--thresholds` or `--chats 100,1000` for something else."""
 
 import argparse
 import asyncio
@@ -9,7 +9,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from benchmarks import plots, side_by_side, thresholds
-from benchmarks.report import page
+from benchmarks.chats import aside
+from benchmarks.chats.measure import Scale as ChatScale
+from benchmarks.report import chat_targets, chats, page
 from benchmarks.results import Results
 from benchmarks.run import FULL, QUICK, measure
 from benchmarks.stage import staged
@@ -22,6 +24,8 @@ PLOTS = Path(__file__).parent / "plots"
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run what the arguments ask for; 0 when it ran and Parley lost or doubled nothing, 2 when it cannot run."""
     options = _parse(arguments)
+    if options.chats:
+        return _chats(options.chats)
     reason = missing_reason() or (None if options.quick or options.thresholds else side_by_side.missing_reason())
     if reason:
         print(reason, file=sys.stderr)
@@ -46,7 +50,22 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     kinds = parser.add_mutually_exclusive_group()
     kinds.add_argument("--quick", action="store_true", help="short sessions, within a minute; writes no file")
     kinds.add_argument("--thresholds", action="store_true", help="what other rotation thresholds would cost")
+    kinds.add_argument(
+        "--chats",
+        type=lambda text: tuple(map(int, text.split(","))),
+        metavar="LENGTHS",
+        help="chats alone, at these lengths, such as 100,1000; writes no file",
+    )
     return parser.parse_args(arguments)
+
+
+def _chats(lengths: tuple[int, ...]) -> int:
+    if reason := missing_reason():
+        print(reason, file=sys.stderr)
+        return 2
+    found = aside.measure(ChatScale(lengths))
+    print(f"{chat_targets.section(found)}\n{chats.section(found)}")
+    return 0
 
 
 async def _explore(server: CosmosServer) -> None:

@@ -1,13 +1,15 @@
 """A proxy between the Cosmos DB client and its server that counts every request, by the phase it belongs to."""
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Iterable, Iterator
 from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
-MAX_HEAD_BYTES = 1024 * 1024  # of what precedes a body; the predicates of our Patches are in the body
-BODILESS = {204, 304}
+from benchmarks.metering import Meter
+from benchmarks.wire import MAX_HEAD_BYTES, read_message
+
 UNLABELLED = "unlabelled"
 
 
@@ -23,6 +25,10 @@ class Exchange:
     response_bytes: int
     response_body_bytes: int
     charge: float  # what the answer says it cost, in request units
+    measured: float = 0.0  # what the curve measured on a live account says; 0 without a meter
+    index: float = 0.0  # what its index terms add to that
+    started: float = 0.0  # by time.monotonic, which processes of one machine share
+    ended: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +40,8 @@ class Totals:
     request_body_bytes: int
     response_bytes: int
     units: float
+    measured: float = 0.0
+    index: float = 0.0
 
 
 def add_up(exchanges: Iterable[Exchange]) -> Totals:
@@ -45,20 +53,24 @@ def add_up(exchanges: Iterable[Exchange]) -> Totals:
         request_body_bytes=sum(len(one.request_body) for one in listed),
         response_bytes=sum(one.response_bytes for one in listed),
         units=sum(one.charge for one in listed),
+        measured=sum(one.measured for one in listed),
+        index=sum(one.index for one in listed),
     )
 
 
 class CountingProxy:
     """Forwards HTTP/1.1 over kept-alive connections and records each exchange before its answer is passed on."""
 
-    def __init__(self, upstream: str) -> None:
-        """Forward to the server at this http address."""
+    def __init__(self, upstream: str, meter: Meter | None = None) -> None:
+        """Forward to the server at this http address; a meter says what a live account would charge."""
         parts = urlsplit(upstream)
         self._host, self._port = parts.hostname or "", parts.port or 80
         self._server: asyncio.Server | None = None
         self._open: set[asyncio.StreamWriter] = set()
         self._serving: set[asyncio.Task[None] | None] = set()
         self._label = UNLABELLED
+        self._meter = meter
+        self.connections = 0  # that clients have opened so far
         self.exchanges: dict[str, list[Exchange]] = {}
 
     @property
@@ -100,6 +112,7 @@ class CountingProxy:
         task = asyncio.current_task()
         self._serving.add(task)
         self._open.add(writer)
+        self.connections += 1
         try:
             upstream, sender = await asyncio.open_connection(self._host, self._port, limit=MAX_HEAD_BYTES)
             self._open.add(sender)
@@ -120,10 +133,12 @@ class CountingProxy:
         self._open.discard(writer)
 
     async def _exchange(self, client: "_Stream", server: "_Stream") -> None:
-        request = await _read_message(client.reader)
+        request = await read_message(client.reader)
+        started = time.monotonic()
         recorded = self.exchanges.setdefault(self._label, [])
         await server.send(request.raw)
-        answer = await _read_message(server.reader, bodiless=request.method == "HEAD")
+        answer = await read_message(server.reader, bodiless=request.method == "HEAD")
+        measured, index = self._meter.charges(request, answer) if self._meter else (0.0, 0.0)
         exchange = Exchange(
             method=request.method,
             path=request.target,
@@ -132,16 +147,20 @@ class CountingProxy:
             request_body=request.body,
             response_bytes=len(answer.raw),
             response_body_bytes=len(answer.body),
-            charge=float(answer.headers.get("x-ms-request-charge", 0)),
+            charge=answer.charge,
+            measured=measured,
+            index=index,
+            started=started,
+            ended=time.monotonic(),
         )
         recorded.append(exchange)
         await client.send(answer.raw)
 
 
 @asynccontextmanager
-async def counting_proxy(upstream: str) -> AsyncIterator[CountingProxy]:
+async def counting_proxy(upstream: str, meter: Meter | None = None) -> AsyncIterator[CountingProxy]:
     """Run a proxy in front of the server at this address."""
-    proxy = CountingProxy(upstream)
+    proxy = CountingProxy(upstream, meter)
     await proxy.start()
     try:
         yield proxy
@@ -157,57 +176,3 @@ class _Stream:
     async def send(self, data: bytes) -> None:
         self.writer.write(data)
         await self.writer.drain()
-
-
-@dataclass(frozen=True, slots=True)
-class _Message:
-    """A request or an answer: the bytes as they came, and the body without its framing."""
-
-    first_line: str
-    headers: dict[str, str]
-    body: bytes
-    raw: bytes
-
-    @property
-    def method(self) -> str:
-        return self.first_line.split(" ")[0]
-
-    @property
-    def target(self) -> str:
-        return self.first_line.split(" ")[1]
-
-    @property
-    def status(self) -> int:
-        return int(self.first_line.split(" ")[1])
-
-
-async def _read_message(reader: asyncio.StreamReader, *, bodiless: bool = False) -> _Message:
-    """Read one message; raises IncompleteReadError when the other side has hung up."""
-    head = await reader.readuntil(b"\r\n\r\n")
-    first_line, *lines = head.decode("latin-1").rstrip("\r\n").split("\r\n")
-    pairs = (line.partition(":") for line in lines)
-    headers = {name.strip().lower(): value.strip() for name, _, value in pairs}
-    if bodiless or (first_line.startswith("HTTP/") and int(first_line.split(" ")[1]) in BODILESS):
-        return _Message(first_line, headers, b"", head)
-    if headers.get("transfer-encoding", "").lower() == "chunked":
-        body, framed = await _read_chunks(reader)
-        return _Message(first_line, headers, body, head + framed)
-    body = await reader.readexactly(int(headers.get("content-length", 0)))
-    return _Message(first_line, headers, body, head + body)
-
-
-async def _read_chunks(reader: asyncio.StreamReader) -> tuple[bytes, bytes]:
-    """Return a chunked body, joined and as it came."""
-    body, framed = b"", b""
-    while True:
-        line = await reader.readuntil(b"\r\n")
-        size = int(line.split(b";")[0], 16)
-        framed += line
-        if not size:
-            break
-        chunk = await reader.readexactly(size + 2)
-        body, framed = body + chunk[:-2], framed + chunk
-    while line != b"\r\n":  # trailers, then the empty line
-        line = await reader.readuntil(b"\r\n")
-        framed += line
-    return body, framed

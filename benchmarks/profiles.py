@@ -1,10 +1,13 @@
 """The sessions that are measured: what their messages, ids and context look like."""
 
+import math
+import random
 import secrets
 from dataclasses import dataclass
 
 from shared.models import MAX_CONTEXT_BYTES, MessageInput, SessionInput, stored_bytes
 
+LEAST_CHARACTERS = 12  # room for the number that tells a text from all others
 LONGEST_ID = 64
 LONGEST_USER_ID = 128
 SENTENCE = "Tell me more about what we said on that day, and why it was left for the week after the next one. "
@@ -12,10 +15,15 @@ SENTENCE = "Tell me more about what we said on that day, and why it was left for
 
 @dataclass(frozen=True, slots=True)
 class Profile:
-    """A kind of session: length of its texts in characters, size of its context, longest ids or ordinary ones."""
+    """A kind of session: length of its texts in characters, size of its context, longest ids or ordinary ones.
+
+    Lengths that spread follow from the message's number alone: every run, and every peer, has the same.
+    """
 
     name: str
     characters: int = 400
+    answer_characters: int | None = None  # of the assistant's, where they differ from the user's
+    spread: float = 0.0  # sigma of a lognormal distribution whose mean is the length
     context_bytes: int = 0
     longest_ids: bool = False
 
@@ -35,7 +43,16 @@ class Profile:
 
     def text(self, number: int) -> str:
         """Return a message's text; no two numbers have the same."""
-        return f"{number}: {SENTENCE * (self.characters // len(SENTENCE) + 1)}"[: self.characters]
+        length = self._length(number)
+        return f"{number}: {SENTENCE * (length // len(SENTENCE) + 1)}"[:length]
+
+    def _length(self, number: int) -> int:
+        answers = self.answer_characters is not None and number % 2 == 0
+        mean = self.answer_characters if answers and self.answer_characters else self.characters
+        if not self.spread:
+            return mean
+        drawn = random.Random(number).lognormvariate(math.log(mean) - self.spread**2 / 2, self.spread)  # noqa: S311 - sizes, no secrets
+        return max(LEAST_CHARACTERS, round(drawn))
 
     def _context(self) -> dict[str, str]:
         if not self.context_bytes:
@@ -44,4 +61,5 @@ class Profile:
 
 
 TYPICAL = Profile("typical")
+REAL = Profile("real", characters=400, answer_characters=2_000, spread=0.8)
 HEAVY = Profile("heavy", context_bytes=MAX_CONTEXT_BYTES, longest_ids=True)

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from benchmarks.archival import Archived
+from benchmarks.chats.costs import Chats
 from benchmarks.handler import Overhead
 from benchmarks.imports import ImportTime, Loaded
 from benchmarks.lengths import Milestone
@@ -20,6 +21,7 @@ class Results:
     milestones: list[Milestone]
     writers: list[Outcome]
     beside: Findings
+    chats: Chats
     overhead: Overhead
     imports: list[ImportTime]
     loaded: list[Loaded]

@@ -6,8 +6,10 @@ from dataclasses import dataclass
 
 from benchmarks import archival, handler, imports, lengths, memory, side_by_side, writers
 from benchmarks.archival import Archived
+from benchmarks.chats import aside as chats
+from benchmarks.chats.measure import Scale as ChatScale
 from benchmarks.lengths import Milestone
-from benchmarks.profiles import HEAVY, TYPICAL
+from benchmarks.profiles import HEAVY, REAL, TYPICAL
 from benchmarks.results import Results
 from benchmarks.stage import staged
 from benchmarks.writers import Outcome
@@ -21,6 +23,7 @@ class Scale:
     lengths: tuple[int, ...]
     crowd: tuple[int, int]  # writers, messages of each
     racers: side_by_side.Scale
+    chats: ChatScale
     handler_blocks: int
     import_runs: int
     memory_counts: tuple[int, ...]
@@ -32,6 +35,7 @@ FULL = Scale(
     lengths=lengths.LENGTHS,
     crowd=(writers.WRITERS, writers.MESSAGES_EACH),
     racers=side_by_side.Scale(lengths.LENGTHS),
+    chats=ChatScale(),
     handler_blocks=handler.BLOCKS,
     import_runs=imports.RUNS,
     memory_counts=memory.COUNTS,
@@ -42,6 +46,7 @@ QUICK = Scale(
     lengths=(10, 60),
     crowd=(8, 5),
     racers=side_by_side.Scale((10, 60), writers=4, each=5),
+    chats=ChatScale((6, 24), turns=2, lives=1, rest_seconds=0, profiles=(REAL.name,)),
     handler_blocks=4,
     import_runs=1,
     memory_counts=(),
@@ -59,6 +64,9 @@ def measure(server: CosmosServer, scale: Scale) -> Results:
     beside = side_by_side.measure(scale.racers)
     for reason in beside.left_out:
         tell_aside(reason)
+    found = chats.measure(scale.chats)
+    for reason in found.left_out:
+        tell_aside(reason)
     tell("the handler beside a bare call")
     overhead = asyncio.run(handler.measure(server, scale.handler_blocks))
     tell("imports")
@@ -66,7 +74,8 @@ def measure(server: CosmosServer, scale: Scale) -> Results:
     growths = asyncio.run(_serve(server, scale))
     server.reset()
     tell("archival")
-    return Results(milestones, outcomes, beside, overhead, times, loaded, growths, asyncio.run(_archive(server, scale)))
+    archived = asyncio.run(_archive(server, scale))
+    return Results(milestones, outcomes, beside, found, overhead, times, loaded, growths, archived)
 
 
 async def _grow(server: CosmosServer, scale: Scale) -> list[Milestone]:

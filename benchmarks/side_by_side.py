@@ -48,10 +48,14 @@ def missing_reason() -> str | None:
 
 def measure(scale: Scale) -> Findings:
     """Measure in the neighbours' environment; without it in this one, where some of them may be missing."""
+    return TypeAdapter(Findings).validate_json(aside("benchmarks.side_by_side", TypeAdapter(Scale).dump_json(scale)))
+
+
+def aside(module: str, scale: bytes) -> bytes:
+    """Run a module with its scale in the neighbours' environment, if there is one, and return what it prints."""
     python = str(OWN_PYTHON) if OWN_PYTHON.exists() else sys.executable
-    command = [python, "-m", "benchmarks.side_by_side", TypeAdapter(Scale).dump_json(scale).decode()]
-    run = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, check=True)  # noqa: S603 - our own module
-    return TypeAdapter(Findings).validate_json(run.stdout)
+    command = [python, "-m", module, scale.decode()]
+    return subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, check=True).stdout  # noqa: S603 - our own module
 
 
 async def _find(server: CosmosServer, scale: Scale) -> Findings:

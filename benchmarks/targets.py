@@ -10,3 +10,15 @@ NEIGHBOUR_BYTES = 300  # times fewer, in bodies, than LangChain's history for an
 NEIGHBOUR_LENGTH = 1_000
 IMPORT = 1.10  # of the app over its third-party modules alone
 MEMORY = 1.10  # resident at the last look over the first
+
+# Chats, at CHAT_LENGTHS messages; a build is the one before, in the same run.
+CHAT_LENGTHS = (100, 1_000, 10_000)
+REAL_TURN_OVER_BUILD = 0.60
+TYPICAL_TURN_OVER_BUILD = 0.72
+TURN_OVER_DOCUMENTS = 0.85  # one document per message
+SINGLES_OVER_DOCUMENTS = 1.0  # two single appends and a resume of the newest 20
+CHAT_REQUESTS_PER_APPEND = 1.06
+SERIAL_ROUND_TRIPS = 1  # that an append waits for, 95th percentile
+RESUME_REQUESTS = 2  # of the newest 50
+RESUME_OVER_DOCUMENTS = 1.05  # units
+CONNECTIONS_AFTER_REST = 0

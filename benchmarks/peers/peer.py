@@ -1,5 +1,6 @@
 """What every peer does: add messages to one session, and read what a chat is resumed from."""
 
+import time
 from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
@@ -63,6 +64,38 @@ class Peer(ABC):
     @abstractmethod
     async def resume(self) -> int:
         """Read what a chat is resumed from, and return how many messages that was."""
+
+
+class Chatting(Peer):
+    """A peer that is measured over whole chats: one client, and sessions that come and go in it."""
+
+    rewrites: ClassVar[bool] = False  # the whole session with every message: a few samples tell all
+    lists: ClassVar[bool] = True
+
+    @abstractmethod
+    async def begin(self, session_id: str) -> None:
+        """Go on with a new session, which the first message makes; sends nothing, or what it takes to make one."""
+
+    @abstractmethod
+    async def newest(self, limit: int) -> int:
+        """Read at least the newest messages, as many as asked for or all there are; return how many came."""
+
+    @abstractmethod
+    async def back(self, pages: int, size: int) -> int:
+        """Read so many pages, the newest first and each of messages older than those before; return how many came."""
+
+    @abstractmethod
+    async def delete(self) -> None:
+        """Remove the session and its messages."""
+
+    async def listed(self, limit: int) -> int:
+        """Read the first page of OWNER's sessions, the last used first; return how many came."""
+        raise NotImplementedError
+
+    @property
+    def returned_at(self) -> float:
+        """When the last call had what its caller waits for, by time.monotonic; work behind it may have come later."""
+        return time.monotonic()
 
 
 def role(place: int) -> str:

@@ -10,14 +10,15 @@ from azure.cosmos.aio import ContainerProxy
 from azure.cosmos.exceptions import CosmosResourceNotFoundError
 from typing_extensions import override
 
-from benchmarks.peers.peer import OWNER, Peer, Place, role
+from benchmarks.peers.peer import OWNER, Chatting, Place, role
 
 
-class SingleDocument(Peer):
+class SingleDocument(Chatting):
     """Written here in the shape of the earlier systems' documents; nothing in it notices another writer."""
 
     name: ClassVar[str] = "single document"
     container: ClassVar[str] = "single-document"
+    rewrites: ClassVar[bool] = True
 
     def __init__(self, container: ContainerProxy, session_id: str) -> None:
         """Work on an opened container."""
@@ -42,6 +43,31 @@ class SingleDocument(Peer):
     @override
     async def resume(self) -> int:
         return len((await self._load())["messages"])
+
+    @override
+    async def begin(self, session_id: str) -> None:
+        self._session_id = session_id
+
+    @override
+    async def newest(self, limit: int) -> int:
+        return min(limit, await self.resume())
+
+    @override
+    async def back(self, pages: int, size: int) -> int:
+        return min(pages * size, await self.resume())  # all there is comes at once
+
+    @override
+    async def delete(self) -> None:
+        await self._container.delete_item(self._session_id, OWNER)
+
+    @override
+    async def listed(self, limit: int) -> int:
+        found = self._container.query_items(
+            f"SELECT TOP {limit:d} c.id, c.session_name, c.message_count, c.updated_at FROM c"  # noqa: S608 - a number
+            " WHERE c.is_active = true ORDER BY c.updated_at DESC",
+            partition_key=OWNER,
+        )
+        return len([session async for session in found])
 
     async def _load(self) -> dict[str, Any]:
         try:

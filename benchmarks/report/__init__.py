@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from importlib.metadata import version
 
 from benchmarks.lengths import PAGE
-from benchmarks.report import beside, own, process, targets
+from benchmarks.report import beside, chats, own, process, targets
 from benchmarks.results import Results
 from shared.store.cosmos.limits import Limits
 
@@ -19,6 +19,7 @@ def page(results: Results) -> str:
     sections = (
         ("Targets", targets.section(results)),
         ("Beside its neighbours", beside.section(results)),
+        ("Chats", chats.section(results.chats)),
         ("Appends", own.appends(results.milestones)),
         ("Resumes", own.resumes(results.milestones)),
         (f"Paging back through everything, {PAGE} at a time", own.paging(results.milestones)),

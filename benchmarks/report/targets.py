@@ -6,6 +6,7 @@ from benchmarks import targets
 from benchmarks.lengths import RESUMED, Milestone
 from benchmarks.peers import LangChain, Parley
 from benchmarks.profiles import TYPICAL
+from benchmarks.report import chat_targets
 from benchmarks.results import Results
 from benchmarks.table import Cell, cell_text, table
 from shared.store.cosmos.limits import Limits
@@ -28,6 +29,7 @@ def section(results: Results) -> str:
 The worst of all lengths measured; {missed} of {len(rows)} are missed.
 
 {table(COLUMNS, rows)}
+{chat_targets.section(results.chats)}
 
 Decisions 10 and 11 under `docs/decisions` took these out of the first list of targets, and say why:
 
