@@ -9,7 +9,7 @@ SEEDS ?= 200
 WORKERS ?= 3
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-all check bench soak openapi test-worker archive migrate provision test-cosmos clean
+.PHONY: help run test test-all check bench measure-live soak openapi test-worker archive migrate provision test-cosmos clean
 
 help: ## say what can be made
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
@@ -51,6 +51,9 @@ $(NEIGHBOURS)/.ready: requirements.txt benchmarks/requirements.txt
 
 bench: $(READY) $(NEIGHBOURS)/.ready ## measure Parley beside its neighbours; writes benchmarks/RESULTS.md and plots
 	@$(BIN)/python -m benchmarks $(ARGS)
+
+measure-live: $(READY) ## measure what the account that COSMOS_ENDPOINT names charges; says first what that costs
+	@$(BIN)/python -m benchmarks.live $(ARGS)
 
 openapi: $(SERVING) ## write down the OpenAPI document after a change of routes or models
 	@$(BIN)/python -m shared.openapi

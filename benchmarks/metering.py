@@ -66,7 +66,7 @@ class Meter:
         loaded = 0
         for row in rows:
             item = self._items.get((*place, row.get("id", ""))) if isinstance(row, dict) else None
-            loaded += item.size if item else _size(row)
+            loaded += item.size if item else size_of(row)
         return curve.query_units(len(rows), loaded)
 
     def _batch(self, place: tuple[str, str], request: Message, answer: Message) -> tuple[float, float]:
@@ -85,7 +85,7 @@ class Meter:
         """Charge what was done with one item, and remember how it is now."""
         document, line_charge = answered
         if kind == "read":
-            return curve.read_units(_size(document)), 0.0
+            return curve.read_units(size_of(document)), 0.0
         if document is not None:
             item_id = document["id"]
         key = (*place, item_id)
@@ -97,7 +97,7 @@ class Meter:
         if document is None:  # a Patch that was asked for no answer; Parley's change nothing that is indexed
             size, terms = _size_by_line(line_charge / 2), known
         else:
-            size, terms = _size(document), terms_of(document, self._policies.get(place[0], {}))
+            size, terms = size_of(document), terms_of(document, self._policies.get(place[0], {}))
         self._items[key] = _Item(size, terms)
         curve_units = curve.create_units if kind == "create" or before is None else curve.replace_units
         return curve_units(size), len(terms ^ known) * curve.INDEX_TERM
@@ -158,7 +158,8 @@ def _says(request: Message, header: str) -> bool:
     return request.headers.get(header, "").lower() == "true"
 
 
-def _size(document: object) -> int:
+def size_of(document: object) -> int:
+    """Return the bytes of a document as JSON without spaces."""
     return len(json.dumps(document, ensure_ascii=False, separators=(",", ":")).encode())
 
 
