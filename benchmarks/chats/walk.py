@@ -14,7 +14,6 @@ from benchmarks.peers import Chatting
 from benchmarks.profiles import Profile
 
 PAGE, PAGES = 50, 5
-SETTLING = 40  # messages appended one pair at a time after growing by many at once, before anything counts
 REWRITTEN = 3  # turns that tell what a peer costs that writes the whole session each time
 TOO_LARGE = 413
 
@@ -67,13 +66,11 @@ class Walk:
         return ChatCost(name, self.profile.name, length, means, waited[math.ceil(len(waited) * 0.95) - 1])
 
     async def _grow(self, length: int) -> bool:
-        """Return whether the peer can hold so many, put in by as few calls as it allows, the last ones by pairs."""
-        at_once = length if self.peer.rewrites else length - SETTLING
+        """Return whether the peer can hold so many; what is put in at once leaves it as turns would."""
         try:
-            if at_once > self.length:
-                await self.peer.add(self._next(at_once - self.length))
             while self.length < length:
-                await self.peer.add(self._next(min(2, length - self.length)))
+                step = self.peer.grows_by or length
+                await self.peer.add(self._next(min(step, length - self.length)))
         except CosmosHttpResponseError as error:
             if error.status_code != TOO_LARGE:
                 raise

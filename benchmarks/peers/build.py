@@ -29,6 +29,7 @@ class ThisBuild(Chatting):
     name: ClassVar[str] = "Parley"
     container: ClassVar[str] = "this-build"
     resumes_from: ClassVar[str] = f"the newest {NEWEST}"
+    grows_by: ClassVar[int | None] = 2  # a turn: how many pages a resume asks for follows from the mean of all pages
 
     def __init__(self, process: asyncio.subprocess.Process) -> None:
         """Talk to a worker that runs."""

@@ -71,6 +71,7 @@ class Chatting(Peer):
 
     rewrites: ClassVar[bool] = False  # the whole session with every message: a few samples tell all
     lists: ClassVar[bool] = True
+    grows_by: ClassVar[int | None] = None  # messages at once, where that makes a difference to what is stored
 
     @abstractmethod
     async def begin(self, session_id: str) -> None:
