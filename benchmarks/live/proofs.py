@@ -11,7 +11,7 @@ from benchmarks.live.charges import Item
 from benchmarks.live.place import OURS, Answer
 from benchmarks.live.samples import Sampler
 from shared.store.cosmos.guards import ACTIVE, NEVER, all_of, appendable, duplicates_detectable, not_in_recent_ids
-from shared.store.cosmos.head import fresh_log, milliseconds, short_hash
+from shared.store.cosmos.head import fresh_log, short_hash
 from shared.store.cosmos.lifetimes import FAR_FUTURE
 
 SESSION = "x-ms-session-token"
@@ -83,12 +83,14 @@ async def prove(sampler: Sampler) -> list[Proof]:
 
 async def _predicates(asker: _Asker) -> list[Proof]:
     """Try the functions that predicates are made of, and as many terms as an append of twenty has."""
-    log = fresh_log() | {"messages": [{"id": "m-1"}]}
+    seconds = time()
+    milliseconds = int(seconds * 1000)
+    log = {**fresh_log(milliseconds), "messages": [{"id": "m-1"}]}
     item_id = await asker.made(log=log, renew_at=FAR_FUTURE)
     ids = [f"new-{number}" for number in range(BATCH)]
     hashes = (short_hash(item_id, name) for name in ids)
     whole = all_of(
-        appendable(ids, LARGEST_APPEND, int(time())), not_in_recent_ids(hashes), duplicates_detectable(milliseconds())
+        appendable(ids, LARGEST_APPEND, int(seconds)), not_in_recent_ids(hashes), duplicates_detectable(milliseconds)
     )
     wheres = {
         "ARRAY_CONTAINS of a part of an object": 'ARRAY_CONTAINS(c.log.messages, {"id": "m-1"}, true)',
