@@ -6,7 +6,7 @@ COMMANDS := $(VENV)/requirements-commands.ready
 READY := $(VENV)/requirements-dev.ready
 NEIGHBOURS := benchmarks/.venv
 SEEDS ?= 200
-WORKERS ?= 3
+WORKERS ?= 4
 
 .DEFAULT_GOAL := help
 .PHONY: help run test test-all check bench measure-live soak openapi test-worker archive migrate provision test-cosmos clean

@@ -6,14 +6,13 @@ the tests and, on Linux, of everything they started: test servers, browsers, kil
 
 import os
 from collections import defaultdict
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 TICKS_PER_SECOND = os.sysconf("SC_CLK_TCK")
-OUTSIDE = "collection"
+COLLECTION = "collection"
 
 Seconds = dict[str, float]
 
@@ -32,21 +31,21 @@ class CpuSeconds:
         self._spent: Seconds = defaultdict(float)
         self._tests: dict[str, int] = defaultdict(int)
         self._before = 0.0
+        self._folder = COLLECTION
 
-    @pytest.hookimpl(wrapper=True)
-    def pytest_runtest_protocol(self, item: pytest.Item) -> Iterator[None]:
-        """Charge a test, with the fixtures made and ended around it, to its folder."""
-        self._charge(OUTSIDE)
-        answer = yield
-        folder = _folder(item)
-        self._charge(folder)
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtest_protocol(self, item: pytest.Item) -> None:
+        """Charge what was spent so far where another folder begins; to look at each test would cost too much."""
+        folder = item.path.parent.relative_to(item.config.rootpath).as_posix()
+        if folder != self._folder:
+            self._charge()
+            self._folder = folder
         self._tests[folder] += 1
-        return answer
 
     @pytest.hookimpl(trylast=True)
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
         """Report to the controller, where there is one."""
-        self._charge(OUTSIDE)
+        self._charge()
         output = getattr(session.config, "workeroutput", None)
         if output is not None:
             output["cpu_seconds"] = dict(self._spent), dict(self._tests)
@@ -68,16 +67,12 @@ class CpuSeconds:
             terminalreporter.write_line(f"{seconds:7.1f}  {folder:22}{tests}".rstrip())
         terminalreporter.write_line(f"{sum(self._spent.values()):7.1f}  in all")
 
-    def _charge(self, folder: str) -> None:
+    def _charge(self) -> None:
         now = sum(os.times()[:2])
         if self._with_children:
             now += sum(os.times()[2:4]) + sum(map(_seconds_of_process, _children("self")))
-        self._spent[folder] += now - self._before
+        self._spent[self._folder] += now - self._before
         self._before = now
-
-
-def _folder(item: pytest.Item) -> str:
-    return item.path.parent.relative_to(item.config.rootpath).as_posix()
 
 
 def _children(process: str) -> list[str]:

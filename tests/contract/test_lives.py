@@ -26,6 +26,7 @@ from shared.store.sqlite import SqliteStore
 from tests.builders import a_session, all_messages, an_owner, messages
 from tests.conftest import server_or_skip
 from tests.cosmos_server.launch import CosmosServer
+from tests.tiers import slow_but
 
 TTL_SECONDS = 4
 ARCHIVE_TTL_SECONDS = 9
@@ -261,9 +262,12 @@ STORIES: list[Story] = [
 ]
 
 
+@pytest.mark.parametrize("seconds", slow_but({"10 seconds": 10, "20 seconds": 20}, "10 seconds"))
 @pytest.mark.parametrize("story", STORIES)
-async def test_no_message_goes_before_its_session_and_nothing_stays_behind(world: World, story: Story) -> None:
-    life = await story(world, 20)
+async def test_no_message_goes_before_its_session_and_nothing_stays_behind(
+    world: World, story: Story, seconds: int
+) -> None:
+    life = await story(world, seconds)
 
     await life.must_end(TTL_SECONDS)
 

@@ -223,7 +223,7 @@ async def test_a_delete_that_loses_any_one_answer_deletes(
     assert await all_messages(store, made) == []
 
 
-@pytest.mark.parametrize("fault", slow_but(FAULTS, "answer halved", "request reset", "449"))
+@pytest.mark.parametrize("fault", slow_but(FAULTS, "answer halved", "449"))
 @pytest.mark.parametrize("page", [True, False], ids=["page creation", "rotation"])
 async def test_a_rotation_that_meets_a_fault_never_fails_the_append_and_is_made_up_for(
     store: CosmosStore, proxy: Proxy, session: Session, fault: Act, *, page: bool
@@ -277,7 +277,7 @@ async def count_requests(store: CosmosStore, proxy: Proxy, verb: Verb, session: 
 
 
 @pytest.mark.parametrize("verb", VERBS.values(), ids=VERBS)
-@pytest.mark.parametrize("fault", slow_but(FAULTS, "answer halved", "request reset", "449"))
+@pytest.mark.parametrize("fault", slow_but(FAULTS, "answer halved", "449"))
 async def test_whatever_fails_once_at_whichever_request_leaves_the_session_whole(
     store: CosmosStore, proxy: Proxy, long_session: Session, verb: Verb, fault: Act
 ) -> None:

@@ -286,6 +286,7 @@ async def test_health_is_asked_of_a_silent_service_once_in_two_seconds(
     assert_all_unavailable_within(PROMPT_SECONDS, again)
 
 
+@pytest.mark.parametrize("limits", [USUAL], ids=["as usual"])
 async def test_a_request_of_many_slow_steps_is_broken_off_in_time_and_may_be_sent_again(
     api: Client, path: str, outage: Outage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -316,6 +317,7 @@ async def until_stored(api: Client, path: str) -> float:
     return time.monotonic() - started
 
 
+@patiently
 @either_outage
 async def test_a_service_that_is_back_is_used_again_at_once_without_a_restart(
     api: Client, path: str, outage: Outage, begin: Callable[[Outage], Awaitable[None]]
