@@ -79,8 +79,8 @@ async def look(store: SessionStore, session: Session) -> Session | None:
 
 async def live(store: SessionStore) -> Lives:
     lives = Lives(an_owner())
-    started = time.monotonic()
     await begin(store, lives)
+    started = time.monotonic()  # the last of them has begun, however slow the machine is
     await asyncio.sleep(started + WRITE_AFTER_SECONDS - time.monotonic())
     await asyncio.gather(*(deed(store, lives.began[name]) for name, deed in DEEDS.items()))
     await asyncio.sleep(started + LOOK_AFTER_SECONDS - time.monotonic())
