@@ -13,6 +13,7 @@ from shared.models import (
     NewSession,
     Session,
     SessionFilter,
+    Share,
     utc_now,
 )
 from shared.store.port import SessionStore
@@ -53,6 +54,12 @@ def an_imported_session(user_id: str, **fields: Any) -> ImportedSession:
     now = utc_now()
     times = {"updated_at": now, "last_activity_at": now, "last_seq": 0}
     return ImportedSession(**a_session(user_id, **fields).model_dump(), **times)
+
+
+def a_share(**fields: Any) -> Share:
+    """Return a link to a session's first three messages, made now."""
+    defaults = {"id": uuid4().hex[:16], "token_hash": uuid4().hex * 2, "up_to_seq": 3, "created_at": utc_now()}
+    return Share(**defaults | fields)
 
 
 def a_message(content: Any = "Hello", **fields: Any) -> NewMessage:

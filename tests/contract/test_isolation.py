@@ -1,13 +1,15 @@
 """What belongs to one owner does not exist for any other."""
 
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from inspect import signature
 
 import pytest
 
-from shared.errors import SessionNotFoundError
+from shared.errors import MessageNotFoundError, SessionNotFoundError, ShareNotFoundError
 from shared.models import MessageQuery, Session, SessionChanges
 from shared.store.port import SessionStore
-from tests.builders import a_message, a_session, all_messages, an_owner, fill, listed, messages
+from tests.builders import a_message, a_session, a_share, all_messages, an_owner, fill, listed, messages
 
 Verb = Callable[[SessionStore, str, str], Awaitable[object]]
 VERBS: dict[str, Verb] = {
@@ -18,6 +20,12 @@ VERBS: dict[str, Verb] = {
     "append": lambda store, user_id, session_id: store.append(user_id, session_id, [a_message()]),
     "append a batch": lambda store, user_id, session_id: store.append(user_id, session_id, messages(20)),
     "update": lambda store, user_id, session_id: store.update(user_id, session_id, SessionChanges(session_name="x")),
+    "get_message": lambda store, user_id, session_id: store.get_message(user_id, session_id, "none"),
+    "edit_message": lambda store, user_id, session_id: store.edit_message(user_id, session_id, "none", lambda it: it),
+    "add_share": lambda store, user_id, session_id: store.add_share(user_id, session_id, a_share()),
+    "list_shares": lambda store, user_id, session_id: store.list_shares(user_id, session_id),
+    "remove_share": lambda store, user_id, session_id: store.remove_share(user_id, session_id, "none"),
+    "rewind": lambda store, user_id, session_id: store.rewind(user_id, session_id, 1),
     "clear": lambda store, user_id, session_id: store.clear(user_id, session_id),
     "delete": lambda store, user_id, session_id: store.delete(user_id, session_id),
 }
@@ -36,10 +44,18 @@ async def test_no_verb_touches_a_session_of_the_same_id(store: SessionStore, ses
     before = await store.get(session.user_id, session.id)
     other = await store.create(a_session(an_owner(), id=session.id), messages(2))
 
-    await VERBS[verb](store, other.user_id, other.id)
+    with suppress(MessageNotFoundError, ShareNotFoundError):  # the other owner has none by that name either
+        await VERBS[verb](store, other.user_id, other.id)
 
     assert await store.get(session.user_id, session.id) == before
     assert await all_messages(store, session) == stored
+
+
+def test_every_verb_about_one_session_is_tried() -> None:
+    verbs = SessionStore.__abstractmethods__ - {"catch_up"}  # which is the same whether there is a session or not
+
+    about_one = {verb for verb in verbs if "session_id" in signature(getattr(SessionStore, verb)).parameters}
+    assert {name.partition(" ")[0] for name in VERBS} == about_one
 
 
 async def test_two_owners_may_use_one_session_id(store: SessionStore, session: Session) -> None:

@@ -3,21 +3,15 @@
 import asyncio
 from datetime import timedelta
 from typing import Any
-from uuid import uuid4
 
 import pytest
 
 from shared.errors import SessionNotFoundError, ShareNotFoundError, TooManySharesError
 from shared.models import MAX_SHARES, Session, SessionChanges, Share, utc_now
 from shared.store.port import SessionStore
-from tests.builders import a_message, a_session, all_messages, an_owner, fill, messages
+from tests.builders import a_message, a_session, a_share, all_messages, an_owner, fill, messages
 
 LONG = "a rather long description of the one who speaks here " * 4
-
-
-def a_share(**fields: Any) -> Share:
-    defaults = {"id": uuid4().hex[:16], "token_hash": uuid4().hex * 2, "up_to_seq": 3, "created_at": utc_now()}
-    return Share(**defaults | fields)
 
 
 async def shared(store: SessionStore, session: Session, **fields: Any) -> Share:

@@ -159,11 +159,11 @@ PROVOCATIONS: dict[tuple[int, str | None], Provocation] = {
     (429, None): _as_it_should_be,  # to a HEAD, which has no body to name a code in
     (503, None): _as_it_should_be,
 }
-OF_ONE_ROUTE: dict[tuple[str, int], Provocation] = {
-    ("create_session", 200): _twice,
-    ("append_messages", 200): _twice,
-    ("append_anywhere", 200): _twice,
-    ("send_message", 200): _twice,
+OF_ONE_ROUTE: dict[tuple[str, int, str | None], Provocation] = {
+    ("create_session", 200, None): _twice,
+    ("append_messages", 200, None): _twice,
+    ("append_anywhere", 200, None): _twice,
+    ("send_message", 200, None): _twice,
 }
 SIGNED_IN = {"user_identity": "easyauth", "easyauth_enabled": True}
 STAGES: dict[int, dict[str, Any]] = {401: SIGNED_IN, 403: SIGNED_IN}
@@ -212,7 +212,7 @@ def _failing(error: type[Exception]) -> Callable[..., Awaitable[None]]:
 async def test_a_documented_answer_comes_and_is_as_documented(
     scene: Scene, route: Operation, status: int, code: str | None
 ) -> None:
-    provoke = OF_ONE_ROUTE.get((route.operation_id, status)) or PROVOCATIONS[status, code]
+    provoke = OF_ONE_ROUTE.get((route.operation_id, status, code)) or PROVOCATIONS[status, code]
     async with _stage(scene, status) as api:
         answer = await provoke(api, route)
 

@@ -17,7 +17,8 @@ How to add one: write a module here with a subclass of `shared.migrate.source.So
   `records()` (Record or Broken, one after another, in bounded memory), `close()`, and, where `--delete-old` shall
   work, `remove(record)`. `place` is INPUT of the command line.
 - Tests: a generator of at least 200 sessions beside the others in tests/migrate, which `test_every_source.py` runs
-  through the same promises, and the system's own examples.
+  through the same promises, and the system's own examples. Its chats have a time each: a chat without any is dated by
+  its import, and two imports of it differ.
 """
 
 from collections.abc import Mapping
