@@ -13,6 +13,7 @@ from benchmarks.live.samples import Sampler
 from shared.store.cosmos.guards import ACTIVE, NEVER, all_of, appendable, duplicates_detectable, not_in_recent_ids
 from shared.store.cosmos.head import fresh_log, short_hash
 from shared.store.cosmos.lifetimes import FAR_FUTURE
+from shared.store.cosmos.limits import Limits
 
 SESSION = "x-ms-session-token"
 LARGEST_APPEND = 512 * 1024
@@ -83,15 +84,13 @@ async def prove(sampler: Sampler) -> list[Proof]:
 
 async def _predicates(asker: _Asker) -> list[Proof]:
     """Try the functions that predicates are made of, and as many terms as an append of twenty has."""
-    seconds = time()
-    milliseconds = int(seconds * 1000)
-    log = {**fresh_log(milliseconds), "messages": [{"id": "m-1"}]}
+    now = time()
+    log = fresh_log(int(now * 1000)) | {"messages": [{"id": "m-1"}]}
     item_id = await asker.made(log=log, renew_at=FAR_FUTURE)
     ids = [f"new-{number}" for number in range(BATCH)]
     hashes = (short_hash(item_id, name) for name in ids)
-    whole = all_of(
-        appendable(ids, LARGEST_APPEND, int(seconds)), not_in_recent_ids(hashes), duplicates_detectable(milliseconds)
-    )
+    cap = Limits().head_cap_bytes - LARGEST_APPEND
+    whole = all_of(appendable(ids, cap, int(now)), not_in_recent_ids(hashes), duplicates_detectable(int(now * 1000)))
     wheres = {
         "ARRAY_CONTAINS of a part of an object": 'ARRAY_CONTAINS(c.log.messages, {"id": "m-1"}, true)',
         "arithmetic on properties": "c.ttl_seconds - ARRAY_LENGTH(c.log.messages) = 3599",
