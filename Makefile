@@ -25,11 +25,14 @@ $(VENV)/%.ready: %.txt
 run: $(SERVING) ## serve on http://127.0.0.1:7071 (PORT and the other settings: README)
 	@exec $(BIN)/python -m shared.local_host
 
+# Each worker would otherwise compile every test anew, where the environment says that nothing compiled is to be kept.
+PYTEST := PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder
+
 test: check ## run the checks and the tests that every change runs: three minutes on two cores
-	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder $(ARGS)
+	@$(PYTEST) $(ARGS)
 
 test-all: check ## run every test on every store it is for: before a release, and at night
-	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder --tier all $(ARGS)
+	@$(PYTEST) --tier all $(ARGS)
 
 check: $(READY) ## lint and type-check
 	@$(BIN)/ruff check .

@@ -76,7 +76,7 @@ class Folder:
                 return []
 
 
-@pytest.mark.parametrize("system", slow_but({name: name for name in WITHOUT_A_CLOCK}, "conversations", "postgres"))
+@pytest.mark.parametrize("system", slow_but({name: name for name in WITHOUT_A_CLOCK}, "conversations"))
 def test_a_killed_import_that_is_repeated_leaves_what_a_clean_one_leaves(tmp_path: Path, system: str) -> None:
     export = SYSTEMS[system]("owner", SESSIONS, 500)
     clean, killed = Folder(tmp_path / "clean", export), Folder(tmp_path / "killed", export)
