@@ -364,6 +364,19 @@ async def test_a_guard_that_never_holds_is_too_much_contention_in_the_end(
 # Renewal and crashes
 
 
+async def test_an_edit_of_the_previous_generation_renews_first_when_that_is_due(
+    store: CosmosStore, stored: Stored, owner: str
+) -> None:
+    session = await grown(store, owner)
+    edited = (await stored.log(session))["previous"][0]["id"]
+    await stored.set(session, renew_at=1)
+
+    await store.edit_message(owner, session.id, edited, lambda message: message.model_copy(update={"name": "new"}))
+
+    assert (await store.get_message(owner, session.id, edited)).name == "new"
+    assert len(await all_messages(store, session)) == 40
+
+
 async def test_an_append_that_finds_renewal_due_renews_all_pages_and_goes_on(
     store: CosmosStore, stored: Stored, owner: str
 ) -> None:

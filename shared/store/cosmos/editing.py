@@ -76,7 +76,8 @@ async def edit_message(partition: Partition, session_id: str, message_id: str, c
                 return changed
             if await _edit_held(partition, head, place, document=document):
                 return changed
-            await rotate(partition, head)
+            if not await renew_if_due(partition, head):  # which a rotation would be refused for, without a word
+                await rotate(partition, head)
         except (ItemRefusedError, ItemMissingError):
             await renew_if_due(partition, head)
         await retries.again()
