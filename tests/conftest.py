@@ -49,16 +49,24 @@ def server_or_skip() -> Iterator["CosmosServer"]:
 
 
 @pytest.fixture(scope="session")
-def cosmos_place() -> Iterator[CosmosPlace]:
+def replicas() -> dict[str, Any] | None:
+    """Say how the test server's replicas lag; None is not at all."""
+    return None
+
+
+@pytest.fixture(scope="session")
+def cosmos_place(replicas: dict[str, Any] | None) -> Iterator[CosmosPlace]:
     """Lead to the endpoint of the environment, else to a test server that runs as long as the tests."""
     if os.environ.get("COSMOS_ENDPOINT"):
-        yield place_of_environment()
+        yield _place_of_environment()
         return
     with server_or_skip() as server:
+        if replicas:
+            server.lag(**replicas)
         yield CosmosPlace(server.endpoint, server.key, emulator=True)
 
 
-def place_of_environment() -> CosmosPlace:
+def _place_of_environment() -> CosmosPlace:
     """Return the place that the environment names."""
     from shared.settings import load_settings  # noqa: PLC0415 - as above
 

@@ -7,18 +7,17 @@ from typing import Any, ClassVar, Self
 
 from typing_extensions import override
 
-from benchmarks.peers.peer import OWNER, Chatting, Place, role
+from benchmarks.peers.peer import OWNER, Place, Rewriting, role
 
 logging.getLogger("langchain_azure_cosmosdb").addHandler(logging.NullHandler())  # refusals are counted, not printed
 
 
-class LangChain(Chatting):
+class LangChain(Rewriting):
     """Holds the session in memory, so an append reads nothing; a process that has not loaded it must resume first."""
 
     name: ClassVar[str] = "langchain-azure-cosmosdb"
     container: ClassVar[str] = "langchain"
     package: ClassVar[str] = "langchain_azure_cosmosdb"
-    rewrites: ClassVar[bool] = True
     lists: ClassVar[bool] = False  # it has no such call
 
     def __init__(self, history: Any) -> None:
@@ -62,14 +61,6 @@ class LangChain(Chatting):
         """Do what making another history does, without another client."""
         self._history.session_id, self._history.messages = session_id, []
         self._history._loaded_count, self._history._etag = 0, None  # noqa: SLF001 - as its __init__ does
-
-    @override
-    async def newest(self, limit: int) -> int:
-        return min(limit, await self.resume())
-
-    @override
-    async def back(self, pages: int, size: int) -> int:
-        return min(pages * size, await self.resume())  # all there is comes at once
 
     @override
     async def delete(self) -> None:

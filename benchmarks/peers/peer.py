@@ -99,6 +99,20 @@ class Chatting(Peer):
         return time.monotonic()
 
 
+class Rewriting(Chatting):
+    """A peer that keeps a session in one piece: whatever is asked of it, all there is comes at once."""
+
+    rewrites = True
+
+    async def newest(self, limit: int) -> int:
+        """Return as many as asked for, of the whole session that was read."""
+        return min(limit, await self.resume())
+
+    async def back(self, pages: int, size: int) -> int:
+        """Return as many as asked for, of the whole session that was read."""
+        return min(pages * size, await self.resume())
+
+
 def role(place: int) -> str:
     """Return whose turn it is."""
     return "assistant" if place % 2 else "user"

@@ -10,15 +10,14 @@ from azure.cosmos.aio import ContainerProxy
 from azure.cosmos.exceptions import CosmosResourceNotFoundError
 from typing_extensions import override
 
-from benchmarks.peers.peer import OWNER, Chatting, Place, role
+from benchmarks.peers.peer import OWNER, Place, Rewriting, role
 
 
-class SingleDocument(Chatting):
+class SingleDocument(Rewriting):
     """Written here in the shape of the earlier systems' documents; nothing in it notices another writer."""
 
     name: ClassVar[str] = "single document"
     container: ClassVar[str] = "single-document"
-    rewrites: ClassVar[bool] = True
 
     def __init__(self, container: ContainerProxy, session_id: str) -> None:
         """Work on an opened container."""
@@ -47,14 +46,6 @@ class SingleDocument(Chatting):
     @override
     async def begin(self, session_id: str) -> None:
         self._session_id = session_id
-
-    @override
-    async def newest(self, limit: int) -> int:
-        return min(limit, await self.resume())
-
-    @override
-    async def back(self, pages: int, size: int) -> int:
-        return min(pages * size, await self.resume())  # all there is comes at once
 
     @override
     async def delete(self) -> None:

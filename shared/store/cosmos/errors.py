@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from http import HTTPStatus
+from typing import Any
 
 from azure.core.exceptions import AzureError, ServiceRequestError, ServiceRequestTimeoutError
 from azure.cosmos.exceptions import CosmosHttpResponseError
@@ -118,13 +119,18 @@ def outcome_of(status: int, sub_status: int) -> Outcome | None:
     return known.get(sub_status, known.get(0))
 
 
+def count_answer(headers: Mapping[str, Any], _body: object = None) -> None:
+    """Count one answer and its charge; the SDK's `response_hook` calls it with each that is no refusal."""
+    count_request(float(headers.get("x-ms-request-charge") or 0))
+
+
 @contextmanager
 def translated() -> Iterator[None]:
     """Raise the adapter's own errors in place of the driver's, and count what a refusal cost."""
     try:
         yield
     except CosmosHttpResponseError as error:
-        count_request(float((error.headers or {}).get("x-ms-request-charge") or 0))
+        count_answer(error.headers or {})
         raise _translate(error) from error
     except ServiceRequestError as error:
         raise (NotSentError if _never_connected(error) else AnswerLostError)(OUTAGE_RETRY_SECONDS) from error

@@ -8,13 +8,19 @@ from typing import Any, TypeVar
 from azure.cosmos.aio import ContainerProxy
 
 from shared.store.cosmos.connection import Connection
-from shared.store.cosmos.errors import AnswerLostError, CollisionError, ItemError, NotSentError, translated
+from shared.store.cosmos.errors import (
+    AnswerLostError,
+    CollisionError,
+    ItemError,
+    NotSentError,
+    count_answer,
+    translated,
+)
 from shared.store.cosmos.limits import Clock
 from shared.store.cosmos.partition import Partition
 from shared.store.cosmos.query import collect
 from shared.store.cosmos.retry import pause
 from shared.store.cosmos.session_tokens import SessionTokens
-from shared.usage import count_request
 
 WRITE_TRIES = 3
 Result = TypeVar("Result")
@@ -41,11 +47,9 @@ class Items:
 
     async def query_everywhere(self, sql: str, parameters: Mapping[str, object], at_most: int) -> list[Any]:
         """Return what the query finds in all partitions; for the maintenance, and for links, which name no owner."""
-
-        def count(headers: Mapping[str, Any], _body: object = None) -> None:
-            count_request(float(headers.get("x-ms-request-charge") or 0))
-
-        return await self.call(lambda container: collect(container, sql, parameters, at_most, response_hook=count))
+        return await self.call(
+            lambda container: collect(container, sql, parameters, at_most, response_hook=count_answer)
+        )
 
     async def write(self, send: Callable[[ContainerProxy], Awaitable[Result]]) -> Result:
         """Send a write that is safe to repeat, up to three times; raises as `call` does."""

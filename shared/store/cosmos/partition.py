@@ -12,11 +12,16 @@ from azure.cosmos.exceptions import CosmosHttpResponseError
 from shared.errors import StoreError
 from shared.freshness import current_freshness
 from shared.models import JsonObject
-from shared.store.cosmos.errors import ItemError, ItemMissingError, ItemRefusedError, ReplicaBehindError
+from shared.store.cosmos.errors import (
+    ItemError,
+    ItemMissingError,
+    ItemRefusedError,
+    ReplicaBehindError,
+    count_answer,
+)
 from shared.store.cosmos.guards import NEVER, Operation, set_fields
 from shared.store.cosmos.query import collect
 from shared.store.cosmos.session_tokens import newer
-from shared.usage import count_request
 
 if TYPE_CHECKING:
     from shared.store.cosmos.items import Items
@@ -202,7 +207,7 @@ class Partition:
 
     def _on_answer(self, headers: Mapping[str, Any], _body: object = None) -> None:
         """Count an answer and note what state it is of; the SDK calls this with each."""
-        count_request(float(headers.get("x-ms-request-charge") or 0))
+        count_answer(headers)
         self._note_state(headers)
 
     def _note_state(self, headers: Mapping[str, Any]) -> None:
