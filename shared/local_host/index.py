@@ -1,11 +1,13 @@
 """What a FunctionApp declares, read the way the Functions worker indexes it."""
 
 import inspect
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import Any
 
 import azure.functions as func
+from azure.functions.decorators.core import Binding
+from azure.functions.decorators.http import HttpTrigger
+from azure.functions.decorators.timer import TimerTrigger
 
 from shared.local_host.errors import HostError
 
@@ -61,23 +63,23 @@ def read_functions(app: func.FunctionApp) -> list[HttpFunction | TimerFunction]:
 
 def _read_function(function: func.Function) -> HttpFunction | TimerFunction:
     name, call = str(function.get_function_name()), function.get_user_function()
-    trigger = _trigger(name, function.get_bindings_dict()["bindings"])
-    parameter = str(trigger["name"])
+    trigger = _trigger(name, function.get_bindings())
+    parameter = str(trigger.name)
     if list(inspect.signature(call).parameters) != [parameter] or not inspect.iscoroutinefunction(call):
         raise HostError(f"function {name!r} must be `async def` with the one parameter {parameter!r}")
-    if trigger.get("runOnStartup"):
-        raise HostError(f"function {name!r} runs on startup, which the local host does not do")
-    if trigger["type"] == "timerTrigger":
-        return TimerFunction(name, call, parameter, schedule=str(trigger["schedule"]))
-    methods = tuple(str(getattr(method, "value", method)).upper() for method in trigger.get("methods") or ())
-    if not methods or not trigger.get("route"):
+    if isinstance(trigger, TimerTrigger):
+        if trigger.run_on_startup:
+            raise HostError(f"function {name!r} runs on startup, which the local host does not do")
+        return TimerFunction(name, call, parameter, schedule=str(trigger.schedule))
+    methods = tuple(str(getattr(method, "value", method)).upper() for method in trigger.methods or ())
+    if not methods or not trigger.route:
         raise HostError(f"function {name!r} must say its route and its methods")
-    return HttpFunction(name, call, parameter, route=str(trigger["route"]), methods=methods)
+    return HttpFunction(name, call, parameter, route=str(trigger.route), methods=methods)
 
 
-def _trigger(name: str, bindings: list[Mapping[str, Any]]) -> Mapping[str, Any]:
-    inward = [binding for binding in bindings if binding["name"] != _RETURN]
-    if len(inward) != 1 or inward[0]["type"] not in {"httpTrigger", "timerTrigger"}:
-        kinds = ", ".join(sorted(str(binding["type"]) for binding in inward))
+def _trigger(name: str, bindings: list[Binding]) -> HttpTrigger | TimerTrigger:
+    inward = [binding for binding in bindings if binding.name != _RETURN]
+    if len(inward) != 1 or not isinstance(inward[0], HttpTrigger | TimerTrigger):
+        kinds = ", ".join(sorted(str(binding.type) for binding in inward))
         raise HostError(f"function {name!r} uses {kinds}: the local host serves httpTrigger and timerTrigger only")
     return inward[0]

@@ -8,6 +8,7 @@ routes, as the host promises no order between them: tests/http/test_routes.py ho
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import cache
 from typing import Final, Generic, TypeVar
 from urllib.parse import unquote_to_bytes
 
@@ -60,6 +61,7 @@ class RouteTable(Generic[Target]):
         return None
 
 
+@cache
 def compile_template(text: str) -> RouteTemplate:
     """Compile a template, which has no leading slash; HostError for what cannot be read."""
     segments = [_PARAMETER.split(segment) for segment in text.split("/")]  # text, name, text, name, …, text

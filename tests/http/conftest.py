@@ -5,7 +5,6 @@ import json
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import replace
-from pathlib import Path
 from types import ModuleType
 from typing import Any
 
@@ -33,10 +32,10 @@ def function_app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ModuleTyp
         yield importlib.import_module("function_app")
 
 
-@pytest.fixture
-def settings(tmp_path: Path) -> Settings:
+@pytest.fixture(scope="session")
+def settings(tmp_path_factory: pytest.TempPathFactory) -> Settings:
     """Return the settings of somebody who has set nothing."""
-    return load_settings({}, tmp_path)
+    return load_settings({}, tmp_path_factory.mktemp("unset"))
 
 
 @pytest.fixture
