@@ -160,7 +160,7 @@ class ChatService:
             messages += [
                 ImportedMessage.model_validate(message.model_dump(exclude={"feedback"})) for message in page.messages
             ]
-            query = query.behind(page)
+            query = query.after_page(page)
         return messages
 
     async def _append(

@@ -17,7 +17,7 @@ OTHER_SPACE = r"[^\S ]"
 JOINING = "[\u1160-\u11ff\U00016d63-\U00016d6a]"  # no marks, but composed: of Hangul and of Kirat Rai
 
 
-def spoken(content: str | list[JsonObject]) -> str:
+def plain_text(content: str | list[JsonObject]) -> str:
     """Return the text of a message's content; of parts, what they hold as `text`, a line each."""
     if isinstance(content, str):
         return content

@@ -107,7 +107,7 @@ async def message_pages(store: SessionStore, session: Session, query: MessageQue
         page = await store.read_messages(session.user_id, session.id, following)
         yield page.messages
         assert page.has_more == (page.next_seq is not None)
-        following = following.behind(page)
+        following = following.after_page(page)
 
 
 async def listed(store: SessionStore, user_id: str, limit: int = 100, **wanted: Any) -> list[Session]:

@@ -175,7 +175,7 @@ async def _messages(call: Call, session: Session, after: int) -> AsyncIterator[M
             return
         for message in page.messages:
             yield message
-        query = query.behind(page)
+        query = query.after_page(page)
 
 
 def _attached(body: str, name: str, media_type: str, cursor: str | None, *, left_out: int = 0) -> Answer[bytes]:

@@ -13,15 +13,15 @@ from shared.http.query import WHOLE_NUMBER, Cursor, QueryModel
 from shared.models import (
     AnyRole,
     Channel,
-    Found,
     Message,
-    SearchPlace,
+    SearchHit,
+    SearchKey,
     SearchQuery,
     SessionId,
     SnippetPart,
     meanings,
 )
-from shared.text import snippet, spoken
+from shared.text import plain_text, snippet
 
 
 class TextQuery(QueryModel):
@@ -65,17 +65,17 @@ async def search(call: Call, query: TextQuery) -> Answer[HitList]:
         text=query.q, limit=query.limit, channel=query.channel, role=query.role, session_id=query.session_id
     )
     binding = (call.owner, "search", wanted.model_dump(mode="json", exclude={"limit"}))
-    after = decode_cursor(query.cursor, SearchPlace, *binding) if query.cursor else None
+    after = decode_cursor(query.cursor, SearchKey, *binding) if query.cursor else None
     page = await call.store.search(call.owner, wanted, after)
-    next_cursor = encode_cursor(page.next_place, *binding) if page.next_place else None
+    next_cursor = encode_cursor(page.next_key, *binding) if page.next_key else None
     data = [_hit(found, query.q) for found in page.hits]
     return Answer({"data": data, "has_more": next_cursor is not None, "next_cursor": next_cursor})
 
 
-def _hit(found: Found, text: str) -> Hit:
+def _hit(found: SearchHit, text: str) -> Hit:
     return {
         "session_id": found.session_id,
         "session_name": found.session_name,
         "message": found.message,
-        "snippet": snippet(text, spoken(found.message.content)),
+        "snippet": snippet(text, plain_text(found.message.content)),
     }

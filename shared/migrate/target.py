@@ -102,7 +102,7 @@ class Target:
                 return
             for message in page.messages:
                 yield message
-            query = query.behind(page)
+            query = query.after_page(page)
 
     async def _patiently(self, ask: Callable[[], Awaitable[Result]]) -> Result:
         waited = 0.0

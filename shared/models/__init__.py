@@ -24,10 +24,10 @@ from shared.models.messages import (
 from shared.models.overviews import (
     DayCount,
     FeedbackCounts,
-    Found,
     OwnerStats,
+    SearchHit,
+    SearchKey,
     SearchPage,
-    SearchPlace,
     SearchQuery,
     SessionCounts,
     SessionStats,

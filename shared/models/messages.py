@@ -88,7 +88,7 @@ class MessageQuery(Model):
     role: Role | None = None
     page_hint: int | None = None
 
-    def behind(self, page: "MessagePage") -> "MessageQuery | None":
+    def after_page(self, page: "MessagePage") -> "MessageQuery | None":
         """Return what to ask for after a page that this query has brought; None when it was the last."""
         if page.next_seq is None:
             return None

@@ -94,14 +94,14 @@ class SearchQuery(Model):
     session_id: str | None = None
 
 
-class SearchPlace(Model):
+class SearchKey(Model):
     """A place in a search: after that message of that session, or before the session's newest one."""
 
     session: SessionKey
     seq: Annotated[int, Field(ge=0, le=MAX_SEQ)] | None = None
 
 
-class Found(Model):
+class SearchHit(Model):
     """A message that was found, and the session it is in."""
 
     session_id: Annotated[str, meanings.SESSION]
@@ -110,10 +110,10 @@ class Found(Model):
 
 
 class SearchPage(Model):
-    """Hits, newest session first and in it newest message first; there may be none while `next_place` leads on."""
+    """Hits, newest session first and in it newest message first; there may be none while `next_key` leads on."""
 
-    hits: list[Found]
-    next_place: SearchPlace | None = None
+    hits: list[SearchHit]
+    next_key: SearchKey | None = None
 
 
 class SnippetPart(Model):

@@ -2,22 +2,22 @@
 
 import pytest
 
-from shared.models import Found, Message, SearchPlace, SearchQuery, Session, SessionChanges
+from shared.models import Message, SearchHit, SearchKey, SearchQuery, Session, SessionChanges
 from shared.store.port import SessionStore
 from tests.builders import ALIKE, UNLIKE, a_message, a_session, an_owner, fill, messages
 
 LONG = "a rather long description of the one who speaks here " * 4
 
 
-async def found(store: SessionStore, owner: str, text: str, limit: int = 100, **wanted: str) -> list[Found]:
+async def found(store: SessionStore, owner: str, text: str, limit: int = 100, **wanted: str) -> list[SearchHit]:
     """Follow a search to its end."""
-    hits: list[Found] = []
-    after: SearchPlace | None = None
+    hits: list[SearchHit] = []
+    after: SearchKey | None = None
     while True:
         page = await store.search(owner, SearchQuery(text=text, limit=limit, **wanted), after)
         assert len(page.hits) <= limit
         hits += page.hits
-        after = page.next_place
+        after = page.next_key
         if after is None:
             return hits
 

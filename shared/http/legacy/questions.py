@@ -150,7 +150,7 @@ async def _everything(store: SessionStore, user_id: str, session_id: str) -> tup
         page = await store.read_messages(user_id, session_id, query)
         found += page.messages
         size += sum(len(message.model_dump_json()) for message in page.messages)
-        following = query.behind(page)
+        following = query.after_page(page)
         if following is None or size > HISTORY_BYTES:
             return found, page
         query = following

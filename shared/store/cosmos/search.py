@@ -3,11 +3,11 @@
 from collections.abc import AsyncIterator
 
 from shared.models import (
-    Found,
     JsonObject,
     MessageQuery,
+    SearchHit,
+    SearchKey,
     SearchPage,
-    SearchPlace,
     SearchQuery,
     SessionFilter,
     SessionKey,
@@ -16,7 +16,7 @@ from shared.store.cosmos.head import Head
 from shared.store.cosmos.history import read_history
 from shared.store.cosmos.listing import conditions_for
 from shared.store.cosmos.partition import Partition
-from shared.text import occurs, spoken
+from shared.text import occurs, plain_text
 
 HEADS_AT_ONCE = 10
 MESSAGES_AT_ONCE = 100
@@ -30,9 +30,9 @@ class _Search:
     def __init__(self, partition: Partition, query: SearchQuery) -> None:
         self._partition, self._query = partition, query
         self._messages, self._sessions = MESSAGES, SESSIONS
-        self.hits: list[Found] = []
+        self.hits: list[SearchHit] = []
 
-    async def look_into(self, head: Head, before: int | None) -> SearchPlace | None:
+    async def look_into(self, head: Head, before: int | None) -> SearchKey | None:
         """Look through a session from its newest message, or from `before`, down; return where the call has to end."""
         key = SessionKey.model_validate(head.document)
         self._sessions -= 1
@@ -41,31 +41,31 @@ class _Search:
             head, page = await read_history(self._partition, head, query)
             for message in page.messages:
                 self._messages -= 1
-                if self._query.role in {None, message.role} and occurs(self._query.text, spoken(message.content)):
+                if self._query.role in {None, message.role} and occurs(self._query.text, plain_text(message.content)):
                     name = head.document["session_name"]
-                    self.hits.append(Found(session_id=head.id, session_name=name, message=message))
+                    self.hits.append(SearchHit(session_id=head.id, session_name=name, message=message))
                 if self._is_done:
-                    return SearchPlace(session=key, seq=message.seq)
-            query = query.behind(page)
-        return SearchPlace(session=key, seq=0) if self._sessions <= 0 else None
+                    return SearchKey(session=key, seq=message.seq)
+            query = query.after_page(page)
+        return SearchKey(session=key, seq=0) if self._sessions <= 0 else None
 
     @property
     def _is_done(self) -> bool:
         return len(self.hits) == self._query.limit or self._messages <= 0
 
 
-async def search(partition: Partition, query: SearchQuery, after: SearchPlace | None) -> SearchPage:
+async def search(partition: Partition, query: SearchQuery, after: SearchKey | None) -> SearchPage:
     """Return a page of hits; see SessionStore.search."""
     search = _Search(partition, query)
     async for head in _heads(partition, query, after):
         before = after.seq if after and after.session.id == head.id else None
-        place = await search.look_into(head, before)
-        if place is not None:
-            return SearchPage(hits=search.hits, next_place=place)
+        next_key = await search.look_into(head, before)
+        if next_key is not None:
+            return SearchPage(hits=search.hits, next_key=next_key)
     return SearchPage(hits=search.hits)
 
 
-async def _heads(partition: Partition, query: SearchQuery, after: SearchPlace | None) -> AsyncIterator[Head]:
+async def _heads(partition: Partition, query: SearchQuery, after: SearchKey | None) -> AsyncIterator[Head]:
     """Yield the owner's sessions, last activity first, from the one that `after` is in."""
     conditions, parameters = conditions_for(SessionFilter(status=None, channel=query.channel), None)
     if query.session_id is not None:

@@ -22,8 +22,8 @@ from shared.models import (
     NewMessage,
     NewSession,
     OwnerStats,
+    SearchKey,
     SearchPage,
-    SearchPlace,
     SearchQuery,
     Session,
     SessionChanges,
@@ -165,7 +165,7 @@ class CosmosStore(SessionStore):
         return await editing.edit_message(self._items.of(user_id), session_id, message_id, change)
 
     @override
-    async def search(self, user_id: str, query: SearchQuery, after: SearchPlace | None = None) -> SearchPage:
+    async def search(self, user_id: str, query: SearchQuery, after: SearchKey | None = None) -> SearchPage:
         return await search.search(self._items.of(user_id), query, after)
 
     @override

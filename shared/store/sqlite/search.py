@@ -2,7 +2,7 @@
 
 import json
 
-from shared.models import Found, SearchPage, SearchPlace, SearchQuery, SessionKey, format_time
+from shared.models import SearchHit, SearchKey, SearchPage, SearchQuery, SessionKey, format_time
 from shared.store.rules import message_from
 from shared.store.sqlite.database import Transaction
 from shared.text import fold
@@ -24,7 +24,7 @@ ORDER BY session.last_activity_at DESC, session.id DESC, message.seq DESC LIMIT 
 """
 
 
-def search(transaction: Transaction, user_id: str, query: SearchQuery, after: SearchPlace | None) -> SearchPage:
+def search(transaction: Transaction, user_id: str, query: SearchQuery, after: SearchKey | None) -> SearchPage:
     """Return a page of hits; see SessionStore.search."""
     folded = fold(query.text)
     indexed = len(folded) >= MIN_INDEXED_CHARACTERS and "\0" not in folded  # which would end the phrase
@@ -43,7 +43,7 @@ def search(transaction: Transaction, user_id: str, query: SearchQuery, after: Se
         limit=query.limit + 1,
     )
     hits = [
-        Found(
+        SearchHit(
             session_id=row["id"],
             session_name=row["session_name"],
             message=message_from(json.loads(row["document"]), row["seq"], user_id),
@@ -54,7 +54,7 @@ def search(transaction: Transaction, user_id: str, query: SearchQuery, after: Se
         return SearchPage(hits=hits)
     last = rows[query.limit - 1]
     key = SessionKey(last_activity_at=last["last_activity_at"], id=last["id"])
-    return SearchPage(hits=hits, next_place=SearchPlace(session=key, seq=last["seq"]))
+    return SearchPage(hits=hits, next_key=SearchKey(session=key, seq=last["seq"]))
 
 
 def _phrase(text: str) -> str:

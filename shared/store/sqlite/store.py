@@ -27,8 +27,8 @@ from shared.models import (
     NewMessage,
     NewSession,
     OwnerStats,
+    SearchKey,
     SearchPage,
-    SearchPlace,
     SearchQuery,
     Session,
     SessionChanges,
@@ -197,7 +197,7 @@ class SqliteStore(SessionStore):
         return await self._write(work)
 
     @override
-    async def search(self, user_id: str, query: SearchQuery, after: SearchPlace | None = None) -> SearchPage:
+    async def search(self, user_id: str, query: SearchQuery, after: SearchKey | None = None) -> SearchPage:
         return await self._database.read(lambda transaction: search(transaction, user_id, query, after))
 
     @override
