@@ -12,6 +12,7 @@ from tests.clients.conftest import contents
 from tests.clients.test_conversation_failures import CLIENT
 from tests.clients.weather import Weather
 from tests.cosmos.proxy import answers, passes
+from tests.tiers import slow_but
 
 CHILDREN = 3
 TIMES = 30
@@ -67,7 +68,10 @@ loop.run_until_complete(async_parley.close())
 """
 
 
-@pytest.mark.parametrize("kind", ["parley", "async_parley", "manager", "service"])
+KINDS = {kind: kind for kind in ("parley", "async_parley", "manager", "service")}
+
+
+@pytest.mark.parametrize("kind", slow_but(KINDS, "manager", "service"))  # which stand on the other two
 def test_a_child_asks_on_connections_of_its_own_and_gets_its_own_answers(
     kind: str, weather: Weather, customer: str
 ) -> None:

@@ -15,6 +15,7 @@ from shared.migrate.record import Broken, RecordError
 from shared.migrate.report import ImportReport, Rejects
 from shared.store.sqlite import SqliteStore
 from tests.builders import listed
+from tests.tiers import slow_but
 
 from .systems import SYSTEMS
 
@@ -87,21 +88,21 @@ def test_a_dry_run_leaves_no_file_behind(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.parametrize(
-    "arguments",
-    [
-        [],
-        ["nothing", "-"],
-        ["conversations", "missing.json"],
-        ["conversations", "."],
-        ["conversations", "-", "--user-id", "a/b"],
-        ["conversations", "-", "--channel", "Not A Channel"],
-        ["conversations", "-", "--report", "no/such/folder.json"],
-        ["conversations", "-", "--delete-old"],
-        ["conversations", "https://account/database"],
-        ["ttl-chat", "-"],
-    ],
-)
+WRONG = {
+    "nothing": [],
+    "no source": ["nothing", "-"],
+    "no file": ["conversations", "missing.json"],
+    "a folder": ["conversations", "."],
+    "no owner": ["conversations", "-", "--user-id", "a/b"],
+    "no channel": ["conversations", "-", "--channel", "Not A Channel"],
+    "no place for the report": ["conversations", "-", "--report", "no/such/folder.json"],
+    "nothing to delete from": ["conversations", "-", "--delete-old"],
+    "no container": ["conversations", "https://account/database"],
+    "which collection": ["ttl-chat", "-"],
+}
+
+
+@pytest.mark.parametrize("arguments", slow_but(WRONG, "nothing", "no file", "no owner", "no container"))
 def test_a_wrong_command_ends_with_2_and_says_why(tmp_path: Path, arguments: list[str]) -> None:
     ended = command(tmp_path, *arguments, text=GOOD)
 
@@ -171,24 +172,28 @@ def test_unusable_settings_end_with_2(tmp_path: Path) -> None:
     assert (ended.returncode, "STORE must be" in ended.stderr) == (2, True)
 
 
-@pytest.mark.parametrize(
-    "arguments",
-    [
-        ["postgresql://me:c2VjcmV0@host/db"],
-        ["postgresql://me:c2VjcmV0@host/db", "-"],
-        ["conversations", "postgresql://me:c2VjcmV0@host/db"],
-        ["conversations", "AccountKey=c2VjcmV0;AccountEndpoint=https://account.documents.azure.com/"],
-        ["conversations", "-", "c2VjcmV0"],
-        ["conversations", "-", "--password=c2VjcmV0"],
-        ["postgres", "host=somewhere password=c2VjcmV0"],
-        ["postgres", "postgresql://me:c2VjcmV0/x@127.0.0.1:1/db"],
-        ["postgres", "postgresql://me:x@c2VjcmV0@127.0.0.1:1/db"],
-        ["langchain", "https://me:c2VjcmV0@127.0.0.1:1/db/container"],
-        ["langchain", "https://127.0.0.1:1/db/container?key=c2VjcmV0"],
-        ["chat-messages", "https://[c2VjcmV0/db/container"],
-        ["chat-messages", "https://127.0.0.1:1/db/container", "--source-key-file", "c2VjcmV0"],
+SECRETS = {
+    "an address alone": ["postgresql://me:c2VjcmV0@host/db"],
+    "an address as the source": ["postgresql://me:c2VjcmV0@host/db", "-"],
+    "an address as a file": ["conversations", "postgresql://me:c2VjcmV0@host/db"],
+    "a connection string": [
+        "conversations",
+        "AccountKey=c2VjcmV0;AccountEndpoint=https://account.documents.azure.com/",
     ],
-)
+    "one argument too many": ["conversations", "-", "c2VjcmV0"],
+    "an unknown option": ["conversations", "-", "--password=c2VjcmV0"],
+    "key words": ["postgres", "host=somewhere password=c2VjcmV0"],
+    "a slash in a password": ["postgres", "postgresql://me:c2VjcmV0/x@127.0.0.1:1/db"],
+    "an at in a password": ["postgres", "postgresql://me:x@c2VjcmV0@127.0.0.1:1/db"],
+    "a password for an account": ["langchain", "https://me:c2VjcmV0@127.0.0.1:1/db/container"],
+    "a key in a query": ["langchain", "https://127.0.0.1:1/db/container?key=c2VjcmV0"],
+    "no address": ["chat-messages", "https://[c2VjcmV0/db/container"],
+    "a key as a file": ["chat-messages", "https://127.0.0.1:1/db/container", "--source-key-file", "c2VjcmV0"],
+}
+EACH_WAY = ("an address as a file", "an unknown option", "an at in a password", "a key in a query", "a key as a file")
+
+
+@pytest.mark.parametrize("arguments", slow_but(SECRETS, *EACH_WAY))
 def test_a_secret_on_the_command_line_is_not_repeated(tmp_path: Path, arguments: list[str]) -> None:
     ended = command(tmp_path, *arguments)
 
