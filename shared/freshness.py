@@ -3,10 +3,8 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass, field
 
 
-@dataclass(slots=True)
 class Freshness:
     """Session tokens of one request, as clients see them; only the store knows what they mean.
 
@@ -14,8 +12,10 @@ class Freshness:
     store has answered from in this request, None where the store gives none out.
     """
 
-    hints: list[str] = field(default_factory=list)
-    token: str | None = None
+    def __init__(self, *hints: str) -> None:
+        """Begin with what the caller sent."""
+        self.hints = list(hints)
+        self.token: str | None = None
 
 
 _current: ContextVar[Freshness | None] = ContextVar("freshness", default=None)
@@ -24,7 +24,7 @@ _current: ContextVar[Freshness | None] = ContextVar("freshness", default=None)
 @contextmanager
 def fresh_as(hint: str | None) -> Iterator[Freshness]:
     """Let everything inside the block, tasks started there included, see at least the state that the token is of."""
-    freshness = Freshness([hint] if hint else [])
+    freshness = Freshness(hint) if hint else Freshness()
     token = _current.set(freshness)
     try:
         yield freshness

@@ -3,7 +3,7 @@
 import hashlib
 import json
 import uuid
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from pydantic import BaseModel
 
@@ -12,8 +12,7 @@ from shared.models import canonical_json
 NAMESPACE = uuid.UUID("6f1d2a52-64a5-5b0e-9a52-1f8c1a6f7f0e")  # of Parley's derived ids; never changes
 
 
-@dataclass(frozen=True, slots=True)
-class IdempotencyKey:
+class IdempotencyKey(NamedTuple):
     """A key that an owner's client has chosen for one request to one route."""
 
     owner: str

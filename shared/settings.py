@@ -11,7 +11,6 @@ from typing import Literal, TypeVar
 
 from shared.local_settings import LocalSettings
 from shared.models import CHANNEL, KEEP, MAX_TTL_SECONDS
-from shared.schedule import Schedule, ScheduleError
 from shared.secrecy import holds_secret, shown
 
 PROJECT_ROOT = Path(__file__).resolve().parent.parent
@@ -32,7 +31,7 @@ AZURE_MARKS = (
     *("WEBSITE_RESOURCE_GROUP", "WEBSITE_SKU", "WEBSITE_POD_NAME"),
 )
 ADDRESS = re.compile(r"https?://([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(:(?!0*/?$)[0-9]{1,5})?/?")
-NO_FILE = re.compile(r":memory:|file:|sqlite:|[a-z0-9+]+://", re.IGNORECASE)
+NO_FILE = r"(?i::memory:|file:|sqlite:|[a-z0-9+]+://)"
 CONNECTION_STRING = (
     "must not be a connection string: set COSMOS_ENDPOINT to its AccountEndpoint and COSMOS_KEY to its AccountKey"
 )
@@ -212,7 +211,7 @@ class _Reader:
         except RuntimeError:
             self._refuse(name, "begins with the home of somebody unknown here")
             return root
-        if used and NO_FILE.match(value):
+        if used and re.match(NO_FILE, value):
             self._refuse(name, "must be the path of a file, such as data/parley.db: no address, and nothing in memory")
         return path
 
@@ -223,6 +222,8 @@ class _Reader:
 
     @staticmethod
     def schedule(value: str) -> str | None:
+        from shared.schedule import Schedule, ScheduleError  # noqa: PLC0415 - most leave the timer as it is
+
         try:
             Schedule(value)
         except ScheduleError as error:

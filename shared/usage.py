@@ -3,15 +3,15 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass
 
 
-@dataclass(slots=True)
 class Usage:
     """Requests sent to the store and the request units it charged for them (0 on SQLite)."""
 
-    requests: int = 0
-    request_units: float = 0.0
+    def __init__(self) -> None:
+        """Begin with nothing."""
+        self.requests = 0
+        self.request_units = 0.0
 
     def add(self, request_units: float) -> None:
         """Count one request and its charge."""

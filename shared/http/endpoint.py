@@ -6,7 +6,7 @@ union of them. It returns `Answer[…]` of what it answers as JSON. Its docstrin
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field, replace
-from functools import cached_property
+from functools import cache, cached_property
 from importlib import import_module
 from types import NoneType
 from typing import Any, NamedTuple, get_args
@@ -82,8 +82,7 @@ class Endpoint:
         return self.answers[status].model or (answered if has_json else None)
 
 
-@dataclass(frozen=True)
-class Route:
+class Route(NamedTuple):
     """A function of the app: its name, the methods and the path it answers, and the handler that does, in shared.http.
 
     An open route speaks for nobody; its endpoint has no owner.
@@ -95,12 +94,17 @@ class Route:
     handler: str
     is_open: bool = False
 
-    @cached_property
+    @property
     def endpoint(self) -> Endpoint:
         """The handler with its declaration, imported when it is first asked for."""
-        module, _, name = self.handler.rpartition(".")
-        endpoint: Endpoint = getattr(import_module(f"shared.http.{module}"), name)
-        return endpoint
+        return _declared(self.handler)
+
+
+@cache
+def _declared(handler: str) -> Endpoint:
+    module, _, name = handler.rpartition(".")
+    endpoint: Endpoint = getattr(import_module(f"shared.http.{module}"), name)
+    return endpoint
 
 
 async def answer(endpoint: Endpoint, call: Call) -> Answer[Any]:

@@ -1,6 +1,6 @@
 """Changing a session's settings, its time to live and its status, each in one guarded write of the head."""
 
-from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 from shared.errors import PreconditionFailedError, SessionNotFoundError
 from shared.models import JsonObject, Session, SessionChanges, format_time, utc_now
@@ -23,8 +23,7 @@ from shared.store.cosmos.retry import Retries
 from shared.store.rules import applied_ttl, status_change
 
 
-@dataclass(frozen=True, slots=True)
-class SettingsChange:
+class SettingsChange(NamedTuple):
     """A change of a session, on condition of an etag or not, and how long archived sessions live at least."""
 
     fields: JsonObject
@@ -69,7 +68,7 @@ async def update(partition: Partition, session_id: str, change: SettingsChange) 
                 raise PreconditionFailedError from refusal
             renewed = await renew_if_due(partition, head, etag=change.if_match)
             if renewed and change.if_match is not None:
-                change = replace(change, if_match=renewed.etag)
+                change = change._replace(if_match=renewed.etag)
             await retries.again()
 
 

@@ -1,8 +1,7 @@
 """One message: finding it wherever in its session it lives, and changing it there."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import Literal, cast
+from typing import Literal, NamedTuple, cast
 
 from shared.errors import MessageNotFoundError
 from shared.models import Message, format_time, utc_now
@@ -33,12 +32,11 @@ from shared.store.rules import counts_of, documents_bytes
 MessageEdit = Callable[[Message], Message]
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
-    """Where a message is stored: in a list of the head or in a page, and the `index` in there."""
+class Place(NamedTuple):
+    """Where a message is stored: in a list of the head or in a page, and the `position` in there."""
 
     kept_in: Literal["messages", "previous", "page"]
-    index: int
+    position: int
     seq: int
     document: MessageDocument
     page: PageDocument | None = None
@@ -125,11 +123,11 @@ async def _edit_held(partition: Partition, head: Head, place: Place, *, document
     if place.kept_in == "previous" or head.bytes + head.previous_bytes >= cap:
         return False
     operations = [
-        replace_at(f"/log/messages/{place.index}", document),
+        replace_at(f"/log/messages/{place.position}", document),
         increment("/log/bytes", grown),
         *_count_edit(),
     ]
-    where = all_of(message_unchanged_since(head, place.index, partition.now), has_room(cap))
+    where = all_of(message_unchanged_since(head, place.position, partition.now), has_room(cap))
     await partition.patch(head.id, operations, where, no_response=True)
     return True
 
@@ -138,8 +136,8 @@ async def _edit_page(partition: Partition, head: Head, place: Place, *, document
     """Change a message in a page and note it in the head, unless the page has stopped to count meanwhile."""
     page = cast("PageDocument", place.page)
     if document != place.document:
-        messages = [*page["messages"][: place.index], document, *page["messages"][place.index + 1 :]]
-        operations = [replace_at(f"/messages/{place.index}", document), set_at("/counts", counts_of(messages))]
+        messages = [*page["messages"][: place.position], document, *page["messages"][place.position + 1 :]]
+        operations = [replace_at(f"/messages/{place.position}", document), set_at("/counts", counts_of(messages))]
         await partition.patch(page["id"], operations, IS_PAGE, etag=page["_etag"], no_response=True)
     where = page_counts(head, page["generation"], partition.now)
     await partition.patch(head.id, _count_edit(), where, no_response=True)

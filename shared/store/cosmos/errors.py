@@ -3,9 +3,8 @@
 import logging
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
 from http import HTTPStatus
-from typing import Any
+from typing import Any, NamedTuple
 
 from azure.core.exceptions import AzureError, ServiceRequestError, ServiceRequestTimeoutError
 from azure.cosmos.exceptions import CosmosHttpResponseError
@@ -57,8 +56,7 @@ class MisconfiguredError(StoreUnusableError):
     """The service will not do this before somebody changes something; it is written to the log."""
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
+class Outcome(NamedTuple):
     """What the adapter makes of an answer; `says` goes to the log where an operator has to do something."""
 
     error: type[Exception]

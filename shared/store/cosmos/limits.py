@@ -1,13 +1,12 @@
 """How long the adapter waits, and how much it keeps in one document; a store is made with others to try it out."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from typing import NamedTuple
 
 Clock = Callable[[], float]  # the present moment, in seconds since 1970
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Limits:
+class Limits(NamedTuple):
     """Seconds and bytes; a function's answer may take 230 seconds, and the adapter gives up long before that."""
 
     connect_seconds: float = 3

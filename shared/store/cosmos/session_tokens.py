@@ -11,7 +11,7 @@ from azure.cosmos._session_token_helpers import merge_session_tokens_with_same_r
 from azure.cosmos.exceptions import CosmosHttpResponseError
 
 MAX_CHARACTERS = 256
-TOKEN = re.compile(r"[0-9]{1,10}:-?[0-9]{1,19}#[0-9]{1,19}(?:#[0-9]{1,5}=-?[0-9]{1,19})*")
+GRAMMAR = r"[0-9]{1,10}:-?[0-9]{1,19}#[0-9]{1,19}(?:#[0-9]{1,5}=-?[0-9]{1,19})*"
 
 
 def newer(one: str | None, other: str | None) -> str | None:
@@ -40,7 +40,7 @@ class SessionTokens:
     def from_client(self, sent: str) -> str | None:
         """Return the token that a client sent; None for one that means nothing here."""
         token = sent.removeprefix(self._mark)
-        if len(sent) > MAX_CHARACTERS or token == sent or not TOKEN.fullmatch(token):
+        if len(sent) > MAX_CHARACTERS or token == sent or not re.fullmatch(GRAMMAR, token):
             return None
         return token
 
