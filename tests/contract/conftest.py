@@ -1,11 +1,42 @@
 """The contract holds on replicas that lag: a store sees all that it has written or has seen, by its session tokens."""
 
+from collections.abc import AsyncIterator
+from pathlib import Path
 from typing import Any
 
 import pytest
+import pytest_asyncio
+
+from shared.models import Session
+from shared.store.port import SessionStore
+from tests.builders import a_session
+from tests.conftest import OpenStore
+
+HERE = Path(__file__).parent
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Let the tests of a module run in one loop, in which their store stays open."""
+    for item in items:
+        if item.path.parent == HERE and item.get_closest_marker("asyncio"):
+            item.add_marker(pytest.mark.asyncio(loop_scope="module"), append=False)
 
 
 @pytest.fixture(scope="session")
 def replicas() -> dict[str, Any]:
     """Let three replicas be up to half a second behind."""
     return {"replicas": 3, "writes": [1, 3, 30], "milliseconds": 500, "behind_token": "move"}
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def store(open_store: OpenStore) -> AsyncIterator[SessionStore]:
+    """Open a store once for a module and each adapter; other tests' sessions are there, but under other owners."""
+    opened = open_store()
+    yield opened
+    await opened.close()
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def session(store: SessionStore, owner: str) -> Session:
+    """Store an empty session of the owner."""
+    return await store.create(a_session(owner))

@@ -1,6 +1,7 @@
 """update with `is_active` false: the session leaves the list and takes no more messages; nothing else changes."""
 
 import asyncio
+from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
@@ -29,11 +30,11 @@ async def append(store: SessionStore, session: Session, count: int = 1) -> list[
     return (await store.append(session.user_id, session.id, messages(count))).messages
 
 
-def set_archive_ttl(store: SessionStore, seconds: int) -> None:
-    """Open stores take their archive's ttl from the settings; here it is another one for a while."""
+@pytest.fixture
+def set_archive_ttl(store: SessionStore, monkeypatch: pytest.MonkeyPatch) -> Callable[[int], None]:
+    """Return what gives the open store, which has its archive's ttl from the settings, another one for this test."""
     name = "_archive_ttl_seconds" if store.name == "sqlite" else "_archive_ttl"
-    assert hasattr(store, name)
-    setattr(store, name, seconds)
+    return lambda seconds: monkeypatch.setattr(store, name, seconds)
 
 
 def lives_for(session: Session, seconds: int) -> bool:
@@ -277,15 +278,17 @@ async def test_kept_and_pinned_sessions_are_kept_in_the_archive(
 
 @pytest.mark.parametrize(("seconds", "applied"), [(60, HOUR), (HOUR, HOUR), (2 * HOUR, 2 * HOUR)])
 async def test_an_archive_never_shortens_a_life(
-    store: SessionStore, session: Session, seconds: int, applied: int
+    store: SessionStore, session: Session, set_archive_ttl: Callable[[int], None], seconds: int, applied: int
 ) -> None:
-    set_archive_ttl(store, seconds)
+    set_archive_ttl(seconds)
 
     assert lives_for(await archive(store, session), applied)
 
 
-async def test_an_archive_that_keeps_keeps_everything(store: SessionStore, session: Session) -> None:
-    set_archive_ttl(store, KEEP)
+async def test_an_archive_that_keeps_keeps_everything(
+    store: SessionStore, session: Session, set_archive_ttl: Callable[[int], None]
+) -> None:
+    set_archive_ttl(KEEP)
     stored = await fill(store, session, 60, persona=LONG)
 
     archived = await archive(store, session)

@@ -108,7 +108,7 @@ def server() -> Iterator[CosmosServer]:
         yield running
 
 
-@pytest_asyncio.fixture(params=["sqlite", "cosmos"])
+@pytest_asyncio.fixture(params=["sqlite", "cosmos"], loop_scope="module")
 async def world(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[World]:
     """Begin a time of its own for each test."""
     made: World
