@@ -2,10 +2,9 @@
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from functools import partial
 
 from shared.models import Message, NewMessage, format_time
-from shared.store.cosmos.concurrency import AT_ONCE, for_each
+from shared.store.cosmos.concurrency import AT_ONCE
 from shared.store.cosmos.documents import MessageDocument
 from shared.store.cosmos.guards import (
     Operation,
@@ -18,7 +17,7 @@ from shared.store.cosmos.guards import (
     set_fields,
 )
 from shared.store.cosmos.head import RECENT_IDS, Head, short_hash
-from shared.store.cosmos.pages import read_page
+from shared.store.cosmos.pages import read_pages
 from shared.store.cosmos.partition import Partition
 from shared.store.rules import documents_bytes
 
@@ -97,7 +96,7 @@ async def find_stored(partition: Partition, head: Head, batch: Batch) -> dict[st
     for end in range(head.counted_pages, first, -at_once):
         if not in_pages - found.keys():
             break
-        pages = await for_each(range(max(first, end - at_once), end), partial(read_page, partition, head))
+        pages = await read_pages(partition, head, range(max(first, end - at_once), end))
         for page in reversed(pages):
             for seq, document in enumerate(page["messages"], page["first_seq"]):
                 if document["id"] in in_pages:

@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager, suppress
+from functools import partial
 from typing import cast
 
 from shared.errors import StoreError
@@ -18,6 +19,7 @@ from shared.store.rules import counts_of
 
 logger = logging.getLogger(__name__)
 
+QUERY_FROM = 3  # pages: from there on a query costs less than reading one after the other does (decision 14)
 CONFIRM_TRIES = 3  # of a head that changes meanwhile; the timer comes back
 PAGES_OF_SESSION = f"{IS_PAGE} AND c.session_id = @session_id"
 
@@ -56,18 +58,45 @@ async def read_page(partition: Partition, head: Head, generation: int) -> PageDo
     return cast("PageDocument", await partition.read(page_id(head.id, head.epoch, generation)))
 
 
-async def find_generation(partition: Partition, head: Head, seq: int) -> int:
-    """Return the newest page that starts at `seq` or before; raises ItemMissingError."""
-    sql = (
-        f"SELECT TOP 1 VALUE c.generation FROM c WHERE {PAGES_OF_SESSION} AND c.epoch = @epoch"  # noqa: S608 - constants
-        " AND c.generation < @pages AND c.first_seq <= @seq ORDER BY c.generation DESC"
-    )
-    parameters = {"session_id": head.id, "epoch": head.epoch, "pages": head.counted_pages, "seq": seq}
-    found = await partition.query(sql, parameters, at_most=1)
-    if not found:
+async def read_pages(partition: Partition, head: Head, generations: Sequence[int]) -> list[PageDocument]:
+    """Return pages that count, in the order asked for; raises ItemMissingError when any of them is missing.
+
+    From QUERY_FROM pages on they are asked for by one query, in an answer of up to 4 MB or several one after the other.
+    """
+    if len(generations) < QUERY_FROM:
+        return await for_each(generations, partial(read_page, partition, head))
+    ids = {f"id{place}": page_id(head.id, head.epoch, number) for place, number in enumerate(generations)}
+    sql = f"SELECT * FROM c WHERE c.id IN ({', '.join(f'@{name}' for name in ids)})"  # noqa: S608 - names of parameters
+    found: dict[str, PageDocument] = {page["id"]: page for page in await partition.query(sql, ids)}
+    if found.keys() != set(ids.values()):
         raise ItemMissingError
-    generation: int = found[0]
-    return generation
+    return [found[item_id] for item_id in ids.values()]
+
+
+async def find_page(partition: Partition, head: Head, seq: int, hint: int | None = None) -> PageDocument:
+    """Return the page that counts and holds `seq`, looked for at `hint` first; raises ItemMissingError.
+
+    Pages follow one another without a gap, so each that is read says on which side of it `seq` is. Where it should be
+    if all pages between held equally many messages is looked at next, and the middle in turn with it: a few reads of
+    thousands of pages, and no index.
+    """
+    low, high = 0, head.counted_pages - 1
+    first_seq, end_seq = head.first_seq, head.previous_first_seq
+    guess, halve = hint, False
+    while low <= high and first_seq <= seq < end_seq:
+        if guess is None or not low <= guess <= high:
+            guess = (low + high) // 2 if halve else low + (seq - first_seq) * (high - low + 1) // (end_seq - first_seq)
+            halve = not halve
+        page = await read_page(partition, head, guess)
+        after = page["first_seq"] + len(page["messages"])
+        if seq < page["first_seq"]:
+            high, end_seq = guess - 1, page["first_seq"]
+        elif seq >= after:
+            low, first_seq = guess + 1, after
+        else:
+            return page
+        guess = None
+    raise ItemMissingError
 
 
 @contextmanager

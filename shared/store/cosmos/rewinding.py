@@ -5,6 +5,7 @@ from contextlib import suppress
 
 from shared.models import JsonObject, format_time, utc_now
 from shared.store.cosmos.changes import clear_pending
+from shared.store.cosmos.concurrency import AT_ONCE
 from shared.store.cosmos.documents import Building, Log, MessageDocument, PageSummary
 from shared.store.cosmos.errors import ItemExistsError, ItemMissingError, ItemRefusedError
 from shared.store.cosmos.guards import (
@@ -26,7 +27,15 @@ from shared.store.cosmos.head import (
 )
 from shared.store.cosmos.lifetimes import renew_at
 from shared.store.cosmos.log import read_head
-from shared.store.cosmos.pages import create_page, find_generation, left_to_the_timer, page_document, read_page, sweep
+from shared.store.cosmos.pages import (
+    create_page,
+    find_page,
+    left_to_the_timer,
+    page_document,
+    read_page,
+    read_pages,
+    sweep,
+)
 from shared.store.cosmos.partition import Partition
 from shared.store.cosmos.proof import proven
 from shared.store.cosmos.renewal import renew_if_due
@@ -118,18 +127,19 @@ async def _copy(partition: Partition, head: Head, seq: int, *, log: Log) -> Log:
     if seq < head.first_seq:
         return log
     generation, documents = await _generation_with(partition, head, seq)
-    previous = await _messages_of(partition, head, generation - 1) if generation else []
+    previous = (await read_page(partition, head, generation - 1))["messages"] if generation else []
     recent: list[str] = []
     page_summary: PageSummary = {}
     first_seq = head.first_seq
-    for number in range(generation - 1):
-        copied = await _messages_of(partition, head, number)
-        page = page_document(head, copied, epoch=log["epoch"], generation=number, first_seq=first_seq)
-        with suppress(ItemExistsError):  # nobody else knows the epoch: it was made by a try whose answer was lost
-            await create_page(partition, page)
-        first_seq += len(copied)
-        recent = [*recent, *(short_hash(head.id, document["id"]) for document in copied)][-RECENT_IDS:]
-        page_summary = extended(page_summary, copied, first_seq - 1, milliseconds=partition.milliseconds)
+    for start in range(0, generation - 1, AT_ONCE):
+        for page in await read_pages(partition, head, range(start, min(start + AT_ONCE, generation - 1))):
+            copied, number = page["messages"], page["generation"]
+            copy = page_document(head, copied, epoch=log["epoch"], generation=number, first_seq=first_seq)
+            with suppress(ItemExistsError):  # nobody else knows the epoch: by a try whose answer was lost
+                await create_page(partition, copy)
+            first_seq += len(copied)
+            recent = [*recent, *(short_hash(head.id, document["id"]) for document in copied)][-RECENT_IDS:]
+            page_summary = extended(page_summary, copied, first_seq - 1, milliseconds=partition.milliseconds)
     return {
         **log,
         "generation": generation,
@@ -146,10 +156,5 @@ async def _generation_with(partition: Partition, head: Head, seq: int) -> tuple[
     """Return the generation that holds `seq` and its messages up to there."""
     if seq >= head.previous_first_seq:
         return head.generation - 1, head.previous[: seq - head.previous_first_seq + 1]
-    generation = await find_generation(partition, head, seq)
-    page = await read_page(partition, head, generation)
-    return generation, page["messages"][: seq - page["first_seq"] + 1]
-
-
-async def _messages_of(partition: Partition, head: Head, generation: int) -> list[MessageDocument]:
-    return (await read_page(partition, head, generation))["messages"]
+    page = await find_page(partition, head, seq)
+    return page["generation"], page["messages"][: seq - page["first_seq"] + 1]
