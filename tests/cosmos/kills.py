@@ -80,16 +80,9 @@ class Snapshot(Partition):
 
     @override
     async def query(self, sql: str, parameters: Mapping[str, object], at_most: int | None = None) -> list[Any]:
-        """Answer the one query that readers send: which page holds a seq."""
-        assert sql.startswith("SELECT TOP 1 VALUE c.generation")
-        found = [
-            page["generation"]
-            for page in pages_of(self._documents.values(), parameters["session_id"])
-            if page["epoch"] == parameters["epoch"]
-            and page["generation"] < parameters["pages"]
-            and page["first_seq"] <= parameters["seq"]
-        ]
-        return [max(found)] if found else []
+        """Answer the one query that readers send: pages by their ids."""
+        assert sql.startswith("SELECT * FROM c WHERE c.id IN (")
+        return [self._documents[str(item_id)] for item_id in parameters.values() if item_id in self._documents]
 
 
 @dataclass(frozen=True)

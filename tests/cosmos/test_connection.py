@@ -1,13 +1,18 @@
-"""The way to the account: through the proxy that the environment names, or past it."""
+"""The way to the account: through the proxy that the environment names or past it, and what is kept of it."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
+from time import monotonic
 
 import pytest
 import pytest_asyncio
 
 from shared.errors import StoreUnavailableError
+from shared.models import SessionChanges
 from shared.store.cosmos import CosmosStore
+from tests.builders import a_message, a_session, an_owner
+from tests.cosmos.proxy import Proxy, drops_answer, drops_request, resets, running_proxy
+from tests.cosmos_server.launch import CosmosServer
 
 ACCOUNT = "http://account.example:8081"  # nothing is there; only who is asked for it matters
 KEY = "a2V5"
@@ -93,3 +98,82 @@ async def test_passwords_of_other_programs_are_not_sent(
     await refused(address)
 
     assert asked.lines
+
+
+# What is kept
+
+
+@pytest_asyncio.fixture
+async def proxy(server: CosmosServer) -> AsyncIterator[Proxy]:
+    async with running_proxy(server.endpoint) as running:
+        yield running
+
+
+@pytest_asyncio.fixture
+async def store(server: CosmosServer, proxy: Proxy) -> AsyncIterator[CosmosStore]:
+    """Open a store on the server behind the proxy, and have the container made."""
+    opened = CosmosStore(proxy.endpoint, server.key, "parley", "sessions", emulator=True)
+    await opened.ping()
+    yield opened
+    await opened.close()
+
+
+async def connections_opened(proxy: Proxy, store: CosmosStore, rest: Callable[[], Awaitable[None]]) -> int:
+    """Count the connections that a request after a rest opens."""
+    session = await store.create(a_session(an_owner()))
+    before = proxy.connections
+    await rest()
+    await store.append(session.user_id, session.id, [a_message()])
+    return proxy.connections - before
+
+
+async def test_a_minute_later_the_connection_is_still_used(
+    proxy: Proxy, store: CosmosStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def a_minute_passes() -> None:
+        monkeypatch.setattr("aiohttp.connector.monotonic", lambda: monotonic() + 61)
+
+    assert await connections_opened(proxy, store, a_minute_passes) == 0
+
+
+@pytest.mark.slow
+async def test_after_twenty_seconds_of_rest_the_connection_is_still_used(proxy: Proxy, store: CosmosStore) -> None:
+    assert await connections_opened(proxy, store, lambda: asyncio.sleep(20)) == 0
+
+
+async def test_a_connection_that_the_service_closed_meanwhile_is_made_anew(proxy: Proxy, store: CosmosStore) -> None:
+    async def the_service_closes() -> None:
+        await proxy.stop()
+        await proxy.start()
+
+    assert await connections_opened(proxy, store, the_service_closes) == 1
+
+
+@pytest.mark.parametrize("goes", [drops_request, resets, drops_answer])
+async def test_a_kept_connection_that_ends_as_it_is_used_loses_and_doubles_nothing(
+    proxy: Proxy, store: CosmosStore, goes: Callable[..., Awaitable[None]]
+) -> None:
+    session = await store.create(a_session(an_owner()))
+    message = a_message()
+
+    proxy.on("any", goes)
+    appended = await store.append(session.user_id, session.id, [message])
+    proxy.on("any", goes)
+    _, page = await store.read(session.user_id, session.id, 10)
+
+    assert appended.created
+    assert [found.id for found in page.messages] == [message.id]
+
+
+async def test_a_replacement_whose_answer_is_lost_is_not_sent_again_unseen(proxy: Proxy, store: CosmosStore) -> None:
+    made = await store.create(a_session(an_owner()))
+    session = await store.update(made.user_id, made.id, SessionChanges(is_active=False))
+    everything = SessionChanges(  # more than a Patch may hold
+        session_name="new", context={"a": 1}, tags=["b"], pinned=True, ttl_seconds=9000, is_active=True
+    )
+
+    lost = proxy.on("replace", drops_answer)
+    changed = await store.update(session.user_id, session.id, everything, session.etag)
+
+    assert lost.met == 1
+    assert changed.session_name == "new"

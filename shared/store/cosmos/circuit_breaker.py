@@ -13,6 +13,7 @@ from azure.cosmos.exceptions import CosmosClientTimeoutError
 from shared.store.cosmos.limits import Limits
 
 CONNECTIONS = 100  # aiohttp opens no more; waiting for one happens here, before anything is sent in vain
+KEEP_ALIVE_SECONDS = 120  # of an idle connection; load balancers of Azure forget one after four minutes (decision 14)
 
 
 class UnresponsiveError(CosmosClientTimeoutError, TimeoutError):
@@ -87,6 +88,29 @@ class Transport(AioHttpTransport):  # type: ignore[misc]  # azure.core loads it 
         """Use a circuit breaker, which outlives clients that failed to open."""
         super().__init__(**options)
         self._circuit_breaker = circuit_breaker
+        self._use_env_settings = options.get("use_env_settings", True)
+        self._opened = False
+
+    async def open(self) -> None:
+        """Open a session as the SDK does, but one that keeps idle connections, and sends nothing twice by itself."""
+        if not self._opened:
+            self._opened = True
+            self.session = self._keeping_session()
+        await super().open()
+
+    def _keeping_session(self) -> Any:  # noqa: ANN401 - aiohttp's
+        from aiohttp import ClientSession, DummyCookieJar, TCPConnector  # noqa: PLC0415 - with the first client
+
+        session = ClientSession(
+            connector=TCPConnector(limit=CONNECTIONS, keepalive_timeout=KEEP_ALIVE_SECONDS),
+            trust_env=self._use_env_settings,
+            cookie_jar=DummyCookieJar(),
+            auto_decompress=False,
+        )
+        # Left to itself aiohttp sends a PUT or DELETE whose answer was lost again, unseen, and the adapter takes the
+        # refusal of the second for that of the first. There is no public way to say so; a test holds it.
+        session._retry_connection = False  # noqa: SLF001
+        return session
 
     async def send(self, request: Any, **config: Any) -> Any:  # noqa: ANN401 - the SDK's
         """Send a request and return its answer; raises UnresponsiveError beside the SDK's errors."""
