@@ -15,11 +15,21 @@ from shared.settings import Settings, load_settings
 from shared.store.cosmos import CosmosStore, provision
 from shared.store.cosmos.limits import Limits
 from shared.store.cosmos.schema import DEFAULT_TTL, INDEXING_POLICY
-from tests.builders import a_message, a_session, an_owner
+from tests.builders import a_message, a_session, an_owner, listed
 from tests.cosmos.containers import MENDABLE, make
 from tests.cosmos.proxy import QUERY_PLAN, Request, passes, running_proxy
 from tests.cosmos_server.launch import CosmosServer
 
+EARLIER = {  # what the version before indexed
+    **INDEXING_POLICY,
+    "includedPaths": [
+        {"path": f"/{path}/?"}
+        for path in (
+            "user_id", "id", "type", "status", "channel", "tags/[]", "pinned", "session_name", "pending",
+            "last_activity_at", "session_id", "epoch", "generation", "first_seq", "shares/[]/token_hash",
+        )
+    ],
+}  # fmt: skip
 TURNED_ROUND = {
     **INDEXING_POLICY,
     "compositeIndexes": [
@@ -194,3 +204,43 @@ async def test_an_emulators_container_is_mended_at_the_first_use(server: CosmosS
     found = await database.get_container_client("sessions").read()
     assert found["defaultTtl"] == DEFAULT_TTL
     assert found["indexingPolicy"]["compositeIndexes"] == INDEXING_POLICY["compositeIndexes"]
+
+
+async def test_a_container_of_the_version_before_is_used_as_it_is(store: CosmosStore, database: DatabaseProxy) -> None:
+    await make(database, {"indexing_policy": EARLIER})
+
+    session = await store.create(a_session(an_owner()))
+
+    assert [found.id for found in await listed(store, session.user_id)] == [session.id]
+
+
+async def test_provisioning_drops_the_paths_that_no_query_uses_and_names_each(
+    database: DatabaseProxy, account: Settings
+) -> None:
+    await make(database, {"indexing_policy": EARLIER})
+
+    *said, ready = await provision.provision(account)
+
+    dropped = ["epoch", "first_seq", "generation", "id", "session_id", "session_name"]
+    place = f"{database.id}/sessions"
+    assert said == [f"{place} indexes /{path}/?, which no query uses: changed." for path in dropped]
+    assert ready.endswith("is ready.")
+    found = await database.get_container_client("sessions").read()
+    assert found["indexingPolicy"]["includedPaths"] == INDEXING_POLICY["includedPaths"]
+    assert await provision.provision(account) == [ready]
+
+
+async def test_provisioning_names_the_path_and_the_composite_that_a_container_has_amiss(
+    database: DatabaseProxy, account: Settings
+) -> None:
+    fewer = INDEXING_POLICY["includedPaths"][1:]
+    own = [{"path": "/channel", "order": "ascending"}, {"path": "/status", "order": "ascending"}]
+    composites = [*INDEXING_POLICY["compositeIndexes"], own]
+    await make(
+        database, {"indexing_policy": {**INDEXING_POLICY, "includedPaths": fewer, "compositeIndexes": composites}}
+    )
+
+    said = await provision.provision(account)
+
+    assert "does not index /user_id/?: changed." in said[0]
+    assert "a composite index over /channel, /status, which no query uses: changed." in said[1]

@@ -22,7 +22,7 @@ from shared.store.cosmos.guards import (
 from shared.store.cosmos.head import Head
 from shared.store.cosmos.history import TRIES as READ_TRIES
 from shared.store.cosmos.log import read_head, rotate
-from shared.store.cosmos.pages import PAGES_OF_SESSION, read_page
+from shared.store.cosmos.pages import IDS_OF_PAGES, ids_of_pages
 from shared.store.cosmos.partition import Partition
 from shared.store.cosmos.proof import proven
 from shared.store.cosmos.renewal import renew_if_due
@@ -101,19 +101,12 @@ def _index_of(documents: Sequence[MessageDocument], message_id: str) -> tuple[in
 async def _page_with_id(partition: Partition, head: Head, message_id: str) -> PageDocument | None:
     if not head.counted_pages:
         return None
-    sql = (
-        f"SELECT TOP 1 VALUE c.generation FROM c WHERE {PAGES_OF_SESSION} AND c.epoch = @epoch"  # noqa: S608 - constants
-        " AND c.generation < @pages AND ARRAY_CONTAINS(c.messages, {'id': @message_id}, true)"
-        " ORDER BY c.generation DESC"
+    sql = f"SELECT * FROM c WHERE {IDS_OF_PAGES} AND ARRAY_CONTAINS(c.messages, {{'id': @message_id}}, true)"  # noqa: S608
+    found: list[PageDocument] = await partition.query(
+        sql, {**ids_of_pages(head.id, head.epoch), "message_id": message_id}
     )
-    parameters = {
-        "session_id": head.id,
-        "epoch": head.epoch,
-        "pages": head.counted_pages,
-        "message_id": message_id,
-    }
-    generations = await partition.query(sql, parameters, at_most=1)
-    return await read_page(partition, head, generations[0]) if generations else None
+    counted = (page for page in found if page["generation"] < head.counted_pages)
+    return max(counted, key=lambda page: page["generation"], default=None)
 
 
 async def _edit_held(partition: Partition, head: Head, place: Place, *, document: MessageDocument) -> bool:

@@ -14,7 +14,7 @@ from shared.store.cosmos.guards import set_fields, writable
 from shared.store.cosmos.head import Head
 from shared.store.cosmos.items import Items
 from shared.store.cosmos.lifecycle import abandon, delete, finish_delete
-from shared.store.cosmos.pages import sweep
+from shared.store.cosmos.pages import session_of, sweep
 from shared.store.cosmos.partition import Partition
 from shared.store.cosmos.renewal import renew
 from shared.store.rules import applied_ttl
@@ -168,7 +168,7 @@ async def _erase_one(partition: Partition, session_id: str) -> bool:
 
 async def _sweep_orphans(partition: Partition) -> None:
     """Remove pages whose session is gone: a rotator that lost its session may have left one."""
-    found = await partition.query("SELECT DISTINCT VALUE c.session_id FROM c WHERE c.type = 'page'", {})
-    for session_id in found:
+    found = await partition.query("SELECT VALUE c.id FROM c WHERE c.type = 'page'", {})
+    for session_id in {session_of(item_id) for item_id in found}:
         with suppress(ItemRefusedError):
             await sweep(partition, session_id)

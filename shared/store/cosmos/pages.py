@@ -11,7 +11,7 @@ from shared.logs import trace
 from shared.store.cosmos.concurrency import for_each
 from shared.store.cosmos.documents import ListedPage, MessageDocument, NewPageDocument, PageDocument
 from shared.store.cosmos.errors import ItemMissingError, ItemRefusedError
-from shared.store.cosmos.guards import IS_PAGE, pages_unchanged_since, set_fields
+from shared.store.cosmos.guards import pages_unchanged_since, set_fields
 from shared.store.cosmos.head import Head, page_id
 from shared.store.cosmos.lifetimes import page_ttl
 from shared.store.cosmos.partition import Partition
@@ -21,7 +21,7 @@ logger = logging.getLogger(__name__)
 
 QUERY_FROM = 3  # pages: from there on a query costs less than reading one after the other does (decision 14)
 CONFIRM_TRIES = 3  # of a head that changes meanwhile; the timer comes back
-PAGES_OF_SESSION = f"{IS_PAGE} AND c.session_id = @session_id"
+IDS_OF_PAGES = "c.id > @from AND c.id < @to"  # with `ids_of_pages`; the index of ids is always there
 
 
 def page_document(
@@ -47,10 +47,24 @@ async def create_page(partition: Partition, page: NewPageDocument) -> None:
     await partition.create(lambda: page, no_response=True)
 
 
+def ids_of_pages(session_id: str, epoch: str | None = None) -> dict[str, str]:
+    """Return what ids of pages lie between: of a session, or of one of its epochs.
+
+    Ids are ordered by their bytes, and `~` is greater than whatever else they are made of.
+    """
+    start = f"{session_id}~" if epoch is None else f"{session_id}~{epoch}~"
+    return {"from": start, "to": f"{start}~"}
+
+
+def session_of(item_id: str) -> str:
+    """Return the id of the session that a page is of."""
+    return item_id.partition("~")[0]
+
+
 async def list_pages(partition: Partition, session_id: str) -> list[ListedPage]:
     """Return id, epoch, generation, ttl, last write and etag of every page of a session, even if it does not count."""
-    sql = f"SELECT c.id, c.epoch, c.generation, c.ttl, c._ts, c._etag FROM c WHERE {PAGES_OF_SESSION}"  # noqa: S608
-    return await partition.query(sql, {"session_id": session_id})
+    sql = f"SELECT c.id, c.epoch, c.generation, c.ttl, c._ts, c._etag FROM c WHERE {IDS_OF_PAGES}"  # noqa: S608
+    return await partition.query(sql, ids_of_pages(session_id))
 
 
 async def read_page(partition: Partition, head: Head, generation: int) -> PageDocument:

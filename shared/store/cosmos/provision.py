@@ -12,7 +12,7 @@ from azure.cosmos.exceptions import CosmosHttpResponseError
 from shared.errors import StoreUnusableError
 from shared.settings import Settings, SettingsError, load_settings
 from shared.store.cosmos.connection import Connection
-from shared.store.cosmos.schema import lacks, policy_differs
+from shared.store.cosmos.schema import lacks, policy_changes
 
 EXPLAINED = {
     401: "The key is not this account's. Check COSMOS_KEY, or leave it out to sign in as yourself.",
@@ -64,7 +64,7 @@ async def provision(settings: Settings) -> list[str]:
         database = await connection.create_database()
         _, found = await connection.create_container(database)
         connection.require_partition(found)
-        faults = lacks(found) + (["indexes other paths than it should"] if policy_differs(found) else [])
+        faults = lacks(found) + policy_changes(found)
         if faults and (left := lacks(await connection.mend_container(database, found))):
             raise StoreUnusableError(f"{place} still {' and '.join(left)}: the service does not keep what it is given")
     finally:
