@@ -105,11 +105,12 @@ def _cosmos_opener(place: CosmosPlace) -> OpenStore:
 
 
 def open_cosmos(place: CosmosPlace, **options: Any) -> "CosmosStore":
-    """Open the store there; `options` are the store's own."""
+    """Open the store there; `options` are the store's own. Nothing of it goes on behind an answer."""
     from shared.store.cosmos import CosmosStore  # noqa: PLC0415 - each test loads the adapter it is about
+    from tests.inline import Inline  # noqa: PLC0415
 
     where = (place.endpoint, place.key, place.database, place.container)
-    return CosmosStore(*where, emulator=place.emulator, **options)
+    return CosmosStore(*where, **{"emulator": place.emulator, "background": Inline()} | options)
 
 
 @pytest_asyncio.fixture

@@ -49,5 +49,4 @@ Means "at" a length are over the whole generations of the last appends before it
 *typical*: messages of 400 characters, ids made by the service, no context.
 *heavy*: messages of 400 characters, a context of 8 KB, session and message ids of 64 characters, a user id of 128.
 
-Rotation thresholds: a mean head of {LIMITS.mean_head_bytes / KB:g} KB, no generation under \
-{LIMITS.min_generation_bytes / KB:g} KB (why: `docs/decisions/0002-rotation-thresholds.md`)."""
+Rotation at {LIMITS.generation_bytes / KB:g} KB of messages (`docs/decisions/0013-one-batch-empties-the-head.md`)."""

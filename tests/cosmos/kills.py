@@ -22,8 +22,9 @@ from shared.store.cosmos.partition import Partition
 from shared.store.rules import documents_bytes
 from tests.builders import all_messages, an_owner
 from tests.cosmos_server.launch import CosmosServer
+from tests.inline import Inline
 
-SMALL = Limits(mean_head_bytes=0, min_generation_bytes=900)  # a generation is six messages
+SMALL = Limits(generation_bytes=900)  # a generation is six messages
 AT_ONCE = 8  # owners looked after at the same time
 Moment = Literal["before", "after"]
 Result = TypeVar("Result")
@@ -38,7 +39,7 @@ class MortalItems(Items):
 
     def __init__(self, world: "World", moment: Moment = "before", number: int | None = None) -> None:
         """Live on if there is no number."""
-        super().__init__(world.connection, world.time)
+        super().__init__(world.connection, world.time, Inline())
         self._fatal = (moment, number)
         self._turn = asyncio.Lock()
         self.requests = 0
@@ -148,7 +149,7 @@ class World:
         self.ahead = 0
         self._place = (server.endpoint, server.key, database, "sessions")
         self.connection = Connection(*self._place, emulator=True, limits=SMALL)
-        self.items = Items(self.connection, self.time)
+        self.items = Items(self.connection, self.time, Inline())
 
     def time(self) -> float:
         """Return the server's time."""

@@ -15,7 +15,15 @@ from urllib.parse import unquote, urlsplit
 Act = Callable[["Exchange"], Awaitable[None]]
 Test = Callable[["Request"], bool]
 QUERY_PLAN = "x-ms-cosmos-is-query-plan-request"  # its body is JSON, as a new item's is
-REASONS = {408: "Request Timeout", 410: "Gone", 429: "Too Many Requests", 449: "Retry With", 503: "Service Unavailable"}
+BATCH = "x-ms-cosmos-is-batch-request"
+REASONS = {
+    408: "Request Timeout",
+    410: "Gone",
+    412: "Precondition Failed",
+    429: "Too Many Requests",
+    449: "Retry With",
+    503: "Service Unavailable",
+}
 
 
 class Broken(Exception):  # noqa: N818 - what happened to the connection, not a mistake
@@ -46,10 +54,12 @@ class Request:
 
     @property
     def kind(self) -> str:
-        """Name what is asked: read, create, patch, replace, delete or query; "other" for anything but items."""
+        """Name what is asked: read, create, batch, patch, replace, delete or query; "other" for anything but items."""
         parts = self.target.strip("/").split("/")
         if len(parts) < 5 or parts[4] != "docs":
             return "other"
+        if self.method == "POST" and BATCH in self.headers:
+            return "batch"
         if self.method == "POST":
             asks = "query" in self.headers.get("content-type", "") or QUERY_PLAN in self.headers
             return "query" if asks else "create"

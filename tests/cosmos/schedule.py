@@ -20,13 +20,13 @@ from tests.cosmos.clients import DEEP, VERBS, Client, Name, Place
 from tests.cosmos.truth import Truth, require
 from tests.cosmos.turns import Fate, Gate, Instance, Turns, Turnstile
 from tests.cosmos_server.launch import CosmosServer
+from tests.inline import Inline
 
 INSTANCES = 4
 DATABASE, CONTAINER = "interleavings", "sessions"
 CAP_BYTES = 8_000
 SMALL = Limits(  # to rotate every few messages, and to try again at once
-    min_generation_bytes=700,
-    mean_head_bytes=0,
+    generation_bytes=700,
     previous_cap_bytes=2_000,
     head_cap_bytes=CAP_BYTES,
     max_pause_seconds=0,
@@ -62,7 +62,7 @@ class World:
         """Return a store that sends its requests this way."""
         opened = CosmosStore(*self._where, emulator=True)
         opened._connection = connection or self.instances[0].connection
-        opened._items = Items(opened._connection, self.time)
+        opened._items = Items(opened._connection, self.time, Inline())
         if isinstance(connection, Turnstile):
             connection.instance.share(opened._items)
         return opened
@@ -174,11 +174,8 @@ class Schedule:
         await self._turns.settle()
         if self._turns.written:
             self._turns.written.clear()
-            self._truth.look(*await self._head(), client.deed)
-
-    async def _head(self) -> tuple[JsonObject | None, int]:
-        lsn, items = await self._world.stored(self._name.user_id)
-        return next((item for item in items if item["id"] == self._name.session_id), None), lsn
+            lsn, items = await self._world.stored(self._name.user_id)
+            self._truth.look(items, self._name.session_id, lsn, client.deed)
 
     async def _jump(self) -> None:
         """Let time pass, but less than the session has left to live.
@@ -217,8 +214,7 @@ class Schedule:
         require(len(await all_messages(store, session)) == appended.message_count, "old messages show in a new session")
 
         await sweep(store._items.of(name.user_id), name.session_id)
-        document, _ = await self._head()
-        assert document
+        document = next(item for item in await self._everything() if item["id"] == name.session_id)
         log_now, building = document["log"], (document["building"] or {}).get("epoch")
         for page in await self._pages():
             require(page["epoch"] in {log_now["epoch"], building}, "a page of another epoch outlives a sweep")

@@ -1,18 +1,20 @@
 """How many requests each verb sends to the store: these numbers are what the design is for."""
 
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 import pytest
 
-from shared.models import MessageQuery, Session, SessionChanges, SessionFilter
+from shared.models import MessageQuery, SessionChanges, SessionFilter
 from shared.store.cosmos import CosmosStore
+from shared.store.cosmos.limits import Limits
 from shared.usage import measured
 from tests.builders import HOUR, a_message, a_session, an_owner, fill, messages
+from tests.conftest import CosmosPlace, open_cosmos
 from tests.cosmos.stored import Stored
 from tests.cosmos.test_documents import LONG, grown
 
-ROTATION = 2  # the page, and the head's turn
+LIMITS = Limits()
 
 
 @pytest.fixture
@@ -26,12 +28,13 @@ async def requests(call: Awaitable[Any]) -> int:
     return usage.requests
 
 
-async def append_until_rotation(store: CosmosStore, session: Session) -> list[int]:
-    """Append a message at a time until one cost more; return what each cost."""
-    costs: list[int] = []
-    while not costs or costs[-1] == 1:
-        costs.append(await requests(store.append(session.user_id, session.id, [a_message(LONG)])))
-    return costs
+async def elsewhere(place: CosmosPlace, work: Callable[[CosmosStore], Awaitable[Any]]) -> Any:
+    """Let another process do something, whose store this one's does not know of."""
+    other = open_cosmos(place)
+    try:
+        return await work(other)
+    finally:
+        await other.close()
 
 
 @pytest.mark.parametrize("count", [1, 6])
@@ -44,32 +47,65 @@ async def test_an_append_is_one_request_at_any_length(store: CosmosStore, owner:
     assert await requests(store.append(owner, session.id, messages(count))) == 1
 
 
-async def test_a_rotation_adds_two_requests_to_the_append_that_crosses_the_threshold(
-    store: CosmosStore, owner: str
+async def test_an_append_that_fills_a_head_it_knows_takes_what_it_held_along(
+    store: CosmosStore, stored: Stored, owner: str
 ) -> None:
     session = await store.create(a_session(owner))
 
-    first = await append_until_rotation(store, session)
-    second = await append_until_rotation(store, session)
+    costs = [await requests(store.append(owner, session.id, [a_message("x" * 400)])) for _ in range(60)]
 
-    assert first[-1] == 1 + ROTATION - 1  # there is no page before the first generation
-    assert second[-1] == 1 + ROTATION
+    assert set(costs) == {1}
+    pages = await stored.pages(session)
+    assert len(pages) >= 4
+    assert (await stored.log(session))["bytes"] < LIMITS.generation_bytes
 
 
-async def test_an_append_with_its_rotations_costs_little_more_than_one_request(store: CosmosStore, owner: str) -> None:
-    session = await store.create(a_session(owner))
+async def test_an_append_that_fills_a_head_it_does_not_know_is_followed_by_one_batch(
+    cosmos_place: CosmosPlace, store: CosmosStore, stored: Stored, owner: str
+) -> None:
+    session = await store.create(a_session(owner), messages(3, metadata={"text": LONG}))
+    assert await requests(elsewhere(cosmos_place, lambda other: other.get(owner, session.id))) == 1
 
-    costs = [await requests(store.append(owner, session.id, [a_message("x" * 400)])) for _ in range(200)]
+    message = a_message("x" * 4_000)
+    sent = await requests(elsewhere(cosmos_place, lambda other: other.append(owner, session.id, [message])))
 
-    assert sum(costs) / len(costs) <= 1.15
+    assert sent == 2
+    assert [len(page["messages"]) for page in await stored.pages(session)] == [4]
+    assert (await stored.log(session))["messages"] == []
+
+
+async def test_where_what_is_known_of_a_head_is_old_an_append_costs_a_refusal_once_and_then_none(
+    cosmos_place: CosmosPlace, store: CosmosStore, owner: str
+) -> None:
+    session = await store.create(a_session(owner), messages(3, metadata={"text": LONG}))
+    await elsewhere(cosmos_place, lambda other: other.append(owner, session.id, [a_message()]))
+
+    # the batch, the head, the append, and behind it the batch that empties the head
+    assert await requests(store.append(owner, session.id, [a_message("x" * 4_000)])) == 4
+    for _ in range(3):
+        await elsewhere(cosmos_place, lambda other: other.append(owner, session.id, [a_message("x" * 1_500)]))
+        assert await requests(store.append(owner, session.id, [a_message("x" * 1_500)])) <= 2
 
 
 @pytest.mark.parametrize("length", [0, 60])
-async def test_a_batch_is_a_read_of_the_head_and_a_rotation(store: CosmosStore, owner: str, length: int) -> None:
+async def test_a_large_batch_is_one_request_where_the_head_is_known_and_two_elsewhere(
+    cosmos_place: CosmosPlace, store: CosmosStore, owner: str, length: int
+) -> None:
     session = await store.create(a_session(owner))
     await fill(store, session, length)
 
-    assert await requests(store.append(owner, session.id, messages(20))) == 3 - (not length)
+    assert await requests(store.append(owner, session.id, messages(20))) == 1
+    assert await requests(elsewhere(cosmos_place, lambda it: it.append(owner, session.id, messages(20)))) == 2
+
+
+async def test_a_large_message_never_rides_in_the_head(store: CosmosStore, stored: Stored, owner: str) -> None:
+    session = await store.create(a_session(owner), [a_message("x" * 100_000)])
+    await store.append(owner, session.id, [a_message()])
+    assert await requests(store.append(owner, session.id, [a_message("y" * 200_000)])) == 1
+
+    assert (await stored.log(session))["messages"] == []
+    assert [len(page["messages"]) for page in await stored.pages(session)] == [1, 2]
+    assert await requests(store.append(owner, session.id, [a_message()])) == 1
 
 
 async def test_a_repeat_is_refused_and_explained_with_one_read(store: CosmosStore, owner: str) -> None:

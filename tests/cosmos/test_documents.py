@@ -19,6 +19,7 @@ from shared.store.cosmos.guards import literal
 from shared.store.cosmos.head import Head, page_id, short_hash
 from shared.store.cosmos.lifetimes import is_fresh, lasting_since, lasts, page_ttl, renewal_due
 from shared.store.cosmos.limits import Limits
+from shared.store.cosmos.log import _rotate_beside_others
 from shared.store.rules import documents_bytes
 from tests.builders import HOUR, a_message, a_session, all_messages, an_owner, fill, listed, messages
 from tests.conftest import CosmosPlace, open_cosmos
@@ -52,6 +53,11 @@ async def grown(store: CosmosStore, owner: str, count: int = 40, **fields: Any) 
 def again(sent: NewMessage, **changes: Any) -> NewMessage:
     """Return the message as a repeat of it arrives, or one that differs under its id."""
     return sent.model_copy(update={"created_at": utc_now(), **changes})
+
+
+async def rotate_beside_others(store: CosmosStore, stored: Stored, session: Session) -> None:
+    """Make the current generation the previous one, as is done while others append, and as earlier builds did."""
+    await _rotate_beside_others(store._items.of(session.user_id), Head(await stored.head(session)))
 
 
 async def crash_before_rotating(stored: Stored, session: Session, **fields: Any) -> str:
@@ -191,15 +197,31 @@ async def test_each_page_begins_where_the_one_before_it_ends(store: CosmosStore,
     assert Head(await stored.head(session)).previous_first_seq == ends[-1]
 
 
-async def test_an_empty_generation_has_an_empty_page(store: CosmosStore, stored: Stored, owner: str) -> None:
-    session = await store.create(a_session(owner))
-    for _ in range(4):  # each fills a generation that is rotated at once, and finds an empty one
+async def test_what_would_fill_a_head_by_itself_goes_into_a_page_with_what_the_head_held(
+    store: CosmosStore, stored: Stored, owner: str
+) -> None:
+    session = await store.create(a_session(owner), messages(2))
+    for _ in range(3):
         await store.append(owner, session.id, messages(20, metadata={"text": LONG}))
 
+    assert [len(page["messages"]) for page in await stored.pages(session)] == [22, 20, 20]
+    assert (await stored.log(session))["messages"] == (await stored.log(session))["previous"] == []
+    assert [message.seq for message in await all_messages(store, session, limit=7)] == list(range(1, 63))
+    assert len(await all_messages(store, session, limit=7, order="desc")) == 62
+
+
+async def test_an_append_beside_others_finds_an_empty_generation_and_makes_an_empty_page_of_it(
+    store: CosmosStore, stored: Stored, owner: str
+) -> None:
+    session = await grown(store, owner)
+    head = Head(await stored.head(session))
+
+    await rotate_beside_others(store, stored, session)
+    await rotate_beside_others(store, stored, session)
+
     pages = await stored.pages(session)
-    assert [] in [page["messages"] for page in pages]
-    assert [message.seq for message in await all_messages(store, session, limit=7)] == list(range(1, 81))
-    assert len(await all_messages(store, session, limit=7, order="desc")) == 80
+    assert [len(page["messages"]) for page in pages[-2:]] == [0, len(head.messages)]
+    assert [message.seq for message in await all_messages(store, session, limit=7)] == list(range(1, 41))
 
 
 @pytest.mark.parametrize(
@@ -368,6 +390,7 @@ async def test_an_edit_of_the_previous_generation_renews_first_when_that_is_due(
     store: CosmosStore, stored: Stored, owner: str
 ) -> None:
     session = await grown(store, owner)
+    await rotate_beside_others(store, stored, session)
     edited = (await stored.log(session))["previous"][0]["id"]
     await stored.set(session, renew_at=1)
 
@@ -432,6 +455,7 @@ async def test_the_next_rotator_finds_the_page_a_crash_left_and_starts_its_clock
     store: CosmosStore, stored: Stored, owner: str
 ) -> None:
     session = await grown(store, owner, 20)
+    await rotate_beside_others(store, stored, session)
     left = await crash_before_rotating(stored, session, ttl=60)
     before = next(page for page in await stored.pages(session) if page["id"] == left)
 
@@ -448,6 +472,7 @@ async def test_a_rotator_never_shortens_the_life_of_a_page_it_finds(
     store: CosmosStore, stored: Stored, owner: str, ttl: int
 ) -> None:
     session = await grown(store, owner, 20)
+    await rotate_beside_others(store, stored, session)
     left = await crash_before_rotating(stored, session, ttl=ttl)
 
     await fill(store, session, 20, metadata={"text": LONG})
@@ -457,6 +482,7 @@ async def test_a_rotator_never_shortens_the_life_of_a_page_it_finds(
 
 async def test_readers_do_not_count_a_page_that_a_crash_left(store: CosmosStore, stored: Stored, owner: str) -> None:
     session = await grown(store, owner, 20)
+    await rotate_beside_others(store, stored, session)
     await crash_before_rotating(stored, session)
 
     assert [message.seq for message in await all_messages(store, session, limit=3)] == list(range(1, 21))

@@ -16,14 +16,15 @@ from shared.errors import (
     StoreThrottledError,
     StoreUnavailableError,
 )
-from shared.models import MessageQuery, NewMessage, Session, SessionChanges, SessionFilter
+from shared.models import MessageQuery, Session, SessionChanges, SessionFilter
 from shared.store.cosmos import CosmosStore
 from shared.store.cosmos.limits import Limits
-from tests.builders import a_message, a_session, all_messages, an_owner, fill, listed, messages
+from tests.builders import a_message, a_session, again, all_messages, an_owner, fill, listed, messages
 from tests.cosmos.proxy import (
     Act,
     Proxy,
     Request,
+    Test,
     answers,
     carried_out_but_answers,
     delays_answer,
@@ -108,6 +109,10 @@ def nth_fault(proxy: Proxy, act: Act, place: int) -> None:
     """Meet the request at that place with a fault, once."""
     proxy.calm()
     proxy.on("any", act, skip=place)
+
+
+def is_batch(request: Request) -> bool:
+    return request.kind == "batch"
 
 
 def is_page(request: Request) -> bool:
@@ -224,18 +229,43 @@ async def test_a_delete_that_loses_any_one_answer_deletes(
 
 
 @pytest.mark.parametrize("fault", slow_but(FAULTS, "answer halved", "449"))
-@pytest.mark.parametrize("page", [True, False], ids=["page creation", "rotation"])
+@pytest.mark.parametrize("step", ["batch", "page beside others", "rotation beside others"])
 async def test_a_rotation_that_meets_a_fault_never_fails_the_append_and_is_made_up_for(
-    store: CosmosStore, proxy: Proxy, session: Session, fault: Act, *, page: bool
+    store: CosmosStore, proxy: Proxy, session: Session, fault: Act, step: str
 ) -> None:
-    proxy.on(is_page if page else (lambda request: b'"/log/previous_bytes"' in request.body), fault)
+    steps: dict[str, Test] = {
+        "batch": is_batch,
+        "page beside others": is_page,
+        "rotation beside others": lambda request: b'"/log/previous_bytes"' in request.body,
+    }
+    proxy.on(steps[step], fault)
+    if step != "batch":
+        proxy.on(is_batch, answers(412), times=3)  # as if others had appended meanwhile
 
     sent = [a_message(f"{number} {LONG}") for number in range(30)]
     for message in sent:
         assert (await store.append(session.user_id, session.id, [message])).created
+        await store.settle()
 
     assert proxy.rules[0].met
     assert [message.id for message in await all_messages(store, session)] == [message.id for message in sent]
+
+
+@pytest.mark.parametrize("fault", slow_but(LOST, "answer dropped", "carried out, 503"))
+@pytest.mark.parametrize("count", [1, 6, 7, 20])
+async def test_an_append_that_fills_the_head_and_loses_its_answer_is_stored_once_and_answered_as_stored(
+    store: CosmosStore, proxy: Proxy, session: Session, count: int, fault: Act
+) -> None:
+    first = await store.append(session.user_id, session.id, messages(3, metadata={"text": LONG}))
+    proxy.on(is_batch, fault)
+
+    sent = messages(count, metadata={"text": LONG * 2})
+    appended = await store.append(session.user_id, session.id, sent)
+
+    assert proxy.rules[0].met
+    assert appended.created
+    assert await all_messages(store, session) == [*first.messages, *appended.messages]
+    assert not (await store.append(session.user_id, session.id, again(sent))).created
 
 
 # Any fault, at any request of any verb
@@ -450,15 +480,10 @@ async def test_an_answer_later_than_the_time_allowed_is_unavailable_and_what_was
         await store.append(session.user_id, session.id, [message])
 
     proxy.calm()
-    repeat = await store.append(session.user_id, session.id, [again(message)])
+    repeat = await store.append(session.user_id, session.id, again([message]))
     await store.close()
     assert not repeat.created
     assert [message.seq for message in repeat.messages] == [1]
-
-
-def again(message: NewMessage) -> NewMessage:
-    """Return the message as a client's repeat of it arrives: received anew."""
-    return message.model_copy(update={"created_at": a_message().created_at})
 
 
 # The proxy itself

@@ -76,6 +76,22 @@ class Deed:
     applied: list[int] = field(default_factory=list)
 
 
+@dataclass(frozen=True)
+class _Seen:
+    """A head, and all that is stored beside it."""
+
+    head: Head
+    items: Sequence[JsonObject]
+
+    def ids(self) -> dict[int, str]:
+        """Return the ids of all messages by seq, from the pages that count and from the head."""
+        head, by_id = self.head, {item["id"]: item for item in self.items}
+        pages = [by_id.get(page_id(head.id, head.epoch, number)) for number in range(head.counted_pages)]
+        numbered = [(page["first_seq"], page["messages"]) for page in pages if page]
+        in_pages = {seq: document["id"] for first, some in numbered for seq, document in enumerate(some, first)}
+        return in_pages | {seq: document["id"] for seq, document in head.held()}
+
+
 class Truth:
     """The row of states of one session."""
 
@@ -97,8 +113,9 @@ class Truth:
         """Return the present state."""
         return self.states[-1]
 
-    def look(self, document: JsonObject | None, lsn: int, deed: Deed) -> None:
-        """Take in the head as it is after a write of this deed; raises ViolationError if it may not be so."""
+    def look(self, items: Sequence[JsonObject], session_id: str, lsn: int, deed: Deed) -> None:
+        """Take in what is stored after a write of this deed; raises ViolationError if it may not be so."""
+        document = next((item for item in items if item["id"] == session_id), None)
         known: dict[int, str] = {}
         state = State(None if document is None or document["status"] == "deleted" else document, lsn, known)
         before = self.last
@@ -108,10 +125,11 @@ class Truth:
             require(state.epoch not in self._epochs, "an epoch came back")
         if state.epoch and state.document:
             self._epochs.add(state.epoch)
-            self._take(Head(state.document), known, before, deed)
+            self._take(_Seen(Head(state.document), items), known, before, deed)
 
-    def _take(self, head: Head, known: dict[int, str], before: State, deed: Deed) -> None:
-        document, state = head.document, self.last
+    def _take(self, seen: "_Seen", known: dict[int, str], before: State, deed: Deed) -> None:
+        head, state = seen.head, self.last
+        document = head.document
         same = before.document is not None and before.epoch == state.epoch
         if same:
             assert before.document
@@ -125,7 +143,7 @@ class Truth:
         if same or deed.verb == "rewind":
             known |= {seq: message_id for seq, message_id in before.messages.items() if seq <= head.last_seq}
         self.generations[head.epoch] = head.generation
-        self._take_messages(head, known, fresh, deed)
+        self._take_messages(seen, known, fresh, deed)
         require(sorted(known) == list(state.seqs), f"message_count or last_seq is wrong: {sorted(known)} {state.seqs}")
         self._check_bytes(head)
         visible = {name: document[name] for name in VISIBLE}
@@ -133,8 +151,8 @@ class Truth:
             require(self.visible.get(deed.if_match) == self.visible[before.document["_etag"]], "if_match was not kept")  # type: ignore[index]
         self.visible[document["_etag"]] = visible
 
-    def _take_messages(self, head: Head, known: dict[int, str], fresh: range, deed: Deed) -> None:
-        held = {seq: document["id"] for seq, document in head.held()}
+    def _take_messages(self, seen: "_Seen", known: dict[int, str], fresh: range, deed: Deed) -> None:
+        head, held = seen.head, seen.ids()
         added = [held[seq] for seq in fresh]
         if added:
             require(added == deed.ids, f"{deed.verb} stored {added} of {deed.ids}")

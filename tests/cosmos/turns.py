@@ -77,9 +77,9 @@ class Instance:
         self._items: Items | None = None
 
     def share(self, items: Items) -> None:
-        """Have one client's items know the tokens that the others' have seen, as all requests of a process do."""
+        """Have one client's items know the tokens and heads that the others' have seen, as requests of a process do."""
         self._items = self._items or items
-        items.tokens = self._items.tokens
+        items.tokens, items.known_heads = self._items.tokens, self._items.known_heads
 
     def hear(self, headers: Mapping[str, Any] | None) -> None:
         """Note what state an answer was made from; the SDK has noted it too."""

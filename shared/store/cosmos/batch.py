@@ -47,6 +47,21 @@ class Batch:
         cap = self._partition.limits.head_cap_bytes - self.size
         return all_of(appendable(self._ids, cap, self._partition.now), self._not_recent, judged)
 
+    def may_follow(self, head: Head) -> bool:
+        """Return whether the guard holds for that very head, so that a write need only prove the head to be so still.
+
+        It may not follow where room in the head, or in one request, would be short.
+        """
+        known = {document["id"] for _, document in head.held()}
+        return (
+            head.status == "active"
+            and head.document["renew_at"] > self._partition.now
+            and head.duplicates_known_from_ms <= self.received
+            and head.bytes + head.previous_bytes + self.size < self._partition.limits.head_cap_bytes
+            and known.isdisjoint(self._ids)
+            and not any(short_hash(head.id, message_id) in head.recent_ids for message_id in self._ids)
+        )
+
     def is_newer_than(self, documents: Sequence[MessageDocument]) -> bool:
         """Return whether these were stored too long ago to hold a message that came with this request or a repeat."""
         oldest = format_time(datetime.fromtimestamp(self.received / 1000 - REPEAT_SECONDS, UTC))
@@ -102,6 +117,6 @@ async def find_stored(partition: Partition, head: Head, batch: Batch) -> dict[st
                 if document["id"] in in_pages:
                     found.setdefault(document["id"], head.message(seq, document))
             looked_at += len(page["messages"])
-        if looked_at >= RECENT_IDS and batch.is_newer_than(pages[0]["messages"]):
+        if looked_at >= max(RECENT_IDS, len(ids)) and batch.is_newer_than(pages[0]["messages"]):
             break
     return found

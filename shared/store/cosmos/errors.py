@@ -7,7 +7,7 @@ from http import HTTPStatus
 from typing import Any, NamedTuple
 
 from azure.core.exceptions import AzureError, ServiceRequestError, ServiceRequestTimeoutError
-from azure.cosmos.exceptions import CosmosHttpResponseError
+from azure.cosmos.exceptions import CosmosBatchOperationError, CosmosHttpResponseError
 
 from shared.errors import StoreError, StoreThrottledError, StoreUnavailableError, StoreUnusableError
 from shared.usage import count_request
@@ -127,7 +127,7 @@ def translated() -> Iterator[None]:
     """Raise the adapter's own errors in place of the driver's, and count what a refusal cost."""
     try:
         yield
-    except CosmosHttpResponseError as error:
+    except (CosmosHttpResponseError, CosmosBatchOperationError) as error:
         count_answer(error.headers or {})
         raise _translate(error) from error
     except ServiceRequestError as error:
@@ -143,7 +143,8 @@ def _never_connected(error: ServiceRequestError) -> bool:
     return isinstance(error, ServiceRequestTimeoutError) or isinstance(error.inner_exception, ClientConnectorError)
 
 
-def _translate(error: CosmosHttpResponseError) -> Exception:
+def _translate(error: CosmosHttpResponseError | CosmosBatchOperationError) -> Exception:
+    """Return the adapter's error; of a batch the status is that of the operation that kept it from being done."""
     status, sub_status = error.status_code or 0, error.sub_status or 0
     if status == HTTPStatus.TOO_MANY_REQUESTS:
         milliseconds = float((error.headers or {}).get("x-ms-retry-after-ms") or 0)

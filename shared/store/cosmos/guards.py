@@ -37,7 +37,12 @@ def all_of(*predicates: str) -> str:
 
 def writable(now: int) -> str:
     """Hold while the session is there and its pages need no renewal first."""
-    return all_of(VISIBLE, _not_due(now))
+    return all_of(VISIBLE, not_due(now))
+
+
+def not_due(now: int) -> str:
+    """Hold while the session's pages need no renewal first."""
+    return f"c.renew_at > {now:d}"
 
 
 def appendable(ids: Iterable[str], cap: int, now: int) -> str:
@@ -47,7 +52,7 @@ def appendable(ids: Iterable[str], cap: int, now: int) -> str:
         for message_id in ids
         for part in ("messages", "previous")
     )
-    return all_of(ACTIVE, _not_due(now), has_room(cap), *unheld)
+    return all_of(ACTIVE, not_due(now), has_room(cap), *unheld)
 
 
 def has_room(cap: int) -> str:
@@ -79,6 +84,12 @@ def log_unchanged_since(head: Head) -> str:
     )
 
 
+def holds_just_what(head: Head) -> str:
+    """Hold while the head holds the very messages that it held when it was read: none more, none edited or removed."""
+    count = f"ARRAY_LENGTH(c.log.messages) = {len(head.messages):d}"
+    return all_of(log_unchanged_since(head), _same_edits(head), count)
+
+
 def renewable(head: Head) -> str:
     """Hold while the session is there and its log is as when `head` was read, due for renewal or not."""
     return all_of(VISIBLE, log_unchanged_since(head))
@@ -97,7 +108,7 @@ def history_unchanged_since(head: Head, now: int) -> str:
 def pages_unchanged_since(head: Head, now: int) -> str:
     """Hold while the same pages live as when `head` was read: those of its epoch, and of the one being built."""
     building = "IS_NULL(c.building)" if head.building is None else builds(head.building["epoch"])
-    return all_of("c.type = 'session'", _same_epoch(head), building, f"(c.status = 'deleted' OR {_not_due(now)})")
+    return all_of("c.type = 'session'", _same_epoch(head), building, f"(c.status = 'deleted' OR {not_due(now)})")
 
 
 def settings_unchanged_since(head: Head, now: int) -> str:
@@ -145,10 +156,6 @@ def builds(epoch: str) -> str:
 def hidden_while_building(epoch: str) -> str:
     """Hold while nobody sees the session, because it is being imported under that epoch."""
     return all_of("c.status = 'deleted'", builds(epoch))
-
-
-def _not_due(now: int) -> str:
-    return f"c.renew_at > {now:d}"
 
 
 def _same_epoch(head: Head) -> str:

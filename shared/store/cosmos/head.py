@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, cast
 
-from shared.models import KEEP, Message, NewSession, Session, format_time, stored_bytes
+from shared.models import KEEP, JsonObject, Message, NewSession, Session, format_time
 from shared.store.cosmos.documents import (
     HeadDocument,
     HeadRow,
@@ -18,16 +18,13 @@ from shared.store.cosmos.documents import (
     NewHeadDocument,
     PageSummary,
 )
-from shared.store.cosmos.lifetimes import FAR_FUTURE
-from shared.store.cosmos.limits import Limits
-from shared.store.rules import applied_ttl, documents_bytes, expiry, first_activity, message_from
+from shared.store.cosmos.lifetimes import FAR_FUTURE, renewal_due
+from shared.store.rules import applied_ttl, documents_bytes, expiry, message_from
 from shared.text import fold
 
 SCHEMA = 1
 RECENT_IDS = 100  # promised to be recognised by both stores
 MARK_EVERY = 25  # messages in pages: how finely `marks` say when messages were stored
-
-OTHER_FIELDS_BYTES = 2_000  # of a head besides messages and what its owner gave it, with all recent ids
 
 
 def fresh_log(milliseconds: int) -> Log:
@@ -45,29 +42,40 @@ def fresh_log(milliseconds: int) -> Log:
     }
 
 
-def head_document(session: NewSession, messages: Sequence[MessageDocument], milliseconds: int) -> NewHeadDocument:
-    """Return the head of a new session with its first messages."""
-    log: Log = {**fresh_log(milliseconds), "messages": list(messages), "bytes": documents_bytes(messages)}
+def counted_pages(generation: int) -> int:
+    """Return how many pages belong to the history under a log of that generation; the newest two are in the head.
+
+    Where a page was made of everything that the head held, the newer of the two has nothing in it.
+    """
+    return max(0, generation - 1)
+
+
+def generation_after(pages: int) -> int:
+    """Return the generation of a log behind that many pages, whose head has no other than its newest messages."""
+    return pages + 1 if pages else 0
+
+
+def head_document(session: NewSession, milliseconds: int) -> NewHeadDocument:
+    """Return the head of a new session without messages."""
+    ttl = applied_ttl(session.ttl_seconds, KEEP, pinned=session.pinned, status="active")
     created_at = format_time(session.created_at)
-    last_message_at = messages[-1]["created_at"] if messages else None
-    last_activity_at = first_activity(created_at, last_message_at)
     fields: dict[str, object] = {
         **folded_name(session.session_name),
         "type": "session",
         "schema": SCHEMA,
         "status": "active",
         "updated_at": created_at,
-        "last_activity_at": last_activity_at,
-        "quiet": last_message_hint(last_activity_at, last_message_at),
+        "last_activity_at": created_at,
+        "quiet": last_message_hint(created_at, None),
         "archived_at": None,
-        "last_seq": len(messages),
-        "message_count": len(messages),
-        "ttl": applied_ttl(session.ttl_seconds, KEEP, pinned=session.pinned, status="active"),
+        "last_seq": 0,
+        "message_count": 0,
+        "ttl": ttl,
         "renew_at": FAR_FUTURE,
         "pending": False,
         "building": None,
         "shares": [],
-        "log": log,
+        "log": fresh_log(milliseconds),
     }
     return cast("NewHeadDocument", session.model_dump(mode="json") | fields)
 
@@ -96,33 +104,82 @@ def short_hash(session_id: str, message_id: str) -> str:
     return urlsafe_b64encode(hashlib.sha256(f"{session_id}/{message_id}".encode()).digest()[:6]).decode()
 
 
+def advanced(
+    head: NewHeadDocument, documents: Sequence[MessageDocument], *, room: int, milliseconds: int
+) -> tuple[JsonObject, list[MessageDocument]]:
+    """Return the fields of a head with these messages after its own, and what leaves it for the next page.
+
+    Nothing does while everything takes less than `room` bytes; else all that was held does, and with it what
+    would fill the room by itself.
+    """
+    log, size = head["log"], documents_bytes(documents)
+    counts = {name: head[name] + len(documents) for name in ("last_seq", "message_count")}
+    if log["bytes"] + log["previous_bytes"] + size < room:
+        log = {**log, "messages": [*log["messages"], *documents], "bytes": log["bytes"] + size}
+        return counts | {"log": log}, []
+    staying = [] if size >= room else list(documents)
+    leaving = [*log["previous"], *log["messages"], *documents[len(staying) :]]
+    remembered = max(RECENT_IDS, len(documents) - len(staying))
+    sealed = extended(
+        log["sealed"],
+        leaving,
+        head["last_seq"],
+        forgotten=counts["last_seq"] - len(staying) - remembered,
+        milliseconds=milliseconds,
+    )
+    hashes = [*log["recent_ids"], *(short_hash(head["id"], document["id"]) for document in leaving)]
+    pages = counted_pages(log["generation"])
+    due = {} if pages else {"renew_at": renewal_due(milliseconds // 1000, head["ttl"])}
+    turned: Log = {
+        "epoch": log["epoch"],
+        "generation": generation_after(pages + 1),
+        "messages": staying,
+        "previous": [],
+        "bytes": documents_bytes(staying),
+        "previous_bytes": 0,
+        "recent_ids": hashes[-remembered:],
+        "edits": log["edits"],
+        "sealed": sealed,
+    }
+    return counts | due | {"log": turned}, leaving
+
+
 def extended(
-    summary: PageSummary, documents: Sequence[MessageDocument], last_seq: int, *, milliseconds: int
+    summary: PageSummary,
+    documents: Sequence[MessageDocument],
+    stored: int,
+    *,
+    milliseconds: int,
+    forgotten: int | None = None,
 ) -> PageSummary:
-    """Return the summary of all pages after these documents have joined them, the last of them `last_seq`."""
+    """Return the summary of all pages after these documents have joined them.
+
+    At `milliseconds` all messages up to the seq `stored` had been; `forgotten` is the newest that recent_ids no
+    longer hold, RECENT_IDS before `stored` if it isn't said.
+    """
     if not documents:
         return summary
     roles = Counter(summary.get("roles", {})) + Counter(document["role"] for document in documents)
+    forgotten = stored - RECENT_IDS if forgotten is None else forgotten
     return {
         "roles": dict(roles),
         "first_at": summary.get("first_at") or documents[0]["created_at"],
         "last_at": documents[-1]["created_at"],
-        **_duplicates_known(summary, last_seq, milliseconds),
+        **_duplicates_known(summary, stored, forgotten, milliseconds),
     }
 
 
-def _duplicates_known(summary: PageSummary, last_seq: int, milliseconds: int) -> PageSummary:
-    """Return from when on every duplicate is known by its id, after messages up to `last_seq` have come into pages.
+def _duplicates_known(summary: PageSummary, stored: int, forgotten: int, milliseconds: int) -> PageSummary:
+    """Return from when on every duplicate is known by its id.
 
     `marks` are seqs with a moment, in milliseconds, at which all up to there had been stored. What is no longer in
     recent_ids had been stored by the first mark after it; an append that was received before then, and may have
     been stored and forgotten since, has to be looked for in pages.
     """
-    forgotten = last_seq - RECENT_IDS
     marks = summary.get("marks", [])
-    if not marks or last_seq - marks[-1][0] >= MARK_EVERY:
-        marks = [*marks, [last_seq, milliseconds]]
-    marks = [mark for mark in marks if mark[0] >= forgotten] or [[last_seq, milliseconds]]
+    if not marks or stored - marks[-1][0] >= MARK_EVERY:
+        marks = [*marks, [stored, milliseconds]]
+    marks = [mark for mark in marks if mark[0] >= forgotten] or [[stored, milliseconds]]
     known_from = summary.get("known_from", 0)
     return {"marks": marks, "known_from": max(known_from, marks[0][1]) if forgotten > 0 else known_from}
 
@@ -170,8 +227,8 @@ class Head:
 
     @property
     def counted_pages(self) -> int:
-        """Count the pages that belong to the history; the two newest generations are in the head."""
-        return max(0, self.generation - 1)
+        """Count the pages that belong to the history."""
+        return counted_pages(self.generation)
 
     @property
     def first_seq(self) -> int:
@@ -195,17 +252,6 @@ class Head:
     def recent_ids_after_rotation(self) -> list[str]:
         """Return the hashes to keep once `previous` has become a page."""
         return [*self.recent_ids, *(short_hash(self.id, document["id"]) for document in self.previous)][-RECENT_IDS:]
-
-    def generation_bytes(self, limits: Limits) -> int:
-        """Return the size at which a generation is rotated, in bytes: it keeps the mean head at its target size.
-
-        On average a head holds its own fields, one whole generation and half of another. Only what no append changes
-        is measured: a threshold that moved between two appends could be passed by both without being crossed by one.
-        """
-        document = self.document
-        given = [document["session_name"], document["context"], document["tags"], self.id, self.user_id]
-        fields = OTHER_FIELDS_BYTES + stored_bytes(given)
-        return max(limits.min_generation_bytes, (limits.mean_head_bytes - fields) * 2 // 3)
 
     def last_message_at(self) -> str | None:
         """Return when the newest kept message was made, None without messages."""

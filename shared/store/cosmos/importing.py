@@ -16,13 +16,13 @@ from shared.store.cosmos.head import (
     RECENT_IDS,
     Head,
     extended,
+    generation_after,
     head_document,
     last_message_hint,
     short_hash,
 )
 from shared.store.cosmos.lifecycle import finish_delete
 from shared.store.cosmos.lifetimes import renew_at
-from shared.store.cosmos.limits import Limits
 from shared.store.cosmos.pages import create_page, page_document
 from shared.store.cosmos.partition import Partition
 from shared.store.cosmos.retry import Retries
@@ -40,13 +40,13 @@ async def import_session(
     wants its id takes it away, and what a crash leaves the timer removes.
     """
 
-    def make() -> NewHeadDocument:
-        return _building(session, messages, archive_ttl, milliseconds=partition.milliseconds)
+    def make() -> list[NewHeadDocument]:
+        return [_building(session, messages, archive_ttl, milliseconds=partition.milliseconds)]
 
     retries = Retries(partition.limits)
     while True:
         try:
-            head = Head(await partition.create(make))
+            head = Head(await partition.create_anew(make))
             log = await _write_pages(partition, head, [message.document() for message in messages])
             revealed = await _reveal(partition, head, session, log=log)
         except (ItemExistsError, ItemMissingError, ItemRefusedError):
@@ -75,7 +75,7 @@ def _building(
     session: ImportedSession, messages: Sequence[ImportedMessage], archive_ttl: int, *, milliseconds: int
 ) -> NewHeadDocument:
     """Return the head of a session that nobody sees yet."""
-    document = head_document(session, [], milliseconds)
+    document = head_document(session, milliseconds)
     last_activity_at = format_time(session.last_activity_at)
     last_message_at = format_time(messages[-1].created_at) if messages else None
     return {
@@ -95,13 +95,12 @@ def _building(
 
 async def _write_pages(partition: Partition, head: Head, documents: Sequence[MessageDocument]) -> Log:
     """Write the pages of the epoch being built and return the whole log."""
-    generations = list(_generations(documents, head, partition.limits))
-    pages, previous, messages = generations[:-2], generations[-2] if generations[1:] else [], generations[-1]
+    *pages, messages = _generations(documents, partition.limits.generation_bytes)
     first_seqs = accumulate((len(page) for page in pages), initial=head.first_seq)
 
     async def write(numbered: tuple[int, tuple[int, Generation]]) -> None:
         number, (first_seq, documents) = numbered
-        page = page_document(head, documents, epoch=head.epoch, generation=number, first_seq=first_seq)
+        page = page_document(head.document, documents, epoch=head.epoch, generation=number, first_seq=first_seq)
         with suppress(ItemExistsError):  # nobody else knows the epoch: it was made by a try whose answer was lost
             await create_page(partition, page)
 
@@ -109,11 +108,9 @@ async def _write_pages(partition: Partition, head: Head, documents: Sequence[Mes
     in_pages = list(chain.from_iterable(pages))
     return {
         **head.document["log"],
-        "generation": len(generations) - 1,
+        "generation": generation_after(len(pages)),
         "messages": messages,
-        "previous": previous,
         "bytes": documents_bytes(messages),
-        "previous_bytes": documents_bytes(previous),
         "recent_ids": [short_hash(head.id, document["id"]) for document in in_pages[-RECENT_IDS:]],
         "sealed": extended(
             head.page_summary, in_pages, head.first_seq + len(in_pages) - 1, milliseconds=partition.milliseconds
@@ -121,21 +118,17 @@ async def _write_pages(partition: Partition, head: Head, documents: Sequence[Mes
     }
 
 
-def _generations(documents: Sequence[MessageDocument], head: Head, limits: Limits) -> Iterator[Generation]:
-    """Cut messages as appending them would have, one generation at least; the two newest stay in the head."""
-    threshold = head.generation_bytes(limits)
+def _generations(documents: Sequence[MessageDocument], room: int) -> Iterator[Generation]:
+    """Cut messages into what is large enough for a page each, and at last what is not, which may be nothing."""
     generation: Generation = []
-    size = newest = 0
+    size = 0
     for document in documents:
         generation.append(document)
         size += documents_bytes([document])
-        if size >= threshold:
+        if size >= room:
             yield generation
-            generation, newest, size = [], size, 0
+            generation, size = [], 0
     yield generation
-    if newest + size > limits.previous_cap_bytes:  # too much to keep in the head
-        yield []
-        yield []
 
 
 async def _reveal(partition: Partition, head: Head, session: ImportedSession, *, log: Log) -> Head:

@@ -7,6 +7,7 @@ from typing import Any, TypeVar
 
 from azure.cosmos.aio import ContainerProxy
 
+from shared.store.cosmos.background import Background
 from shared.store.cosmos.connection import Connection
 from shared.store.cosmos.errors import (
     AnswerLostError,
@@ -16,6 +17,7 @@ from shared.store.cosmos.errors import (
     count_answer,
     translated,
 )
+from shared.store.cosmos.known_heads import KnownHeads
 from shared.store.cosmos.limits import Clock
 from shared.store.cosmos.partition import Partition
 from shared.store.cosmos.query import collect
@@ -34,12 +36,14 @@ class Items:
     `repeated` whether an earlier try may have been carried out.
     """
 
-    def __init__(self, connection: Connection, clock: Clock = time.time) -> None:
+    def __init__(self, connection: Connection, clock: Clock = time.time, background: Background | None = None) -> None:
         """Use the connection, which opens at the first request, and a clock that goes as the service's does."""
         self._connection = connection
         self.limits = connection.limits
         self.clock = clock
         self.tokens = SessionTokens(*connection.names)
+        self.known_heads = KnownHeads(connection.limits)
+        self.background = background or Background()
 
     def of(self, user_id: str) -> Partition:
         """Return the owner's items, for one piece of work."""

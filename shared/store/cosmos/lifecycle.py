@@ -1,6 +1,7 @@
 """Creating, clearing and deleting sessions; whatever a crash leaves can be finished later."""
 
 from collections.abc import Collection, Sequence
+from typing import cast
 
 from shared.errors import PreconditionFailedError, SessionExistsError, SessionNotFoundError
 from shared.models import (
@@ -12,16 +13,17 @@ from shared.models import (
     utc_now,
 )
 from shared.store.cosmos.changes import clear_pending
-from shared.store.cosmos.documents import NewHeadDocument
+from shared.store.cosmos.documents import MessageDocument, NewHeadDocument, NewPageDocument
 from shared.store.cosmos.errors import ItemExistsError, ItemMissingError, ItemRefusedError
 from shared.store.cosmos.guards import builds, epoch_unchanged_since, set_fields
-from shared.store.cosmos.head import Head, fresh_log, head_document
+from shared.store.cosmos.head import Head, advanced, fresh_log, head_document, last_message_hint
 from shared.store.cosmos.lifetimes import FAR_FUTURE
-from shared.store.cosmos.log import read_head, rotate_new
-from shared.store.cosmos.pages import left_to_the_timer, sweep
+from shared.store.cosmos.log import read_head
+from shared.store.cosmos.pages import left_to_the_timer, page_document, sweep
 from shared.store.cosmos.partition import Partition
 from shared.store.cosmos.proof import proven
 from shared.store.cosmos.retry import Retries
+from shared.store.rules import first_activity
 
 
 async def create(partition: Partition, session: NewSession, messages: Sequence[NewMessage]) -> Session:
@@ -32,23 +34,38 @@ async def create(partition: Partition, session: NewSession, messages: Sequence[N
     documents = [message.document() for message in messages]
     tried: set[str] = set()
 
-    def make() -> NewHeadDocument:
-        document = head_document(session, documents, partition.milliseconds)
-        tried.add(document["log"]["epoch"])
-        return document
+    def make() -> list[NewHeadDocument | NewPageDocument]:
+        head, *page = _new_documents(partition, session, documents)
+        tried.add(cast("NewHeadDocument", head)["log"]["epoch"])
+        return [head, *page]
 
     retries = Retries(partition.limits)
     while True:
         try:
-            head = Head(await partition.create(make))
+            head = Head(await partition.create_anew(make))
         except ItemExistsError:
             found = await _free_id(partition, session.id, tried)
             if found is not None:
                 return found.session()
             await retries.again()
         else:
-            await rotate_new(partition, head)
             return head.session()
+
+
+def _new_documents(
+    partition: Partition, session: NewSession, documents: Sequence[MessageDocument]
+) -> list[NewHeadDocument | NewPageDocument]:
+    """Return the head of a new session, and the first page where its messages would fill the head."""
+    now, empty = partition.milliseconds, head_document(session, partition.milliseconds)
+    fields, leaving = advanced(empty, documents, room=partition.limits.generation_bytes, milliseconds=now)
+    if documents:
+        last_message_at = documents[-1]["created_at"]
+        activity = first_activity(empty["created_at"], last_message_at)
+        fields |= {"last_activity_at": activity, "quiet": last_message_hint(activity, last_message_at)}
+    head = cast("NewHeadDocument", {**empty, **fields})
+    if not leaving:
+        return [head]
+    return [head, page_document(head, leaving, epoch=head["log"]["epoch"], generation=0, first_seq=1)]
 
 
 async def _free_id(partition: Partition, session_id: str, tried: set[str]) -> Head | None:

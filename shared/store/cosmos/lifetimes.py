@@ -11,6 +11,7 @@ from shared.store.cosmos.documents import ListedPage
 FAR_FUTURE = 253_402_300_799  # the last second of the year 9999: never due for renewal
 PAGE_SLACK_SECONDS = 5  # for clocks that differ, and where half a ttl is less than a second
 MIN_RENEWAL_SECONDS = 2  # with a ttl of 1 a head would be due in the second it was renewed, and never be written
+NEAR_PART = 8  # of a ttl: renewals are half a ttl apart, so one that is near comes after three quarters of that
 FRESH_PART = 8  # of a page's life: 7/8 of 2 ttls are left to one that began less than that ago, more than 1.5
 
 
@@ -27,6 +28,11 @@ def renewal_due(start: int, ttl: int) -> int:
 def renew_at(start: int, ttl: int, generation: int) -> int:
     """Return when a head of that generation is due for renewal; the first one has no pages."""
     return renewal_due(start, ttl) if generation else FAR_FUTURE
+
+
+def renewal_near(due: int, ttl: int, now: int) -> bool:
+    """Return whether a renewal that is due then is better done now, while nobody waits for it: a quarter before."""
+    return due != FAR_FUTURE and due - max(ttl // NEAR_PART, 1) <= now < due
 
 
 def lasting_since(start: int, ttl: int) -> int:

@@ -22,6 +22,8 @@ class Limits(NamedTuple):
     head_cap_bytes: int = 1_600_000  # of messages in both generations; an item ends at 2 MB
     previous_cap_bytes: int = 32 * 1024  # a larger previous generation becomes a page at the next append
 
-    # Rotation thresholds, chosen with `make bench`; docs/decisions/0002 has the numbers.
-    mean_head_bytes: int = 13 * 1024
-    min_generation_bytes: int = 3 * 1024
+    generation_bytes: int = 6 * 1024  # of messages before they leave the head; docs/decisions/0013 has the numbers
+
+    trust_seconds: float = 60  # in what this process knows of a head, for an append that carries a page
+    known_heads: int = 256  # kept in memory
+    known_head_bytes: int = 64 * 1024  # of messages; a larger head is not kept

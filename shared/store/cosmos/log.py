@@ -1,44 +1,37 @@
 """Writing to a session's log: append and rotation. Each change of the head is one guarded Patch."""
 
-import logging
 from collections.abc import Sequence
 from contextlib import suppress
+from functools import partial
 
-from shared.errors import (
-    MessageConflictError,
-    SessionArchivedError,
-    SessionNotFoundError,
-    StoreError,
-)
-from shared.logs import trace
+from shared.errors import MessageConflictError, SessionArchivedError, SessionNotFoundError
 from shared.models import Appended, Message, NewMessage
 from shared.store.cosmos.batch import Batch, find_stored
 from shared.store.cosmos.documents import MessageDocument
-from shared.store.cosmos.errors import ItemError, ItemExistsError, ItemMissingError, ItemRefusedError
+from shared.store.cosmos.errors import ItemExistsError, ItemMissingError, ItemRefusedError
 from shared.store.cosmos.guards import (
+    ACTIVE,
+    VISIBLE,
     Operation,
     all_of,
     append_to,
+    holds_just_what,
     increment,
     log_unchanged_since,
     move,
+    not_due,
     set_at,
     set_fields,
     writable,
 )
-from shared.store.cosmos.head import (
-    Head,
-    extended,
-)
-from shared.store.cosmos.lifetimes import renewal_due
+from shared.store.cosmos.head import Head, advanced, extended
+from shared.store.cosmos.lifetimes import renewal_due, renewal_near
 from shared.store.cosmos.pages import create_page, page_document, sweep
 from shared.store.cosmos.partition import Partition
 from shared.store.cosmos.proof import proven
-from shared.store.cosmos.renewal import renew_if_due, touch
+from shared.store.cosmos.renewal import renew, renew_if_due, touch
 from shared.store.cosmos.retry import Retries
 from shared.store.rules import conflicting_ids, documents_bytes
-
-logger = logging.getLogger(__name__)
 
 MESSAGES_PER_PATCH = 6  # with four operations for the counters that makes ten, the most a Patch may have
 
@@ -58,26 +51,54 @@ async def read_head(partition: Partition, session_id: str) -> Head:
 async def append(partition: Partition, session_id: str, messages: Sequence[NewMessage]) -> Appended:
     """Append the messages, all or none; see SessionStore.append."""
     batch = Batch(partition, session_id, messages)
-    write = _append_few if len(messages) <= MESSAGES_PER_PATCH else _append_many
+    write = _append_to_known
     retries = Retries(partition.limits)
     while True:
         try:
             head = await write(partition, session_id, batch)
         except ItemMissingError as error:
             raise SessionNotFoundError from error
-        except ItemRefusedError:
+        except (ItemRefusedError, ItemExistsError):
             stored = await _explain(partition, await read_head(partition, session_id), batch)
             if stored is not None:
                 return stored
             await retries.again()
+            write = _append_beside_others
         else:
-            await _rotate_if_due(partition, head, batch.size)
+            await _follow_up(partition, head, batch.size)
             first_seq = head.last_seq - len(messages) + 1
             placed = [message.placed(seq, partition.user_id) for seq, message in enumerate(messages, first_seq)]
             return Appended(messages=placed, message_count=head.document["message_count"], created=True)
 
 
-async def _append_few(partition: Partition, session_id: str, batch: Batch) -> Head:
+async def _append_to_known(partition: Partition, session_id: str, batch: Batch) -> Head:
+    """Append as is cheapest after the head that this process knows of, if that is still the one.
+
+    Where the head is full the append takes what it holds along, into a page; what does not fit into one Patch, or
+    would fill a head by itself, is put there with the whole log, for which a head that is not known is read.
+    """
+    room = partition.limits.generation_bytes
+    few = len(batch.documents) <= MESSAGES_PER_PATCH and batch.size < room
+    head = partition.known_head(session_id)
+    if few and (head is None or head.bytes + head.previous_bytes + batch.size < room or not batch.may_follow(head)):
+        return await _append_beside_others(partition, session_id, batch)
+    head = head or await read_head(partition, session_id)
+    if not batch.may_follow(head):
+        if not await partition.pin(session_id):
+            raise ItemMissingError
+        raise ItemRefusedError
+    try:
+        return await _advance(partition, head, batch.documents, room=room)
+    except (ItemRefusedError, ItemExistsError) as error:
+        if not error.repeated:
+            partition.contended(session_id)
+        raise
+
+
+async def _append_beside_others(partition: Partition, session_id: str, batch: Batch) -> Head:
+    """Append whatever others append meanwhile."""
+    if len(batch.documents) > MESSAGES_PER_PATCH:
+        return await _append_many(partition, session_id, batch)
     operations = [
         *(append_to("/log/messages", document) for document in batch.documents),
         increment("/log/bytes", batch.size),
@@ -97,6 +118,27 @@ async def _append_many(partition: Partition, session_id: str, batch: Batch) -> H
     except (ItemRefusedError, ItemMissingError):
         await _sweep_if_restarted(partition, head)
         raise
+
+
+async def _advance(partition: Partition, head: Head, documents: Sequence[MessageDocument], *, room: int) -> Head:
+    """Put messages after those of a head and what leaves it into a page, in one step; return the head as it is then.
+
+    The whole log is written, under a guard that holds only if nothing of it has changed: what is copied is what is
+    emptied. Raises ItemRefusedError, ItemExistsError when it has, ItemMissingError.
+    """
+    fields, leaving = advanced(head.document, documents, room=room, milliseconds=partition.milliseconds)
+    if documents:
+        fields["last_activity_at"] = documents[-1]["created_at"]
+    where = all_of(ACTIVE if documents else VISIBLE, not_due(partition.now), holds_just_what(head))
+    if not leaving:
+        return Head(await partition.patch(head.id, set_fields(**fields), where))
+    page = page_document(
+        head.document, leaving, epoch=head.epoch, generation=head.counted_pages, first_seq=head.previous_first_seq
+    )
+    etag = await partition.create_and_patch(page, head.id, set_fields(**fields), where)
+    after = {**head.document, **fields, "_etag": etag}
+    partition.note_head(after)
+    return Head(after)
 
 
 def _rotation(partition: Partition, head: Head, documents: Sequence[MessageDocument]) -> list[Operation]:
@@ -120,7 +162,22 @@ def _rotation(partition: Partition, head: Head, documents: Sequence[MessageDocum
 
 
 async def rotate(partition: Partition, head: Head) -> None:
-    """Make the current generation the previous one, and that a page first; another rotator may have won."""
+    """Make a page of what the head holds; beside other writers of what it held longest.
+
+    While others append, what is copied is never what is emptied. Then the current generation becomes the previous
+    one, which nobody edits, and that a page first; another rotator may have won.
+    """
+    if not head.held():
+        return
+    try:
+        await _advance(partition, head, [], room=0)
+    except ItemMissingError:
+        return
+    except (ItemRefusedError, ItemExistsError):
+        await _rotate_beside_others(partition, head)
+
+
+async def _rotate_beside_others(partition: Partition, head: Head) -> None:
     try:
         if head.generation:
             await _create_previous_page(partition, head)
@@ -150,7 +207,7 @@ async def _create_previous_page(partition: Partition, head: Head) -> None:
     is started again, and its time to live never shortened.
     """
     page = page_document(
-        head,
+        head.document,
         head.previous,
         epoch=head.epoch,
         generation=head.generation - 1,
@@ -162,27 +219,24 @@ async def _create_previous_page(partition: Partition, head: Head) -> None:
         await touch(partition, page["id"], page["ttl"])
 
 
-async def _rotate_if_due(partition: Partition, head: Head, appended_bytes: int) -> None:
-    """Rotate when this very append reached the threshold, so that one of many writers does it.
+async def _follow_up(partition: Partition, head: Head, appended_bytes: int) -> None:
+    """Begin what is due after an append, and let its answer go: whoever comes next makes up for what is lost of it."""
+    if _rotation_due(partition, head, appended_bytes):
+        await partition.behind(head.id, partial(rotate, partition, head))
+    elif renewal_near(head.document["renew_at"], head.ttl, partition.now):
+        await partition.behind(head.id, partial(renew, partition, head))
+
+
+def _rotation_due(partition: Partition, head: Head, appended_bytes: int) -> bool:
+    """Return whether this very append reached the threshold, so that one of many writers rotates.
 
     Should that one fail, whoever reaches twice the threshold does it, or four times, and so on: beside
     many writers the next multiple comes before the first rotator is through (measured, decision 2).
     """
-    threshold = head.generation_bytes(partition.limits)
+    room = partition.limits.generation_bytes
     before = head.bytes - appended_bytes
-    crossed = (before // threshold).bit_length() < (head.bytes // threshold).bit_length()
-    first = before <= 0 and head.previous_bytes > partition.limits.previous_cap_bytes
-    if not (crossed or first):
-        return
-    try:
-        await rotate(partition, head)
-    except (StoreError, ItemError) as error:
-        logger.warning("a rotation was put off; the next one makes up for it\n%s", trace(error))
-
-
-async def rotate_new(partition: Partition, head: Head) -> None:
-    """Rotate a session that was created with messages, if they call for it."""
-    await _rotate_if_due(partition, head, head.bytes)
+    crossed = (before // room).bit_length() < (head.bytes // room).bit_length()
+    return crossed or (before <= 0 and head.previous_bytes > partition.limits.previous_cap_bytes)
 
 
 async def _explain(partition: Partition, head: Head, batch: Batch) -> Appended | None:

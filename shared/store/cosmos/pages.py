@@ -9,7 +9,7 @@ from typing import cast
 from shared.errors import StoreError
 from shared.logs import trace
 from shared.store.cosmos.concurrency import for_each
-from shared.store.cosmos.documents import ListedPage, MessageDocument, NewPageDocument, PageDocument
+from shared.store.cosmos.documents import ListedPage, MessageDocument, NewHeadDocument, NewPageDocument, PageDocument
 from shared.store.cosmos.errors import ItemMissingError, ItemRefusedError
 from shared.store.cosmos.guards import pages_unchanged_since, set_fields
 from shared.store.cosmos.head import Head, page_id
@@ -25,26 +25,26 @@ IDS_OF_PAGES = "c.id > @from AND c.id < @to"  # with `ids_of_pages`; the index o
 
 
 def page_document(
-    head: Head, messages: Sequence[MessageDocument], *, epoch: str, generation: int, first_seq: int
+    head: NewHeadDocument, messages: Sequence[MessageDocument], *, epoch: str, generation: int, first_seq: int
 ) -> NewPageDocument:
     """Return a page of a session, under the head's epoch or one that is being built."""
     return {
-        "id": page_id(head.id, epoch, generation),
-        "user_id": head.user_id,
+        "id": page_id(head["id"], epoch, generation),
+        "user_id": head["user_id"],
         "type": "page",
-        "session_id": head.id,
+        "session_id": head["id"],
         "epoch": epoch,
         "generation": generation,
         "first_seq": first_seq,
         "messages": list(messages),
         "counts": counts_of(messages),
-        "ttl": page_ttl(head.ttl),
+        "ttl": page_ttl(head["ttl"]),
     }
 
 
 async def create_page(partition: Partition, page: NewPageDocument) -> None:
     """Store a page, without having it sent back; raises ItemExistsError."""
-    await partition.create(lambda: page, no_response=True)
+    await partition.create(page, no_response=True)
 
 
 def ids_of_pages(session_id: str, epoch: str | None = None) -> dict[str, str]:

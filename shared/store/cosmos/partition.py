@@ -24,6 +24,7 @@ from shared.store.cosmos.query import collect
 from shared.store.cosmos.session_tokens import newer
 
 if TYPE_CHECKING:
+    from shared.store.cosmos.head import Head
     from shared.store.cosmos.items import Items
 
 READ_TRIES = 3  # of one state; a replica that has not reached it may catch up, and another may be asked
@@ -78,13 +79,31 @@ class Partition:
         """The present moment as `sealed` notes it."""
         return int(self._items.clock() * 1000)
 
+    def known_head(self, session_id: str) -> "Head | None":
+        """Return a head of the owner's as this process knows it, if that is likely to be so still."""
+        return self._items.known_heads.head(self.user_id, session_id)
+
+    def note_head(self, document: JsonObject) -> None:
+        """Note what a head is after a write whose answer does not tell."""
+        self._items.known_heads.note(document)
+
+    def contended(self, session_id: str) -> None:
+        """Note that what was known of a head was not so any more."""
+        self._items.known_heads.contended(self.user_id, session_id)
+
+    async def behind(self, session_id: str, work: Callable[[], Awaitable[object]]) -> None:
+        """Have work done for a session that no answer waits for."""
+        await self._items.background.run(self.user_id, session_id, work)
+
     async def read(self, item_id: str) -> JsonObject:
         """Return the item; raises ItemMissingError."""
-        return await self._read(
+        document = await self._read(
             lambda container: container.read_item(
                 _valid_id(item_id), self.user_id, response_hook=self._on_answer, retry_total=1, **self._session()
             )
         )
+        self._items.known_heads.note(document)
+        return document
 
     async def query(self, sql: str, parameters: Mapping[str, object], at_most: int | None = None) -> list[Any]:
         """Return what the query finds among the owner's items, at most that many rows."""
@@ -110,13 +129,48 @@ class Partition:
             return True
         raise AssertionError
 
-    async def create(self, make: Callable[[], Mapping[str, Any]], *, no_response: bool = False) -> JsonObject:
-        """Store a new item, made anew for each try, and return it (`no_response`: {}); raises ItemExistsError."""
-        return await self._write(
-            lambda container: container.create_item(
-                _with_valid_id(make()), response_hook=self._on_answer, retry_total=0, no_response=no_response
+    async def create(self, *documents: Mapping[str, Any], no_response: bool = False) -> JsonObject:
+        """Store new items, all or none, and return the first (`no_response`: {}); raises ItemExistsError."""
+        return await self.create_anew(lambda: documents, no_response=no_response)
+
+    async def create_anew(
+        self, make: Callable[[], Sequence[Mapping[str, Any]]], *, no_response: bool = False
+    ) -> JsonObject:
+        """Store new items as `create` does, made anew for each try."""
+
+        async def send(container: ContainerProxy) -> JsonObject:
+            documents = [_with_valid_id(document) for document in make()]
+            options: Any = {"retry_total": 0, "no_response": no_response}
+            if len(documents) == 1:
+                return await container.create_item(documents[0], response_hook=self._on_answer, **options)
+            creates = [("create", (document,)) for document in documents]
+            results = await container.execute_item_batch(creates, self.user_id, response_hook=self._on_batch, **options)
+            return {} if no_response else results[0]["resourceBody"]
+
+        created = await self._write(send)
+        self._items.known_heads.note(created)
+        return created
+
+    async def create_and_patch(
+        self, document: Mapping[str, Any], item_id: str, operations: Sequence[Operation], where: str
+    ) -> str:
+        """Store a new item and change another where the predicate holds, both or none; return the etag of the latter.
+
+        Raises ItemExistsError, ItemMissingError, ItemRefusedError.
+        """
+        create = ("create", (_with_valid_id(document),))
+        patch = (_valid_id(item_id), list(operations))
+        condition = f"FROM c WHERE {where}"
+
+        async def send(container: ContainerProxy) -> str:
+            both: list[Any] = [create, ("patch", patch, {"filter_predicate": condition})]  # the SDK empties the last
+            results = await container.execute_item_batch(
+                both, self.user_id, response_hook=self._on_batch, retry_total=0, no_response=True
             )
-        )
+            etag: str = results[1]["eTag"]
+            return etag
+
+        return await self._write(send)
 
     async def patch(
         self,
@@ -131,7 +185,7 @@ class Partition:
 
         Raises ItemMissingError, ItemRefusedError.
         """
-        return await self._write(
+        changed = await self._write(
             lambda container: container.patch_item(
                 _valid_id(item_id),
                 self.user_id,
@@ -143,6 +197,11 @@ class Partition:
                 **_if_match(etag),
             )
         )
+        if no_response:
+            self._items.known_heads.forget(self.user_id, item_id)
+        else:
+            self._items.known_heads.note(changed)
+        return changed
 
     async def replace(self, document: Mapping[str, Any], etag: str) -> JsonObject:
         """Put a document in its item's place if that still has this etag; raises as `patch` does."""
@@ -176,6 +235,7 @@ class Partition:
                 if tried < READ_TRIES:
                     await asyncio.sleep(BEHIND_SECONDS * tried)
                     continue
+                self._items.tokens.forget_batch(self.user_id)
                 if self._hint is None:
                     raise
             except CosmosHttpResponseError as error:
@@ -202,13 +262,18 @@ class Partition:
 
     def _session(self) -> dict[str, Any]:
         """Return what to tell the SDK of the state to read; nothing is known before the first answer."""
-        token = newer(self._hint, self._seen)
+        token = newer(newer(self._hint, self._items.tokens.after_batch(self.user_id)), self._seen)
         return {} if token is None else {"session_token": self._items.tokens.at_least(token)}
 
     def _on_answer(self, headers: Mapping[str, Any], _body: object = None) -> None:
         """Count an answer and note what state it is of; the SDK calls this with each."""
         count_answer(headers)
         self._note_state(headers)
+
+    def _on_batch(self, headers: Mapping[str, Any], body: object = None) -> None:
+        self._on_answer(headers, body)
+        if token := headers.get("x-ms-session-token"):
+            self._items.tokens.note_batch(self.user_id, token)
 
     def _note_state(self, headers: Mapping[str, Any]) -> None:
         token = headers.get("x-ms-session-token")

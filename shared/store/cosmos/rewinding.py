@@ -22,6 +22,7 @@ from shared.store.cosmos.head import (
     Head,
     extended,
     fresh_log,
+    generation_after,
     last_message_hint,
     short_hash,
 )
@@ -32,7 +33,6 @@ from shared.store.cosmos.pages import (
     find_page,
     left_to_the_timer,
     page_document,
-    read_page,
     read_pages,
     sweep,
 )
@@ -106,7 +106,7 @@ async def _cut_deeper(partition: Partition, head: Head, seq: int) -> None:
     where = history_unchanged_since(head, building["since"])
     await partition.patch(head.id, set_fields(building=building, pending=True), where, no_response=True)
     log = await _copy(partition, head, seq, log=log)
-    newest = (log["messages"] or log["previous"])[-1:]
+    newest = log["messages"][-1:]
     last_message_at = newest[0]["created_at"] if newest else log["sealed"].get("last_at")
     fields = _counters(head, seq, last_message_at) | {"log": log, "building": None}
     fields["renew_at"] = renew_at(building["since"], head.ttl, log["generation"])
@@ -123,18 +123,17 @@ async def _cut_deeper(partition: Partition, head: Head, seq: int) -> None:
 
 
 async def _copy(partition: Partition, head: Head, seq: int, *, log: Log) -> Log:
-    """Write the pages of the new epoch and return its log: it holds the generation with `seq`, and the one before."""
+    """Write the pages of the new epoch and return its log, which holds what is kept of the generation with `seq`."""
     if seq < head.first_seq:
         return log
-    generation, documents = await _generation_with(partition, head, seq)
-    previous = (await read_page(partition, head, generation - 1))["messages"] if generation else []
+    pages, documents = await _cut_at(partition, head, seq)
     recent: list[str] = []
     page_summary: PageSummary = {}
     first_seq = head.first_seq
-    for start in range(0, generation - 1, AT_ONCE):
-        for page in await read_pages(partition, head, range(start, min(start + AT_ONCE, generation - 1))):
+    for start in range(0, pages, AT_ONCE):
+        for page in await read_pages(partition, head, range(start, min(start + AT_ONCE, pages))):
             copied, number = page["messages"], page["generation"]
-            copy = page_document(head, copied, epoch=log["epoch"], generation=number, first_seq=first_seq)
+            copy = page_document(head.document, copied, epoch=log["epoch"], generation=number, first_seq=first_seq)
             with suppress(ItemExistsError):  # nobody else knows the epoch: by a try whose answer was lost
                 await create_page(partition, copy)
             first_seq += len(copied)
@@ -142,19 +141,17 @@ async def _copy(partition: Partition, head: Head, seq: int, *, log: Log) -> Log:
             page_summary = extended(page_summary, copied, first_seq - 1, milliseconds=partition.milliseconds)
     return {
         **log,
-        "generation": generation,
+        "generation": generation_after(pages),
         "messages": list(documents),
-        "previous": previous,
         "bytes": documents_bytes(documents),
-        "previous_bytes": documents_bytes(previous),
         "recent_ids": recent,
         "sealed": {**page_summary, "known_from": partition.milliseconds},  # what was removed must not come back late
     }
 
 
-async def _generation_with(partition: Partition, head: Head, seq: int) -> tuple[int, Sequence[MessageDocument]]:
-    """Return the generation that holds `seq` and its messages up to there."""
+async def _cut_at(partition: Partition, head: Head, seq: int) -> tuple[int, Sequence[MessageDocument]]:
+    """Return how many pages are kept whole, and what is kept after them, up to `seq`."""
     if seq >= head.previous_first_seq:
-        return head.generation - 1, head.previous[: seq - head.previous_first_seq + 1]
+        return head.counted_pages, head.previous[: seq - head.previous_first_seq + 1]
     page = await find_page(partition, head, seq)
     return page["generation"], page["messages"][: seq - page["first_seq"] + 1]

@@ -6,11 +6,13 @@ To clients it goes with a mark of the container, so that one of another containe
 
 import hashlib
 import re
+from collections import OrderedDict
 
 from azure.cosmos._session_token_helpers import merge_session_tokens_with_same_range
 from azure.cosmos.exceptions import CosmosHttpResponseError
 
 MAX_CHARACTERS = 256
+OWNERS = 1_000  # whose last batch is remembered
 GRAMMAR = r"[0-9]{1,10}:-?[0-9]{1,19}#[0-9]{1,19}(?:#[0-9]{1,5}=-?[0-9]{1,19})*"
 
 
@@ -32,6 +34,7 @@ class SessionTokens:
         """Know nothing yet of the container that these names lead to."""
         self._mark = hashlib.sha256("/".join(container).encode()).hexdigest()[:8] + "."
         self._newest: dict[str, str] = {}
+        self._after_batch: OrderedDict[str, str] = OrderedDict()
 
     def for_client(self, token: str) -> str:
         """Return a token as clients see it."""
@@ -52,3 +55,18 @@ class SessionTokens:
     def at_least(self, token: str) -> str:
         """Return a token for reads that may see nothing older than `token`, nor than what this process has seen."""
         return newer(token, self._newest.get(token.partition(":")[0])) or token
+
+    def note_batch(self, owner: str, token: str) -> None:
+        """Keep the token of a batch: the SDK keeps those of all other answers (azure-cosmos 4.17, `findings/`)."""
+        self._after_batch[owner] = token
+        self._after_batch.move_to_end(owner)
+        if len(self._after_batch) > OWNERS:
+            self._after_batch.popitem(last=False)
+
+    def after_batch(self, owner: str) -> str | None:
+        """Return the token of the owner's last batch."""
+        return self._after_batch.get(owner)
+
+    def forget_batch(self, owner: str) -> None:
+        """Forget a token that no replica serves."""
+        self._after_batch.pop(owner, None)

@@ -47,6 +47,7 @@ from shared.store.cosmos import (
     search,
     shares,
 )
+from shared.store.cosmos.background import Background
 from shared.store.cosmos.changes import SettingsChange, update
 from shared.store.cosmos.connection import Connection
 from shared.store.cosmos.errors import ItemMissingError
@@ -72,10 +73,11 @@ class CosmosStore(SessionStore):
         archive_ttl_seconds: int = DEFAULT_ARCHIVE_TTL_SECONDS,
         clock: Clock = time.time,
         limits: Limits | None = None,
+        background: Background | None = None,
     ) -> None:
         """Remember where the container is; nothing is sent before the first verb."""
         self._connection = Connection(endpoint, key, database, container, emulator=emulator, limits=limits)
-        self._items = Items(self._connection, clock)
+        self._items = Items(self._connection, clock, background)
         self._archive_ttl = archive_ttl_seconds
 
     @classmethod
@@ -233,6 +235,11 @@ class CosmosStore(SessionStore):
         with suppress(ItemMissingError):
             await self._items.of("health").read("health")
 
+    async def settle(self) -> None:
+        """Return when nothing is being done behind answers any more."""
+        await self._items.background.settle()
+
     @override
     async def close(self) -> None:
+        await self.settle()
         await self._connection.close()
