@@ -7,15 +7,17 @@ but not than what the instance has seen, nor than the session token that its cli
 """
 
 import os
-from collections.abc import AsyncIterator, Callable, Collection
+from collections.abc import AsyncIterator, Callable, Collection, Sequence
 from contextlib import suppress
 
 import aiohttp
 import pytest
 import pytest_asyncio
 
+from shared.models import JsonObject
 from shared.store.cosmos import errors, lifecycle, log, maintenance, rewinding
 from shared.store.cosmos.errors import ItemMissingError, Outcome
+from shared.store.cosmos.guards import Operation, all_of, log_unchanged_since
 from shared.store.cosmos.head import Head
 from shared.store.cosmos.pages import list_pages
 from shared.store.cosmos.partition import Partition
@@ -94,6 +96,27 @@ def takes_1002_for_missing(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def ignores_tokens(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(SessionTokens, "from_client", lambda _self, _sent: None)
+    monkeypatch.setattr(SessionTokens, "after_batch", lambda _self, _user_id: None)
+
+
+def guards_no_count(monkeypatch: pytest.MonkeyPatch) -> None:
+    def holds_what(head: Head) -> str:
+        return all_of(log_unchanged_since(head), f"c.log.edits = {head.edits:d}")
+
+    monkeypatch.setattr(log, "holds_just_what", holds_what)
+
+
+async def create_then_patch(
+    partition: Partition, document: JsonObject, item_id: str, operations: Sequence[Operation], where: str
+) -> str:
+    """Do in two requests what belongs into one."""
+    await partition.create(document, no_response=True)
+    etag: str = (await partition.patch(item_id, operations, where))["_etag"]
+    return etag
+
+
+def rotates_in_two_steps(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Partition, "create_and_patch", create_then_patch)
 
 
 async def run_all(world: World, seeds: Collection[int]) -> None:
@@ -104,9 +127,11 @@ async def run_all(world: World, seeds: Collection[int]) -> None:
 @pytest.mark.parametrize(
     ("mutate", "seeds"),
     [
-        (sweeps_by_a_read, (52, 64, 68, 106, 116)),
+        (sweeps_by_a_read, (51, 150, 184)),
         (takes_1002_for_missing, (2, 3, 4, 12, 13)),
-        (ignores_tokens, (8, 17, 26)),
+        (ignores_tokens, (13, 27, 36, 38)),
+        (guards_no_count, (14, 15, 18, 20, 21)),
+        (rotates_in_two_steps, (2, 16, 17, 21, 29)),
     ],
 )
 async def test_a_store_that_believes_what_it_reads_is_found_out(

@@ -24,8 +24,10 @@ from shared.models import (
     SessionChanges,
 )
 from shared.store.cosmos import CosmosStore
+from shared.store.cosmos.errors import ItemRefusedError
 from shared.store.cosmos.head import Head
 from shared.store.cosmos.maintenance import BUILDING_SECONDS, _finish
+from shared.store.cosmos.partition import Partition
 from tests.builders import HOUR, a_message, a_session, again, an_owner, messages
 from tests.cosmos.kills import (
     Case,
@@ -50,6 +52,7 @@ DUE = TTL // 2 + 60  # renewal of the pages is
 LATER = HOUR // 2 + BUILDING_SECONDS  # over half the shortest ttl used here, and nobody can still be building
 BATCH, FIRST = messages(12), messages(12)
 IMPORTED = [ImportedMessage(**message.model_dump()) for message in messages(40)]
+FILLING = a_message("fills what is left of a generation " * 20)  # and is smaller than one
 LONG_TEXT = "a text that fills a generation " * 40
 Run = Callable[[World, CosmosStore, Case], Awaitable[object]]
 Then = Callable[[Seen, Template], Seen | None]
@@ -87,6 +90,17 @@ def append(sent: list[NewMessage]) -> tuple[Run, Then]:
         return replace(seen, history=seen.plus(ids), next_seq=seen.next_seq + len(ids))
 
     return lambda _, store, case: store.append(case.user_id, case.session_id, again(sent)), then
+
+
+def append_knowing(sent: list[NewMessage]) -> tuple[Run, Then]:
+    """Append from a process that has just read the head, so that the append itself makes a page of what is there."""
+    run, then = append(sent)
+
+    async def read_first(world: World, store: CosmosStore, case: Case) -> None:
+        await store.read(case.user_id, case.session_id, 1)
+        await run(world, store, case)
+
+    return read_first, then
 
 
 def rewind(place: Callable[[Head], int]) -> tuple[Run, Then]:
@@ -188,6 +202,13 @@ OPERATIONS = [
     Operation("unpin", "pinned", change(pinned=False), changed(pinned=False)),
     *(Operation("append a batch", start, *append(BATCH)) for start in ANY),
     *(Operation("append and rotate", start, *append([a_message(LONG_TEXT)])) for start in ANY),
+    *(
+        Operation("append and carry a page", start, *append_knowing([FILLING]))
+        for start in (*ANY, "in two generations")
+    ),
+    *(Operation("append what fills a head", start, *append_knowing([a_message(LONG_TEXT)])) for start in ANY),
+    *(Operation("append a batch", start, *append_knowing(BATCH)) for start in ("in two generations",)),
+    Operation("append and rotate", "in two generations", *append([a_message(LONG_TEXT)])),
     Operation("append and renew", "expiring", *append(messages(2)), age=DUE),
     Operation("append a batch and renew", "expiring", *append(BATCH), age=DUE),
     Operation("rename and renew", "expiring", change(session_name="new"), same, age=DUE),
@@ -248,6 +269,7 @@ async def templates(world: World, built: dict[str, Template]) -> dict[str, Templ
     if not built:
         elsewhere = World(world.server, "templates")
         built |= {name: await written(elsewhere, *lengths) for name, lengths in LENGTHS.items()}
+        built["in two generations"] = await written_in_two_steps(elsewhere, 40)
         for name, (start, run, enough) in STATES.items():
             built[name] = await left(elsewhere, built[start], run, enough)
         await elsewhere.connection.close()
@@ -264,6 +286,20 @@ async def written(world: World, *lengths: int) -> Template:
             role = "assistant" if number % 3 else "user"
             await store.append(owner, session.id, [a_message(f"message {number}", role=role)])
     return await world.template(owner, session.id)
+
+
+async def written_in_two_steps(world: World, length: int) -> Template:
+    """Store a session as writers do that rotate in two steps: its head carries a whole generation in `previous`."""
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(Partition, "create_and_patch", refuse)
+        made = await written(world, length)
+    assert made.head.previous
+    assert made.head.messages
+    return made
+
+
+async def refuse(*_arguments: object) -> None:
+    raise ItemRefusedError
 
 
 async def left(world: World, start: Template, run: Run, enough: Callable[[Template, Template], bool]) -> Template:
