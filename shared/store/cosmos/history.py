@@ -2,6 +2,8 @@
 
 import logging
 from collections.abc import AsyncIterator, Sequence
+from contextlib import suppress
+from itertools import takewhile
 from math import ceil, sqrt
 
 from shared.errors import StoreUnavailableError
@@ -10,7 +12,7 @@ from shared.store.cosmos.documents import MessageDocument, PageDocument
 from shared.store.cosmos.errors import ItemMissingError
 from shared.store.cosmos.head import Head
 from shared.store.cosmos.log import read_head
-from shared.store.cosmos.pages import QUERY_FROM, find_page, read_pages
+from shared.store.cosmos.pages import QUERY_FROM, find_page, read_head_and_pages, read_pages
 from shared.store.cosmos.partition import Partition
 from shared.store.cosmos.retry import Retries
 from shared.store.rules import PAGE_BYTES, SCAN_MESSAGES
@@ -19,13 +21,42 @@ logger = logging.getLogger(__name__)
 
 TRIES = 5
 PAGES_AHEAD = 16  # at most at once, of up to 1.6 MB each
+WITH_HEAD_FROM = 2  # pages: from there on one query for them and the head costs less than reading these does
 SPREAD = 2  # standard deviations: of 100 resumes of 50 one needs another request (simulated, decision 14)
 Placed = tuple[int, MessageDocument]
 Segment = tuple[int | None, list[Placed]]  # the page (None for the head) and its messages in reading order
 
 
-async def read_history(partition: Partition, head: Head, query: MessageQuery) -> tuple[Head, MessagePage]:
-    """Return the messages the query asks for, and the head of the moment they are of.
+async def read_session(partition: Partition, session_id: str, query: MessageQuery) -> tuple[Head, MessagePage]:
+    """Return the messages the query asks for, and the head of the moment they are of; raises SessionNotFoundError.
+
+    Where this process knows the head, and that pages are wanted with it, one query asks for all of them at once.
+    """
+    known = partition.known_head(session_id)
+    at_hand: list[PageDocument] = []
+    head = None
+    if known and (generations := _newest_pages(known, query)):
+        with suppress(ItemMissingError):
+            head, at_hand = await read_head_and_pages(partition, known, generations)
+    if head is None or head.is_hidden:
+        head = await read_head(partition, session_id)
+    return await read_history(partition, head, query, at_hand)
+
+
+def _newest_pages(head: Head, query: MessageQuery) -> range:
+    """Return the pages that a resume reads with its head; none where they are too few for a query, or it is none."""
+    wanted = query.limit - len(head.held())
+    if query.order != "desc" or query.before is not None or wanted <= 0 or not head.counted_pages:
+        return range(0)
+    newest = head.counted_pages - 1
+    generations = range(newest, -1, -1)[: _pages_at_once(head, wanted)]
+    return generations if len(generations) >= WITH_HEAD_FROM else range(0)
+
+
+async def read_history(
+    partition: Partition, head: Head, query: MessageQuery, at_hand: Sequence[PageDocument] = ()
+) -> tuple[Head, MessagePage]:
+    """Return the messages the query asks for, and the head of the moment they are of; some pages may be at hand.
 
     A page that is missing means that the head has moved on, and reading starts over from the new
     one; if the head says it should be there, StoreUnavailableError is raised: never a silent gap.
@@ -33,8 +64,9 @@ async def read_history(partition: Partition, head: Head, query: MessageQuery) ->
     retries = Retries(partition.limits, TRIES, seconds=0)
     while True:
         try:
-            return head, await _read(partition, head, query)
+            return head, await _read(partition, head, query, at_hand)
         except ItemMissingError:
+            at_hand = ()
             try:
                 await retries.again()
             except StoreUnavailableError:
@@ -43,14 +75,14 @@ async def read_history(partition: Partition, head: Head, query: MessageQuery) ->
             head = await read_head(partition, head.id)
 
 
-async def _read(partition: Partition, head: Head, query: MessageQuery) -> MessagePage:
+async def _read(partition: Partition, head: Head, query: MessageQuery, at_hand: Sequence[PageDocument]) -> MessagePage:
     oldest = max(query.after or 0, head.first_seq - 1) + 1
     newest = min(head.last_seq + 1 if query.before is None else query.before, head.last_seq + 1) - 1
     if oldest > newest:
         return MessagePage(messages=[])
     window = range(oldest, newest + 1)
     reader = _Reader(head, query, window)
-    async for page, placed in _Segments(partition, head, query, window).read():
+    async for page, placed in _Segments(partition, head, query, window=window, at_hand=at_hand).read():
         if not reader.take(page, placed):
             break
     return reader.result()
@@ -99,8 +131,11 @@ class _Reader:
 class _Segments:
     """The messages of a session in the order asked for, from its head and its pages."""
 
-    def __init__(self, partition: Partition, head: Head, query: MessageQuery, window: range) -> None:
+    def __init__(
+        self, partition: Partition, head: Head, query: MessageQuery, *, window: range, at_hand: Sequence[PageDocument]
+    ) -> None:
         self._partition, self._head, self._query, self._window = partition, head, query, window
+        self._at_hand = {page["generation"]: page for page in at_hand if page["epoch"] == head.epoch}
 
     async def read(self) -> AsyncIterator[Segment]:
         """Yield what there is in the window, and what shares a page with it."""
@@ -128,7 +163,7 @@ class _Segments:
                 yield page["generation"], placed[::step]
                 wanted -= sum(seq in self._window for seq, _ in placed)
             following = self._generations(pages[-1]["generation"] + step, wanted, step)
-            pages = await read_pages(self._partition, self._head, following)
+            pages = await self._load(following)
 
     async def _first_pages(self, seq: int, wanted: int, step: int) -> list[PageDocument]:
         """Return the page with `seq`, and what else is read with it where its place is known, or hinted at."""
@@ -137,10 +172,15 @@ class _Segments:
             start = 0 if seq == head.first_seq else head.counted_pages - 1
         if start is None:
             return [await find_page(self._partition, head, seq)]
-        pages = await read_pages(self._partition, head, self._generations(start, wanted, step))
+        pages = await self._load(self._generations(start, wanted, step))
         if any(_holds(page, seq) for page in pages):
             return pages
         return [await find_page(self._partition, head, seq, start + step)]
+
+    async def _load(self, generations: range) -> list[PageDocument]:
+        """Return these pages, as many of the first as are at hand, or all of them read."""
+        ready = list(takewhile(lambda page: page is not None, map(self._at_hand.get, generations)))
+        return [page for page in ready if page] or await read_pages(self._partition, self._head, generations)
 
     def _generations(self, start: int, wanted: int, step: int) -> range:
         """Return the pages to read together, from `start` on."""

@@ -87,6 +87,24 @@ async def read_pages(partition: Partition, head: Head, generations: Sequence[int
     return [found[item_id] for item_id in ids.values()]
 
 
+async def read_head_and_pages(
+    partition: Partition, known: Head, generations: Sequence[int]
+) -> tuple[Head, list[PageDocument]]:
+    """Return a session's head as it is, and what there is of these pages of a head that was known, by one query.
+
+    In the order of ids the head comes first, so no page is older than it. Raises ItemMissingError where there is none.
+    """
+    ids = {"id": known.id} | {
+        f"id{place}": page_id(known.id, known.epoch, number) for place, number in enumerate(generations)
+    }
+    names = ", ".join(f"@{name}" for name in ids)
+    found = await partition.query(f"SELECT * FROM c WHERE c.id IN ({names}) ORDER BY c.id", ids)  # noqa: S608
+    if not found or found[0]["id"] != known.id:
+        raise ItemMissingError
+    partition.note_head(found[0])
+    return Head(found[0]), found[1:]
+
+
 async def find_page(partition: Partition, head: Head, seq: int, hint: int | None = None) -> PageDocument:
     """Return the page that counts and holds `seq`, looked for at `hint` first; raises ItemMissingError.
 

@@ -112,9 +112,7 @@ class CosmosStore(SessionStore):
 
     @override
     async def read(self, user_id: str, session_id: str, limit: int) -> tuple[Session, MessagePage]:
-        partition = self._items.of(user_id)
-        head = await log.read_head(partition, session_id)
-        head, page = await history.read_history(partition, head, MessageQuery(limit=limit))
+        head, page = await history.read_session(self._items.of(user_id), session_id, MessageQuery(limit=limit))
         return head.session(), page
 
     @override
@@ -152,9 +150,7 @@ class CosmosStore(SessionStore):
 
     @override
     async def read_messages(self, user_id: str, session_id: str, query: MessageQuery) -> MessagePage:
-        partition = self._items.of(user_id)
-        head = await log.read_head(partition, session_id)
-        return (await history.read_history(partition, head, query))[1]
+        return (await history.read_session(self._items.of(user_id), session_id, query))[1]
 
     @override
     async def get_message(self, user_id: str, session_id: str, message_id: str) -> Message:
