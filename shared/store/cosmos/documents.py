@@ -29,7 +29,8 @@ class PageSummary(TypedDict):
     """What the head says of all pages together; the first four come with the first page.
 
     `known_from` is the moment, in milliseconds, from which every duplicate is detected by recent_ids alone; `marks`
-    are pairs of a seq and the moment by which everything up to it had been stored.
+    are pairs of a seq and the moment by which everything up to it had been stored. `starts` are the seqs at which the
+    newest pages begin, oldest first: a hint to readers, which a head written by an earlier build may lack.
     """
 
     roles: NotRequired[dict[str, int]]
@@ -37,6 +38,7 @@ class PageSummary(TypedDict):
     last_at: NotRequired[str]
     marks: NotRequired[list[list[int]]]
     known_from: NotRequired[int]
+    starts: NotRequired[list[int]]
 
 
 class Log(TypedDict):

@@ -24,6 +24,7 @@ from shared.text import fold
 
 SCHEMA = 1
 RECENT_IDS = 100  # promised to be recognised by both stores
+STARTS = 12  # pages whose place is remembered: of real messages they hold some sixty
 MARK_EVERY = 25  # messages in pages: how finely `marks` say when messages were stored
 
 
@@ -139,9 +140,14 @@ def advanced(
         "previous_bytes": 0,
         "recent_ids": hashes[-remembered:],
         "edits": log["edits"],
-        "sealed": sealed,
+        "sealed": with_starts(sealed, head["last_seq"] + 1 - len(log["messages"]) - len(log["previous"])),
     }
     return counts | due | {"log": turned}, leaving
+
+
+def with_starts(summary: PageSummary, *first_seqs: int) -> PageSummary:
+    """Return a summary of all pages after some have joined them that begin at these seqs."""
+    return {**summary, "starts": [*summary.get("starts", []), *first_seqs][-STARTS:]}
 
 
 def extended(
@@ -152,7 +158,7 @@ def extended(
     milliseconds: int,
     forgotten: int | None = None,
 ) -> PageSummary:
-    """Return the summary of all pages after these documents have joined them.
+    """Return the summary of all pages after these documents have joined them; `with_starts` says where they begin.
 
     At `milliseconds` all messages up to the seq `stored` had been; `forgotten` is the newest that recent_ids no
     longer hold, RECENT_IDS before `stored` if it isn't said.
@@ -162,6 +168,7 @@ def extended(
     roles = Counter(summary.get("roles", {})) + Counter(document["role"] for document in documents)
     forgotten = stored - RECENT_IDS if forgotten is None else forgotten
     return {
+        **summary,
         "roles": dict(roles),
         "first_at": summary.get("first_at") or documents[0]["created_at"],
         "last_at": documents[-1]["created_at"],
@@ -229,6 +236,12 @@ class Head:
     def counted_pages(self) -> int:
         """Count the pages that belong to the history."""
         return counted_pages(self.generation)
+
+    @property
+    def page_starts(self) -> dict[int, int]:
+        """Return the first seq of each of the newest pages, as far as they are remembered."""
+        starts = self.page_summary.get("starts", [])
+        return dict(enumerate(starts, self.counted_pages - len(starts)))
 
     @property
     def first_seq(self) -> int:

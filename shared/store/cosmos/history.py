@@ -49,7 +49,7 @@ def _newest_pages(head: Head, query: MessageQuery) -> range:
     if query.order != "desc" or query.before is not None or wanted <= 0 or not head.counted_pages:
         return range(0)
     newest = head.counted_pages - 1
-    generations = range(newest, -1, -1)[: _pages_at_once(head, wanted)]
+    generations = range(newest, -1, -1)[: _pages_down_to(head, newest, head.previous_first_seq - wanted)]
     return generations if len(generations) >= WITH_HEAD_FROM else range(0)
 
 
@@ -161,8 +161,9 @@ class _Segments:
             for page in pages:
                 placed = list(enumerate(page["messages"], page["first_seq"]))
                 yield page["generation"], placed[::step]
-                wanted -= sum(seq in self._window for seq, _ in placed)
-            following = self._generations(pages[-1]["generation"] + step, wanted, step)
+                wanted -= sum(number in self._window for number, _ in placed)
+            seq = pages[-1]["first_seq"] - 1 if step < 0 else pages[-1]["first_seq"] + len(pages[-1]["messages"])
+            following = self._generations(pages[-1]["generation"] + step, seq, wanted, step=step)
             pages = await self._load(following)
 
     async def _first_pages(self, seq: int, wanted: int, step: int) -> list[PageDocument]:
@@ -172,7 +173,7 @@ class _Segments:
             start = 0 if seq == head.first_seq else head.counted_pages - 1
         if start is None:
             return [await find_page(self._partition, head, seq)]
-        pages = await self._load(self._generations(start, wanted, step))
+        pages = await self._load(self._generations(start, seq, wanted, step=step))
         if any(_holds(page, seq) for page in pages):
             return pages
         return [await find_page(self._partition, head, seq, start + step)]
@@ -182,16 +183,29 @@ class _Segments:
         ready = list(takewhile(lambda page: page is not None, map(self._at_hand.get, generations)))
         return [page for page in ready if page] or await read_pages(self._partition, self._head, generations)
 
-    def _generations(self, start: int, wanted: int, step: int) -> range:
-        """Return the pages to read together, from `start` on."""
+    def _generations(self, start: int, seq: int, wanted: int, *, step: int) -> range:
+        """Return the pages to read together for so many messages from `seq` on, the first of them `start`."""
         newest = self._head.counted_pages - 1
         if not 0 <= start <= newest:
             return range(0)
-        return range(start, -1 if step < 0 else newest + 1, step)[: _pages_at_once(self._head, wanted)]
+        if step > 0:
+            return range(start, newest + 1)[: _pages_at_once(self._head, wanted)]
+        return range(start, -1, -1)[: _pages_down_to(self._head, start, seq + 1 - wanted)]
 
 
 def _holds(page: PageDocument, seq: int) -> bool:
     return 0 <= seq - page["first_seq"] < len(page["messages"])
+
+
+def _pages_down_to(head: Head, start: int, oldest: int) -> int:
+    """Return how many pages to read together, from `start` down to the one with that seq, where the head knows it."""
+    starts, place = head.page_starts, start
+    while place in starts and starts[place] > oldest:
+        place -= 1
+    if place in starts or place < 0:
+        return min(PAGES_AHEAD, start - place + (place in starts))
+    lowest = starts.get(place + 1, head.previous_first_seq)
+    return min(PAGES_AHEAD, start - place + _pages_at_once(head, lowest - oldest))
 
 
 def _pages_at_once(head: Head, wanted: int) -> int:

@@ -20,6 +20,7 @@ from shared.store.cosmos.head import (
     head_document,
     last_message_hint,
     short_hash,
+    with_starts,
 )
 from shared.store.cosmos.lifecycle import finish_delete
 from shared.store.cosmos.lifetimes import renew_at
@@ -96,7 +97,7 @@ def _building(
 async def _write_pages(partition: Partition, head: Head, documents: Sequence[MessageDocument]) -> Log:
     """Write the pages of the epoch being built and return the whole log."""
     *pages, messages = _generations(documents, partition.limits.generation_bytes)
-    first_seqs = accumulate((len(page) for page in pages), initial=head.first_seq)
+    first_seqs = list(accumulate((len(page) for page in pages[:-1]), initial=head.first_seq))[: len(pages)]
 
     async def write(numbered: tuple[int, tuple[int, Generation]]) -> None:
         number, (first_seq, documents) = numbered
@@ -104,17 +105,18 @@ async def _write_pages(partition: Partition, head: Head, documents: Sequence[Mes
         with suppress(ItemExistsError):  # nobody else knows the epoch: it was made by a try whose answer was lost
             await create_page(partition, page)
 
-    await for_each(enumerate(zip(first_seqs, pages, strict=False)), write)
+    await for_each(enumerate(zip(first_seqs, pages, strict=True)), write)
     in_pages = list(chain.from_iterable(pages))
+    summary = extended(
+        head.page_summary, in_pages, head.first_seq + len(in_pages) - 1, milliseconds=partition.milliseconds
+    )
     return {
         **head.document["log"],
         "generation": generation_after(len(pages)),
         "messages": messages,
         "bytes": documents_bytes(messages),
         "recent_ids": [short_hash(head.id, document["id"]) for document in in_pages[-RECENT_IDS:]],
-        "sealed": extended(
-            head.page_summary, in_pages, head.first_seq + len(in_pages) - 1, milliseconds=partition.milliseconds
-        ),
+        "sealed": with_starts(summary, *first_seqs),
     }
 
 

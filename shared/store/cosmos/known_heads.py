@@ -46,12 +46,16 @@ class KnownHeads:
         known = self._of(user_id, session_id)
         known.head, known.contended_until = None, monotonic() + self._limits.trust_seconds
 
+    def is_contended(self, user_id: str, session_id: str) -> bool:
+        """Return whether that was noted of late."""
+        known = self._known.get((user_id, session_id))
+        return known is not None and monotonic() < known.contended_until
+
     def head(self, user_id: str, session_id: str) -> Head | None:
         """Return the head, if it is likely to be so still."""
-        known, now = self._known.get((user_id, session_id)), monotonic()
-        if known is None or now < known.contended_until or now - known.told_at > self._limits.trust_seconds:
-            return None
-        return known.head
+        known = self._known.get((user_id, session_id))
+        is_old = known is None or monotonic() - known.told_at > self._limits.trust_seconds
+        return None if known is None or is_old or self.is_contended(user_id, session_id) else known.head
 
     def _of(self, user_id: str, session_id: str) -> Known:
         known = self._known.setdefault((user_id, session_id), Known())

@@ -24,7 +24,7 @@ from shared.store.cosmos.guards import (
     set_fields,
     writable,
 )
-from shared.store.cosmos.head import Head, advanced, extended
+from shared.store.cosmos.head import Head, advanced, extended, with_starts
 from shared.store.cosmos.lifetimes import renewal_due, renewal_near
 from shared.store.cosmos.pages import create_page, page_document, sweep
 from shared.store.cosmos.partition import Partition
@@ -157,7 +157,7 @@ def _rotation(partition: Partition, head: Head, documents: Sequence[MessageDocum
     return [
         *turn,
         set_at("/log/recent_ids", head.recent_ids_after_rotation()),
-        set_at("/log/sealed", summary),
+        set_at("/log/sealed", with_starts(summary, head.previous_first_seq)),
     ]
 
 
@@ -169,12 +169,16 @@ async def rotate(partition: Partition, head: Head) -> None:
     """
     if not head.held():
         return
-    try:
-        await _advance(partition, head, [], room=0)
-    except ItemMissingError:
-        return
-    except (ItemRefusedError, ItemExistsError):
-        await _rotate_beside_others(partition, head)
+    if not partition.is_contended(head.id):
+        try:
+            await _advance(partition, head, [], room=0)
+        except ItemMissingError:
+            return
+        except (ItemRefusedError, ItemExistsError):
+            partition.contended(head.id)
+        else:
+            return
+    await _rotate_beside_others(partition, head)
 
 
 async def _rotate_beside_others(partition: Partition, head: Head) -> None:

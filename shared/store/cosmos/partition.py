@@ -91,6 +91,10 @@ class Partition:
         """Note that what was known of a head was not so any more."""
         self._items.known_heads.contended(self.user_id, session_id)
 
+    def is_contended(self, session_id: str) -> bool:
+        """Return whether that was noted of late."""
+        return self._items.known_heads.is_contended(self.user_id, session_id)
+
     async def behind(self, session_id: str, work: Callable[[], Awaitable[object]]) -> None:
         """Have work done for a session that no answer waits for."""
         await self._items.background.run(self.user_id, session_id, work)

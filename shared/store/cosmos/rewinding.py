@@ -25,6 +25,7 @@ from shared.store.cosmos.head import (
     generation_after,
     last_message_hint,
     short_hash,
+    with_starts,
 )
 from shared.store.cosmos.lifetimes import renew_at
 from shared.store.cosmos.log import read_head
@@ -136,6 +137,7 @@ async def _copy(partition: Partition, head: Head, seq: int, *, log: Log) -> Log:
             copy = page_document(head.document, copied, epoch=log["epoch"], generation=number, first_seq=first_seq)
             with suppress(ItemExistsError):  # nobody else knows the epoch: by a try whose answer was lost
                 await create_page(partition, copy)
+            page_summary = with_starts(page_summary, first_seq)
             first_seq += len(copied)
             recent = [*recent, *(short_hash(head.id, document["id"]) for document in copied)][-RECENT_IDS:]
             page_summary = extended(page_summary, copied, first_seq - 1, milliseconds=partition.milliseconds)
