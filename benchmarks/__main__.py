@@ -14,8 +14,7 @@ from benchmarks.chats.measure import Scale as ChatScale
 from benchmarks.report import chat_targets, chats, page
 from benchmarks.results import Results
 from benchmarks.run import FULL, QUICK, measure
-from benchmarks.stage import staged
-from tests.cosmos_server.launch import CosmosServer, missing_reason, running_server
+from tests.cosmos_server.launch import missing_reason, running_server
 
 RESULTS = Path(__file__).parent / "RESULTS.md"
 PLOTS = Path(__file__).parent / "plots"
@@ -33,7 +32,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     started = time.monotonic()
     with running_server() as server:
         if options.thresholds:
-            asyncio.run(_explore(server))
+            asyncio.run(thresholds.explore(server))
             return 0
         results = measure(server, QUICK if options.quick else FULL)
     text = page(results)
@@ -49,7 +48,7 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description="Measure what Parley costs at Cosmos DB.")
     kinds = parser.add_mutually_exclusive_group()
     kinds.add_argument("--quick", action="store_true", help="short sessions, within a minute; writes no file")
-    kinds.add_argument("--thresholds", action="store_true", help="what other rotation thresholds would cost")
+    kinds.add_argument("--thresholds", action="store_true", help="what other sizes of a generation would cost")
     kinds.add_argument(
         "--chats",
         type=lambda text: tuple(map(int, text.split(","))),
@@ -66,11 +65,6 @@ def _chats(lengths: tuple[int, ...]) -> int:
     found = aside.measure(ChatScale(lengths))
     print(f"{chat_targets.section(found)}\n{chats.section(found)}")
     return 0
-
-
-async def _explore(server: CosmosServer) -> None:
-    async with staged(server, "thresholds") as stage:
-        await thresholds.explore(stage)
 
 
 def _milliseconds(results: Results) -> str:

@@ -30,6 +30,11 @@ class Exchange:
     started: float = 0.0  # by time.monotonic, which processes of one machine share
     ended: float = 0.0
 
+    @property
+    def is_batch(self) -> bool:
+        """Return whether this was a transactional batch: of all requests only its body is a list."""
+        return self.request_body.startswith(b"[")
+
 
 @dataclass(frozen=True, slots=True)
 class Totals:

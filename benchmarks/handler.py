@@ -31,7 +31,7 @@ from tests.cosmos_server.launch import CosmosServer
 
 CONTAINER = "handler"
 BLOCKS = 60
-BLOCK = 10  # appends to one fresh session: too few for a rotation, so both sides patch a head of the same size
+BLOCK = 10  # appends to one fresh session: too few to fill its head, so both sides patch one of the same size
 WARMING = 4  # blocks that are not counted
 Send = Callable[[], Awaitable[None]]
 Side = Callable[[str, str, str], Send]  # from owner, session id and message id: one append, ready to be sent
@@ -148,6 +148,8 @@ def _patch(session_id: str, message_id: str) -> tuple[list[JsonObject], str]:
     message = NewMessage(id=message_id, role="user", content=TYPICAL.message(1).content or "", created_at=utc_now())
     document = message.document()
     size = documents_bytes([document])
+    if BLOCK * size >= Limits().generation_bytes:
+        raise AssertionError("a block fills the head: the handler would send a batch where the bare call sends a Patch")
     operations: list[JsonObject] = [
         {"op": "add", "path": "/log/messages/-", "value": document},
         {"op": "incr", "path": "/log/bytes", "value": size},

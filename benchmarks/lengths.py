@@ -71,7 +71,7 @@ class _Walk:
     async def _resume(self, limit: int) -> Means:
         with self.stage.proxy.phase("resumes") as recorded:
             start = len(recorded)
-            _, page = await self.stage.chat.store.read(*self.place, limit)
+            _, page = await self.stage.store.read(*self.place, limit)
         if len(page.messages) != min(limit, len(self.appends)):
             message = f"{len(page.messages)} messages where {limit} were asked for"
             raise AssertionError(message)
@@ -84,7 +84,7 @@ class _Walk:
         with self.stage.proxy.phase("paging") as recorded:
             start = len(recorded)
             while query is not None:
-                page = await self.stage.chat.store.read_messages(*self.place, query)
+                page = await self.stage.store.read_messages(*self.place, query)
                 pages += 1
                 seqs += [message.seq for message in page.messages]
                 query = MessageQuery(limit=PAGE, before=page.next_seq, page_hint=page.page_hint)

@@ -6,9 +6,10 @@ import re
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import aiohttp
@@ -18,7 +19,8 @@ from tests.cosmos_server.launch import CosmosServer
 
 ROOT = Path(__file__).resolve().parent.parent
 COUNTS = (5_000, 20_000, 35_000, 50_000)  # requests answered when memory is looked at
-SESSIONS = 20  # so few that each is long before the first look: what is answered later is no larger
+SESSIONS = 300  # more than the heads that a process keeps in memory
+BATCHES, BATCH = 8, 8  # that each session begins with: more than a read returns, so later answers are no larger
 AT_ONCE = 8
 STOP_SECONDS = 10
 KB = 1024
@@ -63,8 +65,7 @@ async def _measure(settings: Mapping[str, str], counts: Sequence[int]) -> Growth
     resident = {}
     with _serving(settings) as (process, url):
         async with aiohttp.ClientSession(url, headers={"x-user-id": "somebody"}) as client:
-            for number in range(SESSIONS):
-                await _answered(client.post("/api/chat/sessions", json={"id": f"s-{number}"}))
+            await _at_once(range(SESSIONS), partial(_begin, client))
             answered = 0
             for count in counts:
                 await _ask(client, answered, count)
@@ -74,17 +75,36 @@ async def _measure(settings: Mapping[str, str], counts: Sequence[int]) -> Growth
 
 
 async def _ask(client: aiohttp.ClientSession, start: int, end: int) -> None:
-    """Send requests `start` to `end`, a few at once."""
-    numbers = iter(range(start, end))
+    """Send requests `start` to `end`."""
 
-    async def work() -> None:
-        for number in numbers:
-            turn, reads = divmod(number, 2)
-            path = f"/api/chat/sessions/s-{turn % SESSIONS}"
-            message = {"role": "user", "content": TYPICAL.text(number)}
-            await _answered(client.get(path) if reads else client.post(f"{path}/messages", json=message))
+    async def ask(number: int) -> None:
+        turn, reads = divmod(number, 2)
+        path = f"/api/chat/sessions/s-{turn % SESSIONS}"
+        await _answered(client.get(path) if reads else client.post(f"{path}/messages", json=_message(number)))
 
-    await asyncio.gather(*(work() for _ in range(AT_ONCE)))
+    await _at_once(range(start, end), ask)
+
+
+async def _begin(client: aiohttp.ClientSession, number: int) -> None:
+    await _answered(client.post("/api/chat/sessions", json={"id": f"s-{number}"}))
+    for _ in range(BATCHES):
+        batch = {"messages": [_message(place) for place in range(BATCH)]}
+        await _answered(client.post(f"/api/chat/sessions/s-{number}/messages", json=batch))
+
+
+def _message(number: int) -> dict[str, str]:
+    return {"role": "user", "content": TYPICAL.text(number)}
+
+
+async def _at_once(numbers: Iterable[int], work: Callable[[int], Awaitable[None]]) -> None:
+    """Work on all numbers, a few at a time."""
+    left = iter(numbers)
+
+    async def one_by_one() -> None:
+        for number in left:
+            await work(number)
+
+    await asyncio.gather(*(one_by_one() for _ in range(AT_ONCE)))
 
 
 async def _answered(request: AbstractAsyncContextManager[aiohttp.ClientResponse]) -> None:

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from pathlib import Path
 
+from benchmarks.chats.costs import TURN, ChatCost, Chats
 from benchmarks.lengths import Means
 from benchmarks.peers import Parley
 from benchmarks.results import Results
@@ -30,6 +31,15 @@ def plots(results: Results) -> dict[str, str]:
             "modelled request units",
             _appends(results, lambda one: one.mean("units")),
         ),
+        **{
+            f"turn-{profile}.svg": line_chart(
+                f"What a chat turn costs, {profile} messages",
+                MESSAGES,
+                "request units as measured on a live account, without index",
+                _turns(results.chats, profile),
+            )
+            for profile in dict.fromkeys(cost.profile for cost in results.chats.costs)
+        },
         "writers.svg": _writers(results),
     }
 
@@ -51,6 +61,22 @@ def _appends(results: Results, measure: Callable[[Means], float]) -> list[Series
             )
             for neighbour in results.beside.neighbours
         ),
+    ]
+
+
+def _turns(chats: Chats, profile: str) -> list[Series]:
+    """Return a line for each peer, Parley's first: a resume of the newest messages and an append of a pair."""
+    found: dict[str, list[ChatCost]] = {}
+    for cost in chats.costs:
+        if cost.profile == profile:
+            found.setdefault(cost.peer, []).append(cost)
+    return [
+        Series(
+            name,
+            [(cost.length, cost.means[TURN].mean("measured")) for cost in costs if not cost.ends],
+            "cannot be longer" if costs[-1].ends else "",
+        )
+        for name, costs in found.items()
     ]
 
 

@@ -6,6 +6,7 @@ from benchmarks.archival import Archived
 from benchmarks.chats.costs import Chats
 from benchmarks.handler import Overhead
 from benchmarks.imports import ImportTime, Loaded
+from benchmarks.large import LargeMessage
 from benchmarks.lengths import Milestone
 from benchmarks.memory import Growth
 from benchmarks.peers import Parley
@@ -20,6 +21,7 @@ class Results:
 
     milestones: list[Milestone]
     writers: list[Outcome]
+    large: LargeMessage
     beside: Findings
     chats: Chats
     overhead: Overhead

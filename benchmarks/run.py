@@ -4,7 +4,7 @@ import asyncio
 import sys
 from dataclasses import dataclass
 
-from benchmarks import archival, handler, imports, lengths, memory, side_by_side, writers
+from benchmarks import archival, handler, imports, large, lengths, memory, side_by_side, writers
 from benchmarks.archival import Archived
 from benchmarks.chats import aside as chats
 from benchmarks.chats.measure import Scale as ChatScale
@@ -46,7 +46,7 @@ QUICK = Scale(
     lengths=(10, 60),
     crowd=(8, 5),
     racers=side_by_side.Scale((10, 60), writers=4, each=5),
-    chats=ChatScale((6, 24), turns=2, lives=1, rest_seconds=0, profiles=(REAL.name,)),
+    chats=ChatScale((6, 24), turns=2, lives=1, restarts=1, rest_seconds=0, profiles=(REAL.name,)),
     handler_blocks=4,
     import_runs=1,
     memory_counts=(),
@@ -59,6 +59,7 @@ def measure(server: CosmosServer, scale: Scale) -> Results:
     """Measure everything at this scale."""
     milestones = asyncio.run(_grow(server, scale))
     outcomes = asyncio.run(_crowd(server, scale))
+    after_large = asyncio.run(_after_large(server))
     server.reset()
     tell("the neighbours")
     beside = side_by_side.measure(scale.racers)
@@ -75,7 +76,7 @@ def measure(server: CosmosServer, scale: Scale) -> Results:
     server.reset()
     tell("archival")
     archived = asyncio.run(_archive(server, scale))
-    return Results(milestones, outcomes, beside, found, overhead, times, loaded, growths, archived)
+    return Results(milestones, outcomes, after_large, beside, found, overhead, times, loaded, growths, archived)
 
 
 async def _grow(server: CosmosServer, scale: Scale) -> list[Milestone]:
@@ -92,6 +93,12 @@ async def _crowd(server: CosmosServer, scale: Scale) -> list[Outcome]:
     async with staged(server, "writers") as stage:
         many, each = scale.crowd
         return [await writers.compete(stage, writers=many, each=each, sends=sends) for sends in (1, 2)]
+
+
+async def _after_large(server: CosmosServer) -> large.LargeMessage:
+    tell("appends after a large message")
+    async with staged(server, "large") as stage:
+        return await large.measure(stage)
 
 
 async def _serve(server: CosmosServer, scale: Scale) -> list[memory.Growth]:

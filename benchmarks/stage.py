@@ -1,15 +1,17 @@
 """Parley's own service on the Cosmos DB test server, with the counting proxy in between."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from benchmarks.counting_proxy import CountingProxy, Exchange, counting_proxy
-from shared.models import SessionInput
+from benchmarks.metering import Meter
+from shared.models import MessageInput, SessionInput
 from shared.service import ChatService
 from shared.settings import Settings, load_settings
 from shared.store.cosmos import CosmosStore
+from shared.store.cosmos.limits import Limits
 from tests.cosmos_server.launch import CosmosServer
 
 DATABASE = "bench"
@@ -20,7 +22,13 @@ class Stage:
     """What a scenario works with."""
 
     chat: ChatService
+    store: CosmosStore
     proxy: CountingProxy
+
+    async def append(self, place: tuple[str, str], messages: Sequence[MessageInput]) -> None:
+        """Append, and return when what goes on behind the answer is done too."""
+        await self.chat.append(*place, messages)
+        await self.store.settle()
 
 
 def default_settings() -> Settings:
@@ -29,15 +37,17 @@ def default_settings() -> Settings:
 
 
 @asynccontextmanager
-async def staged(server: CosmosServer, container: str) -> AsyncIterator[Stage]:
+async def staged(
+    server: CosmosServer, container: str, *, limits: Limits | None = None, meter: Meter | None = None
+) -> AsyncIterator[Stage]:
     """Open the service on a container of its own; container and connection are there when the block begins."""
-    async with counting_proxy(server.endpoint) as proxy:
-        store = CosmosStore(proxy.endpoint, server.key, DATABASE, container, emulator=True)
+    async with counting_proxy(server.endpoint, meter) as proxy:
+        store = CosmosStore(proxy.endpoint, server.key, DATABASE, container, emulator=True, limits=limits)
         try:
             chat = ChatService(store, default_settings())
             with proxy.phase("opening"):
                 await _warm_up(chat)
-            yield Stage(chat, proxy)
+            yield Stage(chat, store, proxy)
         finally:
             await store.close()
 
@@ -49,5 +59,8 @@ async def _warm_up(chat: ChatService) -> None:
 
 
 def is_append(exchange: Exchange) -> bool:
-    """Tell an append's own Patch from whatever else an append sends: rotation, sealing, explaining a refusal."""
-    return exchange.method == "PATCH" and b'"/log/messages/-"' in exchange.request_body
+    """Tell the request that carries a message, a Patch or a batch with a page, from whatever else an append sends.
+
+    Only what adds messages sets the time of the last one; a rotation behind an answer does not.
+    """
+    return b'"/last_activity_at"' in exchange.request_body and b'"/log' in exchange.request_body

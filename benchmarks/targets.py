@@ -11,6 +11,8 @@ NEIGHBOUR_LENGTH = 1_000
 IMPORT = 1.10  # of the app over its third-party modules alone
 MEMORY = 1.10  # resident at the last look over the first
 
+AFTER_LARGE = 1.01  # units of an append after the largest message there may be, over those of one without
+
 # Chats, at CHAT_LENGTHS messages; a build is the one before, in the same run.
 CHAT_LENGTHS = (100, 1_000, 10_000)
 REAL_TURN_OVER_BUILD = 0.60

@@ -1,139 +1,134 @@
-"""What other rotation thresholds would cost, by kind of session: the numbers behind docs/decisions/0002."""
+"""What other sizes of a generation would cost, by kind of session: the numbers behind docs/decisions/0013.
 
-from collections.abc import AsyncIterator, Iterator
-from contextlib import contextmanager
+A smaller one makes appends cheaper, and reads dearer: more of what is read is in pages.
+"""
+
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from benchmarks import targets
-from benchmarks.appends import Append, AppendCosts, append_one, costs
-from benchmarks.profiles import HEAVY, Profile
-from benchmarks.stage import Stage
+from benchmarks.appends import Append, AppendCosts, append_one, costs, whole_generations
+from benchmarks.counting_proxy import Exchange, add_up
+from benchmarks.lengths import Means
+from benchmarks.metering import Meter
+from benchmarks.profiles import HEAVY, REAL, TYPICAL, Profile
+from benchmarks.stage import Stage, staged
 from benchmarks.table import Cell, table
-from shared.models import MAX_CONTEXT_BYTES, MAX_MESSAGES_PER_REQUEST
-from shared.store.cosmos.head import Head
+from shared.models import MAX_CONTEXT_BYTES
+from shared.store.cosmos.limits import Limits
+from tests.cosmos_server.launch import CosmosServer
 
 KB = 1024
-MEAN_HEAD_KB = (8.0, 10.0, 12.0, 13.0, 14.0, 15.0, 16.0, 18.0, 20.0)
-LEAST_GENERATION_KB = (2.0, 2.5, 3.0, 3.5, 4.0, 5.0, 6.0)
+GENERATION_KB = (3, 4, 5, 6, 7, 8, 10, 12)
 PROFILES = (
-    *(Profile(f"{characters} characters", characters) for characters in (100, 400, 1_500)),
-    Profile("400 characters, context of 2 KB", context_bytes=2 * KB),
-    *(
-        Profile(f"{characters} characters, context of 8 KB", characters, context_bytes=MAX_CONTEXT_BYTES)
-        for characters in (100, 400, 1_500)
-    ),
+    TYPICAL,
+    REAL,
     HEAVY,
+    Profile("100 characters", 100),
+    Profile("1,500 characters", 1_500),
+    replace(REAL, name="real, context of 8 KB", context_bytes=MAX_CONTEXT_BYTES),
 )
-WARMING_BATCHES = 8  # of 20: enough that the head holds all the ids it ever holds
-LEAST_APPENDS, LEAST_ROTATIONS = 160, 6
+WARMING = 120  # messages: enough that the head holds all the ids it ever holds
+TURNS, APPENDS = 120, 120
+NEWEST, MOST = 20, 50  # read in a turn, and at most
 
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """Two thresholds and what they come to for one kind of session."""
+    """A size of generations and what it comes to for one kind of session; `reads` are of the newest MOST."""
 
-    mean_head_kb: float
-    least_generation_kb: float
-    generation_bytes: int
-    costs: AppendCosts
+    generation_kb: float
+    appends: AppendCosts
+    turns: Means
+    reads: Means
 
     def row(self) -> list[Cell]:
         """Return this choice as a row of a table."""
-        requests, units, rotated = self.costs.mean("requests"), self.costs.own_mean("units"), self.costs.mean("units")
+        requests, units = self.appends.mean("requests"), self.appends.own_mean("units")
         found = (
-            ("requests", requests, targets.REQUESTS_PER_APPEND),
-            ("units", units, targets.UNITS_PER_APPEND),
-            ("units with rotation", rotated, targets.UNITS_PER_APPEND),
+            ("requests per append", requests, targets.REQUESTS_PER_APPEND),
+            ("units per append", units, targets.UNITS_PER_APPEND),
+            (f"requests to resume {MOST}", self.reads.mean("requests"), targets.RESUME_REQUESTS),
         )
+        turn = [self.turns.mean(name) for name in ("requests", "units", "measured")]
         return [
-            f"{self.mean_head_kb:g} / {self.least_generation_kb:g}",
-            self.generation_bytes,
-            self.costs.appends / self.costs.rotations,
-            round(self.costs.mean_head_bytes),
+            f"{self.generation_kb:g} KB",
+            self.appends.appends / max(1, self.appends.rotations),
+            round(self.appends.mean_head_bytes),
             requests,
             units,
-            rotated,
+            *turn,
+            turn[-1] + self.turns.mean("index"),
+            *(self.reads.mean(name) for name in ("requests", "units", "measured")),
             ", ".join(name for name, value, most in found if value > most) or None,
         ]
 
 
 COLUMNS = (
-    "mean head / least generation, KB",
-    "rotates at, bytes",
-    "appends per rotation",
+    "generation",
+    "appends per page",
     "mean head, bytes",
     "requests per append",
-    "units, own Patch",
-    "units, with rotation",
+    "units per append",
+    "turn, requests",
+    "turn, line",
+    "turn, measured",
+    "turn, and index",
+    f"resume {MOST}, requests",
+    f"resume {MOST}, line",
+    f"resume {MOST}, measured",
     "missed",
 )
 
 
-async def explore(stage: Stage) -> None:
-    """Print what each pair of thresholds costs; pairs that come to the same generation are shown once."""
+async def explore(server: CosmosServer) -> None:
+    """Print what each size costs in each kind of session."""
     for profile in PROFILES:
-        choices = [choice async for choice in _choices(stage, profile)]
-        print(f"\n{profile.name}\n\n{table(COLUMNS, [choice.row() for choice in choices])}", flush=True)
+        rows = []
+        for generation_kb in GENERATION_KB:
+            limits = Limits(generation_bytes=round(generation_kb * KB))
+            async with staged(server, f"thresholds-{generation_kb}", limits=limits, meter=Meter()) as stage:
+                rows.append((await _measure(stage, profile, generation_kb)).row())
+            server.reset()
+        print(f"\n{profile.name}\n\n{table(COLUMNS, rows)}", flush=True)
 
 
-async def _choices(stage: Stage, profile: Profile) -> AsyncIterator[Choice]:
-    tried: set[int] = set()
-    for mean_head in MEAN_HEAD_KB:
-        for least in LEAST_GENERATION_KB:
-            with thresholds(stage, mean_head, least):
-                place, generation = await _session(stage, profile)
-                if generation in tried:
-                    continue
-                tried.add(generation)
-                measured = await _measure(stage, profile, place)
-            yield Choice(mean_head, least, generation, measured)
-
-
-@contextmanager
-def thresholds(stage: Stage, mean_head_kb: float, least_generation_kb: float) -> Iterator[None]:
-    """Rotate by these thresholds inside the block; the store reads them at every append."""
-    items = stage.chat.store._items  # noqa: SLF001 - the limits are not in the port
-    before = items.limits
-    items.limits = replace(
-        before, mean_head_bytes=round(mean_head_kb * KB), min_generation_bytes=round(least_generation_kb * KB)
-    )
-    try:
-        yield
-    finally:
-        items.limits = before
-
-
-async def _session(stage: Stage, profile: Profile) -> tuple[tuple[str, str], int]:
-    """Return where a new session is, and at how many bytes its generations are rotated."""
+async def _measure(stage: Stage, profile: Profile, generation_kb: float) -> Choice:
+    """Return what a long session costs, over whole generations: turns first, then single appends."""
     user_id = profile.user_id()
-    with stage.proxy.phase("creating") as recorded:
-        session, _ = await stage.chat.create_session(user_id, profile.session())
-        partition = stage.chat.store._items.of(user_id)  # noqa: SLF001 - the head is not in the port
-        head = Head(await partition.read(session.id))
+    session, _ = await stage.chat.create_session(user_id, profile.session())
+    place = user_id, session.id
+    for number in range(1, WARMING, 2):
+        await stage.append(place, [profile.message(number), profile.message(number + 1)])
+    turns = [await _turn(stage, profile, place, WARMING + 1 + 2 * turn) for turn in range(TURNS)]
+    appends: list[Append] = []
+    reads: list[Sequence[Exchange]] = []
+    for number in range(WARMING + 1 + 2 * TURNS, WARMING + 1 + 2 * TURNS + APPENDS):
+        appends.append(await append_one(stage, profile, place, number))
+        reads.append(await _read(stage, place, MOST))
+    return Choice(generation_kb, costs(whole_generations(appends)), _mean(_whole(turns)), _mean(reads))
+
+
+async def _turn(stage: Stage, profile: Profile, place: tuple[str, str], number: int) -> list[Exchange]:
+    read = await _read(stage, place, NEWEST)
+    with stage.proxy.phase("turns") as recorded:
         recorded.clear()
-    return (user_id, session.id), head.generation_bytes(partition.limits)
+        await stage.append(place, [profile.message(number), profile.message(number + 1)])
+        return [*read, *recorded]
 
 
-async def _measure(stage: Stage, profile: Profile, place: tuple[str, str]) -> AppendCosts:
-    """Return what appends cost over whole generations, once the session is long enough to have everything."""
-    with stage.proxy.phase("warming") as recorded:
-        for _ in range(WARMING_BATCHES):
-            batch = [profile.message(number) for number in range(MAX_MESSAGES_PER_REQUEST)]
-            await stage.chat.append(*place, batch)
+async def _read(stage: Stage, place: tuple[str, str], limit: int) -> list[Exchange]:
+    with stage.proxy.phase("reads") as recorded:
         recorded.clear()
-    with stage.proxy.phase("appends") as recorded:
-        recorded.clear()
-    await _until_rotated(stage, profile, place, rotations=2)  # the batches' large generations are sealed
-    return costs(await _until_rotated(stage, profile, place, rotations=LEAST_ROTATIONS, appends=LEAST_APPENDS))
+        await stage.store.read(*place, limit)
+        return list(recorded)
 
 
-async def _until_rotated(
-    stage: Stage, profile: Profile, place: tuple[str, str], *, rotations: int, appends: int = 0
-) -> list[Append]:
-    """Append at least that often, and until the last append made that many rotations full."""
-    made: list[Append] = []
-    while True:
-        made.append(await append_one(stage, profile, place, len(made)))
-        enough = len(made) >= appends and sum(append.rotated for append in made) >= rotations
-        if enough and made[-1].rotated:
-            return made
+def _whole(turns: Sequence[Sequence[Exchange]]) -> Sequence[Sequence[Exchange]]:
+    """Cut to the turns between the first that made a page and the last."""
+    ends = [place for place, turn in enumerate(turns, 1) if any(one.is_batch for one in turn)]
+    return turns[ends[0] : ends[-1]] if len(ends) > 1 else turns
+
+
+def _mean(calls: Sequence[Sequence[Exchange]]) -> Means:
+    return Means(len(calls), add_up(exchange for call in calls for exchange in call))

@@ -4,8 +4,8 @@ import asyncio
 import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
+from http import HTTPStatus
 
-from benchmarks.appends import Append, costs, largest_head
 from benchmarks.profiles import TYPICAL
 from benchmarks.stage import Stage, is_append
 from shared.models import MessageInput, MessageQuery
@@ -26,11 +26,13 @@ class Outcome:
     lost: int
     doubled: int
     gaps: int
-    requests: int
+    requests: int  # with what went on behind the answers
     refused: int  # Patches the guard refused, every second send among them
-    pages_found_there: int  # pages that another rotator had made already
+    batches: int  # that made a page and emptied the head
+    batches_refused: int
+    pages_found_there: int  # pages that another rotator had made already, the two-step way
     largest_head_bytes: int
-    units_per_patch: float  # of the appends' own Patches that were accepted
+    units_per_append: float  # of the requests that carried a message and were accepted, with the page some made
 
 
 async def compete(stage: Stage, *, writers: int = WRITERS, each: int = MESSAGES_EACH, sends: int = 1) -> Outcome:
@@ -46,10 +48,12 @@ async def compete(stage: Stage, *, writers: int = WRITERS, each: int = MESSAGES_
     with stage.proxy.phase(f"{writers} writers, {sends} sends") as phase:
         start = len(phase)
         await asyncio.gather(*(write(mine) for mine in messages))
+        await stage.store.settle()
         recorded = phase[start:]
     seqs, ids = await _stored(stage, user_id, session.id)
     sent = {message.id for mine in messages for message in mine}
-    accepted = [Append((one,)) for one in recorded if is_append(one) and one.status == 200]  # noqa: PLR2004 - OK
+    accepted = [one for one in recorded if is_append(one) and one.status == HTTPStatus.OK]
+    batches = [one.status for one in recorded if one.is_batch]
     return Outcome(
         writers=writers,
         sends=sends,
@@ -59,10 +63,12 @@ async def compete(stage: Stage, *, writers: int = WRITERS, each: int = MESSAGES_
         doubled=len(ids) - len(set(ids)),
         gaps=sum(seq != place for place, seq in enumerate(seqs, 1)),
         requests=len(recorded),
-        refused=sum(one.status == 412 for one in recorded),  # noqa: PLR2004 - precondition failed
-        pages_found_there=sum(one.status == 409 for one in recorded),  # noqa: PLR2004 - conflict
-        largest_head_bytes=largest_head(accepted),
-        units_per_patch=costs(accepted).own_mean("units"),
+        refused=sum(one.status == HTTPStatus.PRECONDITION_FAILED for one in recorded),
+        batches=batches.count(HTTPStatus.OK),
+        batches_refused=batches.count(HTTPStatus.MULTI_STATUS),
+        pages_found_there=sum(one.status == HTTPStatus.CONFLICT for one in recorded),
+        largest_head_bytes=max(one.response_body_bytes for one in accepted if not one.is_batch),
+        units_per_append=sum(one.charge for one in accepted) / len(accepted),
     )
 
 
@@ -75,7 +81,7 @@ async def _stored(stage: Stage, user_id: str, session_id: str) -> tuple[list[int
     ids: list[str] = []
     query = MessageQuery(limit=LARGEST_PAGE, order="asc")
     while True:
-        page = await stage.chat.store.read_messages(user_id, session_id, query)
+        page = await stage.store.read_messages(user_id, session_id, query)
         seqs += [message.seq for message in page.messages]
         ids += [message.id for message in page.messages]
         if not page.has_more:

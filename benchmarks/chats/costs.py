@@ -56,10 +56,28 @@ class Rest:
 
 
 @dataclass(frozen=True, slots=True)
+class ColdCost:
+    """A kind of call, and its round trips one after the other, 95th percentile."""
+
+    means: Means
+    serial_p95: int
+
+
+@dataclass(frozen=True, slots=True)
+class Cold:
+    """What calls cost in a process that has just started, or does not know the session, beside those that do."""
+
+    peer: str
+    profile: str
+    costs: dict[str, ColdCost]
+
+
+@dataclass(frozen=True, slots=True)
 class Chats:
     """All about chats that one run has found."""
 
     costs: list[ChatCost]
     lives: list[ShortLives]
+    colds: list[Cold]
     rests: list[Rest]
     left_out: list[str]

@@ -6,7 +6,8 @@ import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from benchmarks.chats.costs import NEWEST, ChatCost, Chats, Rest, ShortLives
+from benchmarks.chats import cold
+from benchmarks.chats.costs import NEWEST, ChatCost, Chats, Cold, Rest, ShortLives
 from benchmarks.chats.walk import Walk, recording
 from benchmarks.counting_proxy import CountingProxy, Exchange, add_up, counting_proxy
 from benchmarks.lengths import Means
@@ -27,6 +28,7 @@ class Scale:
     lengths: tuple[int, ...] = LENGTHS
     turns: int = 100
     lives: int = 20
+    restarts: int = 40
     rest_seconds: float = 30
     profiles: tuple[str, ...] = tuple(PROFILES)
 
@@ -36,6 +38,7 @@ async def measure(server: CosmosServer, scale: Scale) -> Chats:
     peers = [peer for peer in CHATTING if not peer.missing_reason()]
     costs: list[ChatCost] = []
     lives: list[ShortLives] = []
+    colds: list[Cold] = []
     for peer in peers:
         for profile in (PROFILES[name] for name in scale.profiles):
             print(f"measuring {profile.name} chats by {peer.name} …", file=sys.stderr, flush=True)
@@ -43,10 +46,13 @@ async def measure(server: CosmosServer, scale: Scale) -> Chats:
                 place = Place(proxy.endpoint, server.key, f"chats-{profile.name}")
                 costs += await _lengths(proxy, place, peer, profile, scale)
                 lives.append(await _lives(proxy, place, peer, profile, scale.lives))
+                if issubclass(peer, ThisBuild):
+                    colds.append(await cold.measure(proxy, place, peer, profile, scale.restarts))
         server.reset()
     return Chats(
         costs=costs,
         lives=lives,
+        colds=colds,
         rests=await _rests(server, peers, scale.rest_seconds) if scale.rest_seconds else [],
         left_out=[reason for peer in CHATTING if (reason := peer.missing_reason())],
     )

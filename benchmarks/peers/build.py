@@ -100,6 +100,10 @@ class ThisBuild(Chatting):
     async def back(self, pages: int, size: int) -> int:
         return await self._call("back", pages, size)
 
+    async def start_anew(self, *, connected: bool) -> None:
+        """Go on with the session as a process that has not heard of it; connected, it has served others before."""
+        await self._call("start_anew", connected)
+
     @override
     async def delete(self) -> None:
         await self._call("delete")

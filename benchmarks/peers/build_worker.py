@@ -9,7 +9,14 @@ import sys
 import time
 from pathlib import Path
 
-from shared.models import MAX_MESSAGES_PER_REQUEST, MessageInput, MessageQuery, SessionFilter, SessionTarget
+from shared.models import (
+    MAX_MESSAGES_PER_REQUEST,
+    MessageInput,
+    MessageQuery,
+    SessionFilter,
+    SessionInput,
+    SessionTarget,
+)
 from shared.service import ChatService
 from shared.settings import load_settings
 from shared.store.cosmos import CosmosStore
@@ -21,10 +28,27 @@ SETTLE_SECONDS = 10.0
 class Session:
     """One session of OWNER's, made by its first message."""
 
-    def __init__(self, chat: ChatService) -> None:
-        """Work on an opened service."""
-        self._chat = chat
+    def __init__(self, *place: str) -> None:
+        """Work at the place: endpoint, key, database, container."""
+        self._place = place
+        self._chat = self._service()
         self._id = ""
+
+    def _service(self) -> ChatService:
+        return ChatService(CosmosStore(*self._place, emulator=True), load_settings({}, Path(__file__).parent))
+
+    async def start_anew(self, connected: bool) -> int:  # noqa: FBT001 - it comes as JSON
+        """Go on as a process that has kept nothing in memory; connected, it has served others."""
+        await self.close()
+        self._chat = self._service()
+        if connected:  # the SDK asks for the partition's ranges with the first read after a write
+            session, _ = await self._chat.create_session("nobody", SessionInput())
+            await self._chat.store.get("nobody", session.id)
+        return 0
+
+    async def close(self) -> None:
+        """Close the store."""
+        await self._chat.store.close()
 
     async def begin(self) -> int:
         """Go on with another session."""
@@ -68,8 +92,7 @@ class Session:
 
 async def serve(endpoint: str, key: str, database: str, container: str) -> None:
     """Answer call by call until the input ends."""
-    store = CosmosStore(endpoint, key, database, container, emulator=True)
-    session = Session(ChatService(store, load_settings({}, Path(__file__).parent)))
+    session = Session(endpoint, key, database, container)
     try:
         while line := await asyncio.to_thread(sys.stdin.readline):
             verb, *arguments = json.loads(line)
@@ -78,7 +101,7 @@ async def serve(endpoint: str, key: str, database: str, container: str) -> None:
             await settle()
             print(json.dumps({"result": result, "returned_at": returned_at}), flush=True)
     finally:
-        await store.close()
+        await session.close()
 
 
 async def settle() -> None:

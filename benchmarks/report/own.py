@@ -18,10 +18,10 @@ def appends(milestones: Sequence[Milestone]) -> str:
         (
             "profile",
             "appends so far",
-            "own Patches",
+            "own requests",
             "rotations",
             "requests per append",
-            "with rotation",
+            "with those behind answers",
             "largest head",
         ),
         [
@@ -39,7 +39,7 @@ def appends(milestones: Sequence[Milestone]) -> str:
     fields = ("request_bytes", "request_body_bytes", "response_bytes", "units")
     names = ("bytes up", "body up", "bytes down", "units")
     costs = table(
-        ("profile", "at", "mean head", *names, *(f"{name} with rotation" for name in names)),
+        ("profile", "at", "mean head", *names, *(f"{name}, all" for name in names)),
         [
             [
                 *_names(one),
@@ -55,7 +55,8 @@ From the first append to that length:
 
 {requests}
 
-Per append at about that length, of its own Patch and with rotation spread over all appends:
+Per append at about that length: of the request that carries the message, with the page that it makes where it fills
+the head, and of *all* it sends, also behind its answer, spread over all appends:
 
 {costs}"""
 
@@ -107,9 +108,11 @@ def writers(outcomes: Sequence[Outcome]) -> str:
         "gaps",
         "requests per stored message",
         "Patches refused",
+        "batches",
+        "batches refused",
         "pages made already",
         "largest head, bytes",
-        "units per accepted Patch",
+        "units per append",
     )
     rows = [
         [
@@ -120,15 +123,19 @@ def writers(outcomes: Sequence[Outcome]) -> str:
             one.gaps,
             one.requests / one.stored,
             one.refused,
+            one.batches,
+            one.batches_refused,
             one.pages_found_there,
             one.largest_head_bytes,
-            one.units_per_patch,
+            one.units_per_append,
         ]
         for one in outcomes
     ]
     return f"""
 A message sent twice takes three requests at least: the append, the refused repeat, and the read that explains it.
 How many rotate at the same time, and how far the head grows meanwhile, depends on how fast the store answers.
+A *batch* makes a page and empties the head; beside others it is refused, and the rotation takes two steps.
+*units per append* are those of the request that was accepted, with the page that it may have made.
 
 {table(columns, rows)}"""
 

@@ -6,8 +6,10 @@ from benchmarks.handler import Overhead
 from benchmarks.imports import WATCHED, ImportTime, Loaded
 from benchmarks.memory import SESSIONS, Growth
 from benchmarks.table import Cell, table
+from shared.store.cosmos.limits import Limits
 
 MEGABYTE = 1024 * 1024
+LIMITS = Limits()
 
 
 def handler(overhead: Overhead) -> str:
@@ -53,6 +55,6 @@ def memory(growths: Sequence[Growth]) -> str:
     columns = ("store", *(f"after {count:,}" for count in counts), f"{counts[-1]:,} over {counts[0]:,}")
     return f"""
 Resident MB of a local host after so many requests, half of them appends and half reads of the newest 50 messages, on
-{SESSIONS} sessions that grow all the time.
+{SESSIONS} sessions that are long already and grow all the time; a process keeps {LIMITS.known_heads} heads in memory.
 
 {table(columns, rows)}"""

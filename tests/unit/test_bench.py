@@ -12,11 +12,16 @@ import pytest_asyncio
 
 from benchmarks import memory, units
 from benchmarks.__main__ import PLOTS, RESULTS, main
+from benchmarks.appends import append_one
 from benchmarks.counting_proxy import CountingProxy, add_up, counting_proxy
 from benchmarks.peers import MessageDocuments, Parley, Peer, Place, SingleDocument, costs, race
+from benchmarks.profiles import TYPICAL
 from benchmarks.report.targets import _at_least, _at_most
+from benchmarks.stage import staged
 from benchmarks.svg import Bars, Series, bar_chart, line_chart
 from benchmarks.table import table
+from shared.models import SessionInput
+from shared.store.cosmos.limits import Limits
 from tests.conftest import server_or_skip
 from tests.cosmos_server.launch import FOLDER, CosmosServer, missing_reason
 from tests.unit.bench_peers import MOST, Forgetful, Limited, Refusing
@@ -195,6 +200,19 @@ async def test_a_peer_resumes_from_what_it_added(server: CosmosServer, peer: typ
         await session.add(["4"])
 
         assert await session.resume() == 4
+
+
+async def test_what_goes_on_behind_an_answer_is_counted_with_it_and_apart_from_it(server: CosmosServer) -> None:
+    unknown = Limits(generation_bytes=2_048, known_heads=0)
+    for name, limits, requests in (("known", Limits(generation_bytes=2_048), 1), ("unknown", unknown, 2)):
+        async with staged(server, name, limits=limits) as stage:
+            session, _ = await stage.chat.create_session("o", SessionInput())
+            appends = [await append_one(stage, TYPICAL, ("o", session.id), number) for number in range(12)]
+
+        rotated = [append for append in appends if append.rotated]
+        assert len(rotated) >= 2
+        assert {(len(append.exchanges), len(append.own)) for append in rotated} == {(requests, 1)}
+        assert {len(append.exchanges) for append in appends if not append.rotated} == {1}
 
 
 @pytest.mark.slow

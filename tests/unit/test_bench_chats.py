@@ -3,13 +3,16 @@
 import statistics
 import subprocess
 from collections.abc import AsyncIterator, Iterator
+from contextlib import suppress
 
 import pytest
 import pytest_asyncio
 from azure.cosmos import PartitionKey
 from azure.cosmos.aio import ContainerProxy, CosmosClient
+from azure.cosmos.exceptions import CosmosBatchOperationError
 
 from benchmarks import before, curve
+from benchmarks.chats import cold
 from benchmarks.chats.costs import APPEND, TURN, ChatCost, Chats, resume
 from benchmarks.chats.measure import Scale as ChatScale
 from benchmarks.chats.measure import _lengths, _warm_up
@@ -72,11 +75,12 @@ async def test_a_change_is_charged_for_the_terms_it_takes_out_and_puts_in(
         await container.create_item({"id": "1", "owner": "o", "text": "x" * 4_000})
         await container.patch_item("1", "o", [{"op": "set", "path": "/at", "value": 7}])
         await container.patch_item("1", "o", [{"op": "set", "path": "/text", "value": "y" * 4_000}])
+        await container.patch_item("1", "o", [{"op": "set", "path": "/at", "value": 8}], no_response=True)
         await container.delete_item("1", "o")
 
     writes = [one for one in written if "/docs" in one.path]
-    assert [one.index for one in writes] == pytest.approx([1.2, 1.2, 0, 1.2])
-    assert [round(one.measured) for one in writes] == [8, 14, 14, 8]
+    assert [one.index for one in writes] == pytest.approx([1.2, 1.2, 0, 1.2, 1.2])
+    assert [round(one.measured) for one in writes] == [8, 14, 14, 14, 8]
 
 
 async def test_a_query_is_charged_for_the_items_it_loads_and_a_batch_for_each_of_its_operations(
@@ -90,6 +94,24 @@ async def test_a_query_is_charged_for_the_items_it_loads_and_a_batch_for_each_of
 
     assert written[-1].measured == pytest.approx(2 * curve.create_units(len(str(both[0]))), rel=0.02)
     assert read[-1].measured == pytest.approx(curve.query_units(2, 60_400), rel=0.02)
+
+
+async def test_a_page_and_what_empties_the_head_are_charged_one_by_one_and_a_refused_batch_as_a_refusal(
+    proxy: CountingProxy, container: ContainerProxy
+) -> None:
+    await container.create_item({"id": "head", "owner": "c", "at": 1, "text": "x" * 8_000})
+    page = {"id": "page", "owner": "c", "text": "x" * 8_000}
+    emptied = [{"op": "set", "path": "/text", "value": ""}, {"op": "set", "path": "/at", "value": 2}]
+    both = [("create", (page,)), ("patch", ("head", emptied), {"filter_predicate": "FROM c WHERE c.at = 1"})]
+    with proxy.phase("batches") as written:
+        for _ in range(2):  # the SDK empties the options that it is given
+            with suppress(CosmosBatchOperationError):
+                await container.execute_item_batch([(*one[:2], dict(*one[2:])) for one in both], "c")
+
+    done, refused = (one for one in written if one.is_batch)
+    assert done.measured == pytest.approx(curve.create_units(8_200) + curve.replace_units(300), abs=0.5)
+    assert done.index == pytest.approx(1.2 + 1.2)
+    assert (refused.measured, refused.index) == (curve.REFUSED, 0)
 
 
 def test_every_path_of_our_own_index_is_a_term_even_where_nothing_is_there() -> None:
@@ -125,6 +147,17 @@ async def test_a_peer_tells_and_lists_and_removes_its_chats(
     assert cost.means[TURN].mean("measured") > cost.means[resume(20)].mean("measured")
 
 
+async def test_a_process_that_has_just_started_sends_more_before_its_first_answer(
+    proxy: CountingProxy, server: CosmosServer
+) -> None:
+    place = Place(proxy.endpoint, server.key, "cold")
+    found = (await cold.measure(proxy, place, ThisBuild, REAL, 1)).costs
+
+    first, later = (found[name].means.mean("requests") for name in (cold.FIRST, cold.LATER))
+    assert first > later
+    assert found[cold.UNKNOWN].serial_p95 == found[cold.KNOWN].serial_p95 == 1
+
+
 async def test_a_session_too_long_for_a_peer_is_said_to_be_so(proxy: CountingProxy, server: CosmosServer) -> None:
     place = Place(proxy.endpoint, server.key, "too-long")
     costs = await _lengths(proxy, place, SingleDocument, REAL, ChatScale((6, 3_000, 6_000)))
@@ -149,7 +182,7 @@ def _cost(peer: str, length: int, charge: float) -> ChatCost:
 
 def test_a_target_missed_at_one_length_is_missed_and_one_nobody_could_measure_is_neither() -> None:
     found = [_cost("Parley", 100, 5), _cost("Parley", 1_000, 7), _cost(BuildBefore.name, 100, 10)]
-    text = chat_targets.section(Chats([*found, _cost(BuildBefore.name, 1_000, 10)], [], [], []))
+    text = chat_targets.section(Chats([*found, _cost(BuildBefore.name, 1_000, 10)], [], [], [], []))
 
     rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in text.splitlines()]
     turn = f"real: turn, over build {before.COMMIT}"
