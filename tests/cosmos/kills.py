@@ -80,6 +80,10 @@ class Snapshot(Partition):
         return self._documents[item_id]
 
     @override
+    def known_head(self, session_id: str) -> None:
+        """Know of nothing."""
+
+    @override
     async def query(self, sql: str, parameters: Mapping[str, object], at_most: int | None = None) -> list[Any]:
         """Answer the one query that readers send: pages by their ids."""
         assert sql.startswith("SELECT * FROM c WHERE c.id IN (")

@@ -53,9 +53,13 @@ async def test_pages_come_in_the_order_asked_for_by_a_request_each_or_by_one_for
 
 
 @pytest.mark.parametrize("limit", [50, 80])
-async def test_a_resume_far_beyond_the_head_is_the_head_and_a_query(store: CosmosStore, owner: str, limit: int) -> None:
+async def test_a_resume_far_beyond_the_head_is_one_query_and_where_the_head_is_not_known_a_read_before(
+    store: CosmosStore, owner: str, limit: int
+) -> None:
     session = await grown(store, owner, 150)
 
+    assert await requests(store.read(owner, session.id, limit)) == 1
+    store._items.known_heads.forget(owner, session.id)
     assert await requests(store.read(owner, session.id, limit)) == 2
 
 
