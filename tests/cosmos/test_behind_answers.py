@@ -4,9 +4,10 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from time import time
 
+import pytest
 import pytest_asyncio
 
-from shared.models import Session
+from shared.models import Session, SessionChanges
 from shared.store.cosmos import CosmosStore
 from tests.builders import HOUR, a_message, a_session, all_messages, an_owner, messages
 from tests.cosmos.proxy import Act, Exchange, Proxy, Request, passes, resets, running_proxy
@@ -127,3 +128,59 @@ async def test_a_store_that_is_closed_finishes_what_it_has_begun(
 
     other = await opened()
     assert len(await (await stored_in(other)).pages(session)) == 1
+
+
+async def clear(store: CosmosStore, session: Session) -> None:
+    await store.clear(session.user_id, session.id)
+
+
+async def make_anew(store: CosmosStore, session: Session) -> None:
+    await store.delete(session.user_id, session.id)
+    await store.create(a_session(session.user_id, id=session.id), messages(3))
+
+
+async def rewind(store: CosmosStore, session: Session) -> None:
+    await store.rewind(session.user_id, session.id, 2)
+
+
+async def archive(store: CosmosStore, session: Session) -> None:
+    await store.update(session.user_id, session.id, SessionChanges(is_active=False))
+
+
+async def append(store: CosmosStore, session: Session) -> None:
+    await store.append(session.user_id, session.id, messages(2))
+
+
+async def append_until_another_rotates(store: CosmosStore, session: Session) -> None:
+    for _ in range(4):
+        await store.append(session.user_id, session.id, [a_message("x" * 2_500)])
+        await store.settle()
+
+
+@pytest.mark.parametrize("meanwhile", [clear, make_anew, rewind, archive, append, append_until_another_rotates])
+async def test_a_rotation_that_was_frozen_changes_nothing_of_what_was_done_meanwhile(
+    opened: Callable[[], Awaitable[CosmosStore]],
+    proxy: Proxy,
+    session: Session,
+    meanwhile: Callable[[CosmosStore, Session], Awaitable[None]],
+) -> None:
+    frozen, other, sent, released = await opened(), await opened(), asyncio.Event(), asyncio.Event()
+
+    async def freeze(exchange: Exchange) -> None:
+        sent.set()
+        await held(released)(exchange)
+
+    proxy.on(is_batch, freeze)
+    await frozen.append(session.user_id, session.id, [a_message("x" * 2_500)])
+    await sent.wait()
+    await meanwhile(other, session)
+    before = await all_messages(other, session)
+
+    released.set()
+    await frozen.settle()
+
+    head = await (stored := await stored_in(other)).head(session)
+    pages = await stored.pages(session)
+    assert await all_messages(await opened(), session) == before
+    assert {page["epoch"] for page in pages} <= {head["log"]["epoch"]}
+    assert len(pages) == max(0, head["log"]["generation"] - 1)
