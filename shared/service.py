@@ -12,6 +12,7 @@ from shared.errors import (
     IdempotencyConflictError,
     MessageConflictError,
     PayloadTooLargeError,
+    PreconditionFailedError,
     SessionExistsError,
     SessionNotFoundError,
     StoreError,
@@ -23,8 +24,10 @@ from shared.models import (
     MAX_REQUEST_MESSAGES_BYTES,
     MAX_SEQ,
     Appended,
+    Edited,
     ImportedMessage,
     ImportedSession,
+    MessageFields,
     MessageInput,
     MessageQuery,
     NewMessage,
@@ -76,16 +79,45 @@ class ChatService:
             return found, False
 
     async def append(
-        self, user_id: str, session_id: str, messages: Sequence[MessageInput], key: IdempotencyKey | None = None
+        self,
+        user_id: str,
+        session_id: str,
+        messages: Sequence[MessageInput],
+        key: IdempotencyKey | None = None,
+        *,
+        if_match: str | None = None,
     ) -> Appended:
         """Append messages to a session that exists; see SessionStore.append.
 
         Raises PayloadTooLargeError too, and IdempotencyConflictError when the key was used for others.
         """
         new_messages = self._new_messages(messages, utc_now(), session_id, key)
-        return await self._append(user_id, session_id, new_messages, key)
+        return await self._append(user_id, session_id, new_messages, key, if_match)
 
-    async def append_anywhere(
+    async def replace_tail(
+        self,
+        user_id: str,
+        session_id: str,
+        after_seq: int,
+        messages: Sequence[MessageInput],
+        *,
+        if_match: str | None = None,
+    ) -> Appended:
+        """Let these be what follows `after_seq`; see SessionStore.replace_tail. Raises PayloadTooLargeError too."""
+        new_messages = self._new_messages(messages, utc_now(), session_id, None)
+        return await self.store.replace_tail(user_id, session_id, after_seq, new_messages, if_match)
+
+    async def replace_message(
+        self, user_id: str, session_id: str, message_id: str, message: MessageFields, *, if_match: str | None = None
+    ) -> Edited:
+        """Put another message in the place of one; see SessionStore.edit_message. Raises PayloadTooLargeError too."""
+        new = _new_message(message, message_id, utc_now())
+        self._check_sizes([new])
+        return await self.store.edit_message(
+            user_id, session_id, message_id, lambda found: found.replaced_by(new), if_match
+        )
+
+    async def append_anywhere(  # noqa: PLR0913 - a route's request, and what only one caller says
         self,
         user_id: str,
         target: SessionTarget,
@@ -93,10 +125,12 @@ class ChatService:
         key: IdempotencyKey | None = None,
         *,
         ttl_seconds: int | None = None,
+        if_match: str | None = None,
     ) -> tuple[str, Appended]:
         """Append messages to the session named, or to a new one when it is unnamed or not there yet.
 
-        A new one lives for `ttl_seconds`, or for its channel's default.
+        A new one lives for `ttl_seconds`, or for its channel's default. It has no etag yet, so that with
+        `if_match` none is made: PreconditionFailedError.
         """
         wanted = SessionInput(
             id=target.session_id or (key.id_of(0) if key else None),
@@ -109,14 +143,16 @@ class ChatService:
         new_messages = self._new_messages(messages, now, session.id, key)
         if target.session_id is not None:
             try:
-                return session.id, await self._append(user_id, session.id, new_messages, key)
+                return session.id, await self._append(user_id, session.id, new_messages, key, if_match)
             except SessionNotFoundError:
                 pass  # then it is made, with the messages in it
+        if if_match is not None:
+            raise PreconditionFailedError
         try:
-            await self.store.create(session, new_messages)
+            created = await self.store.create(session, new_messages)
         except SessionExistsError:  # somebody else made it meanwhile, or this very request before
             return session.id, await self._append(user_id, session.id, new_messages, key)
-        return session.id, _first_messages(user_id, new_messages)
+        return session.id, _first_messages(created, new_messages)
 
     async def share(self, user_id: str, session_id: str, wanted: ShareInput) -> tuple[Share, str]:
         """Make a link to the session's messages up to `up_to_seq`, or to all it has now; also return its token."""
@@ -164,10 +200,15 @@ class ChatService:
         return messages
 
     async def _append(
-        self, user_id: str, session_id: str, messages: Sequence[NewMessage], key: IdempotencyKey | None
+        self,
+        user_id: str,
+        session_id: str,
+        messages: Sequence[NewMessage],
+        key: IdempotencyKey | None,
+        if_match: str | None = None,
     ) -> Appended:
         try:
-            appended = await self.store.append(user_id, session_id, messages)
+            appended = await self.store.append(user_id, session_id, messages, if_match)
         except MessageConflictError as conflict:
             derived = {key.id_of(index, session_id) for index in range(MAX_MESSAGES_PER_REQUEST)} if key else set()
             if derived.intersection(conflict.ids):
@@ -221,7 +262,7 @@ class ChatService:
             raise PayloadTooLargeError("The messages of this request together", total, MAX_REQUEST_MESSAGES_BYTES)
 
 
-def _new_message(message: MessageInput, message_id: str, now: datetime) -> NewMessage:
+def _new_message(message: MessageFields, message_id: str, now: datetime) -> NewMessage:
     """Return the message with what the service decides."""
     decided = {
         "id": message_id,
@@ -232,9 +273,9 @@ def _new_message(message: MessageInput, message_id: str, now: datetime) -> NewMe
     return NewMessage.model_validate(message.__dict__ | decided)
 
 
-def _first_messages(user_id: str, messages: Sequence[NewMessage]) -> Appended:
-    stored = [message.placed(seq, user_id) for seq, message in enumerate(messages, 1)]
-    return Appended(messages=stored, message_count=len(stored), created=True)
+def _first_messages(session: Session, messages: Sequence[NewMessage]) -> Appended:
+    stored = [message.placed(seq, session.user_id) for seq, message in enumerate(messages, 1)]
+    return Appended(messages=stored, message_count=len(stored), created=True, etag=session.etag)
 
 
 def token_hash(token: str) -> str:

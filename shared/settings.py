@@ -15,7 +15,7 @@ from shared.secrecy import holds_secret, shown
 
 PROJECT_ROOT = Path(__file__).resolve().parent.parent
 DEFAULT_ARCHIVE_TTL_SECONDS = 31_536_000  # a year
-MAX_CONTENT_BYTES = 262_144  # a quarter of the largest request body; the 2 MB item limit leaves room
+MAX_CONTENT_BYTES = 1_048_576  # the 2 MB that a Cosmos DB item may have leave room for the rest of a message
 LEAST_SECRET_CHARACTERS = 16  # what is shorter can be found by trying
 
 StoreName = Literal["sqlite", "cosmos"]

@@ -10,7 +10,7 @@ from shared.http.problems import BadRequestError, LengthRequiredError, RuleError
 from shared.models import JsonObject
 from shared.storable import MAX_DEPTH, Bound, UnstorableError, require_storable
 
-MAX_BODY_BYTES = 1024 * 1024
+MAX_BODY_BYTES = 2 * 1024 * 1024
 BYTE_ORDER_MARK = codecs.BOM_UTF8
 RULES: Mapping[Bound, str] = {
     Bound.TEXT: "Text must not hold lone surrogates.",

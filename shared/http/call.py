@@ -10,7 +10,9 @@ from urllib.parse import urlsplit
 import azure.functions as func
 from pydantic import BaseModel, ValidationError
 
+from shared.errors import PreconditionFailedError
 from shared.http.body import is_blank, parse_body
+from shared.http.etags import chosen
 from shared.http.problems import BadRequestError
 from shared.http.query import Query
 from shared.idempotency import IdempotencyKey
@@ -123,6 +125,19 @@ class Call:
             message = "Idempotency-Key must have 1 to 128 visible ASCII characters."
             raise BadRequestError(message)
         return IdempotencyKey(self.owner, route, key)
+
+    async def if_match(self, session_id: str | None) -> str | None:
+        """Return the version of a session that the caller wants to write to, None for any.
+
+        Raises PreconditionFailedError where it is none of several, SessionNotFoundError where those could be of none.
+        """
+        wanted = chosen(self.header("if-match"))
+        if len(wanted) > 1 and session_id is not None:  # the store compares with one: find out which could hold
+            current = (await self.store.get(self.owner, session_id)).etag
+            if current not in wanted:
+                raise PreconditionFailedError
+            return current
+        return wanted[0] if wanted else None
 
     def header(self, name: str) -> str | None:
         """Return a header's value, None when it is missing or empty."""

@@ -7,23 +7,32 @@ from pydantic import Field
 from typing_extensions import TypedDict  # pydantic asks for this one before Python 3.12
 
 from shared.chat_completions import OpenAIMessage, for_model
-from shared.errors import IdempotencyConflictError, MessageConflictError, SessionArchivedError
+from shared.errors import (
+    IdempotencyConflictError,
+    MessageConflictError,
+    PreconditionFailedError,
+    SessionArchivedError,
+    SessionNotFoundError,
+)
 from shared.http.answers import PAGE, Page
 from shared.http.call import Answer, Call
 from shared.http.cursors import decode_cursor, encode_cursor
 from shared.http.endpoint import Endpoint, Reply
-from shared.http.parameters import IDEMPOTENCY_KEY
+from shared.http.parameters import IDEMPOTENCY_KEY, IF_MATCH
 from shared.http.problems import BadRequestError
 from shared.http.query import WHOLE_NUMBER, Cursor, QueryModel
 from shared.models import (
     AnyRole,
     Appended,
+    Edited,
     Message,
     MessageBatch,
     MessageChanges,
+    MessageFields,
     MessageInput,
     MessagePage,
     MessageQuery,
+    MessageTail,
     Model,
     Role,
     Seq,
@@ -34,9 +43,17 @@ from shared.models import (
 Order = Literal["asc", "desc"]
 TAG = "Messages"
 MESSAGE = {200: Reply("The message.")}
-APPENDED = {200: Reply("All of it was stored before; nothing was added."), 201: Reply("Stored.")}
+EDITED = {200: Reply("The message; `ETag` is its session's.", ("ETag",))}
+APPENDED = {
+    200: Reply("All of it was stored before; nothing was added.", ("ETag",)),
+    201: Reply("Stored; `ETag` is the session's new one.", ("ETag",)),
+}
+CHANGING_ERRORS = (PreconditionFailedError,)
 APPENDING_ERRORS = (SessionArchivedError, MessageConflictError, IdempotencyConflictError)
-RECOGNISED = "Ids are recognised among at least the newest 100 messages of the session."
+RECOGNISED = (
+    "Ids are recognised among at least the newest 100 messages of the session, and among all of its newest append. "
+    "With `If-Match` nothing but a full repeat is stored unless the session still has that version."
+)
 FOR_MODELS = (
     "`openai` is what a chat completions API takes: an answer of a tool only after its call, a call only with its "
     "answer directly after it, calls of other frameworks as that API writes them, `name` only where it fits "
@@ -76,12 +93,18 @@ class ClearQuery(QueryModel):
     after: Annotated[Seq, WHOLE_NUMBER] | None = Field(default=None, description="Keep the messages up to this `seq`.")
 
 
+class TailQuery(QueryModel):
+    """Where to begin."""
+
+    after: Annotated[Seq, WHOLE_NUMBER] = Field(description="Keep the messages up to this `seq`; 0 keeps none.")
+
+
 class MessageAnywhere(MessageInput, SessionTarget):
     """One message, and the session it goes to."""
 
 
 class MessagesAnywhere(MessageBatch, SessionTarget):
-    """Up to 20 messages, and the session they go to."""
+    """Up to 200 messages, and the session they go to."""
 
 
 class MessageList(Page):
@@ -113,19 +136,55 @@ class _Reading(NamedTuple):
     oldest_first: bool
 
 
-@Endpoint(tag=TAG, headers=(IDEMPOTENCY_KEY,), answers=APPENDED, errors=APPENDING_ERRORS, notes=RECOGNISED)
+@Endpoint(
+    tag=TAG,
+    headers=(IDEMPOTENCY_KEY, IF_MATCH),
+    answers=APPENDED,
+    errors=(*APPENDING_ERRORS, *CHANGING_ERRORS),
+    notes=RECOGNISED,
+)
 async def append(call: Call, body: MessageInput | MessageBatch) -> Answer[AppendedMessages]:
     """Append messages.
 
-    One message as the body itself, or 1 to 20 as `messages`. All or none; what is stored already is a 200. With
+    One message as the body itself, or 1 to 200 as `messages`. All or none; what is stored already is a 200. With
     message ids of your own, or with an `Idempotency-Key`, the request is safe to repeat.
     """
     key = call.idempotency_key("append")
-    appended = await call.chat.append(call.owner, call.session_id, _messages_in(body), key)
+    if_match = await call.if_match(call.session_id)
+    appended = await call.chat.append(call.owner, call.session_id, _messages_in(body), key, if_match=if_match)
     return appended_answer(call.session_id, appended)
 
 
-@Endpoint(tag=TAG, headers=(IDEMPOTENCY_KEY,), answers=APPENDED, errors=APPENDING_ERRORS, notes=RECOGNISED)
+@Endpoint(
+    tag=TAG,
+    headers=(IF_MATCH,),
+    answers={
+        200: Reply("It was so already, or nothing was to follow.", ("ETag",)),
+        201: Reply("Stored; `ETag` is the session's new one.", ("ETag",)),
+    },
+    errors=(SessionArchivedError, MessageConflictError, *CHANGING_ERRORS),
+)
+async def replace_tail(call: Call, query: TailQuery, body: MessageTail) -> Answer[AppendedMessages]:
+    """Replace the end of a session.
+
+    What follows `after` becomes exactly these 0 to 200 messages, in one step: readers see the old end or the new one.
+    They are numbered on from there, as after a rewind: beyond the newest message they are appended, and before the
+    first kept one they replace everything. What was there is gone with its feedback. Where the session ends with
+    exactly these messages already nothing is written, so with message ids of your own the request is safe to repeat;
+    an id that is among the kept messages, too, is a 409. A longer end: its first 200 so, the rest by appends.
+    """
+    if_match = await call.if_match(call.session_id)
+    appended = await call.chat.replace_tail(call.owner, call.session_id, query.after, body.messages, if_match=if_match)
+    return appended_answer(call.session_id, appended)
+
+
+@Endpoint(
+    tag=TAG,
+    headers=(IDEMPOTENCY_KEY, IF_MATCH),
+    answers=APPENDED,
+    errors=(*APPENDING_ERRORS, *CHANGING_ERRORS),
+    notes=f"{RECOGNISED} A session that is not there has none: then it is a 412, too.",
+)
 async def append_anywhere(call: Call, body: MessageAnywhere | MessagesAnywhere) -> Answer[AppendedMessages]:
     """Append messages to a session that is made if need be.
 
@@ -134,7 +193,11 @@ async def append_anywhere(call: Call, body: MessageAnywhere | MessagesAnywhere) 
     `session_id` and message ids of your own, the request is safe to repeat; otherwise every repeat makes a session.
     """
     key = call.idempotency_key("POST /messages")
-    session_id, appended = await call.chat.append_anywhere(call.owner, body, _messages_in(body), key)
+    try:
+        if_match = await call.if_match(body.session_id)
+    except SessionNotFoundError as error:
+        raise PreconditionFailedError from error
+    session_id, appended = await call.chat.append_anywhere(call.owner, body, _messages_in(body), key, if_match=if_match)
     return appended_answer(session_id, appended)
 
 
@@ -147,6 +210,7 @@ def appended_answer(session_id: str, appended: Appended) -> Answer[AppendedMessa
     return Answer(
         {"session_id": session_id, "messages": appended.messages, "message_count": appended.message_count},
         201 if appended.created else 200,
+        {"ETag": appended.etag},
     )
 
 
@@ -192,39 +256,65 @@ async def read(call: Call) -> Answer[Message]:
     return Answer(await call.store.get_message(call.owner, call.session_id, call.message_id))
 
 
-@Endpoint(tag=TAG, answers=MESSAGE)
+@Endpoint(tag=TAG, headers=(IF_MATCH,), answers=EDITED, errors=CHANGING_ERRORS)
 async def change(call: Call, body: MessageChanges) -> Answer[Message]:
     """Give a message feedback or metadata.
 
     Set `feedback` or `metadata`, each replaced whole; a redacted message stays marked as such.
     """
+    if_match = await call.if_match(call.session_id)
     if body.model_fields_set:
-        return Answer(await call.store.edit_message(call.owner, call.session_id, call.message_id, body.apply))
-    return Answer(await call.store.get_message(call.owner, call.session_id, call.message_id))
+        return _edited_answer(
+            await call.store.edit_message(call.owner, call.session_id, call.message_id, body.apply, if_match)
+        )
+    message = await call.store.get_message(call.owner, call.session_id, call.message_id)
+    session = await call.store.get(call.owner, call.session_id)
+    if if_match not in {None, session.etag}:
+        raise PreconditionFailedError
+    return _edited_answer(Edited(message=message, etag=session.etag))
 
 
-@Endpoint(tag=TAG, answers={204: Reply("Redacted.")})
+@Endpoint(tag=TAG, headers=(IF_MATCH,), answers=EDITED, errors=CHANGING_ERRORS)
+async def replace(call: Call, body: MessageFields) -> Answer[Message]:
+    """Put another message in the place of one.
+
+    A message that grew, or was edited: `id`, `seq`, `created_at` and `feedback` stay, `edited_at` says when it was, and
+    everything else is as it is sent.
+    """
+    if_match = await call.if_match(call.session_id)
+    return _edited_answer(
+        await call.chat.replace_message(call.owner, call.session_id, call.message_id, body, if_match=if_match)
+    )
+
+
+def _edited_answer(edited: Edited) -> Answer[Message]:
+    return Answer(edited.message, headers={"ETag": edited.etag})
+
+
+@Endpoint(tag=TAG, headers=(IF_MATCH,), answers={204: Reply("Redacted.")}, errors=CHANGING_ERRORS)
 async def redact(call: Call) -> Answer[None]:
     """Redact a message.
 
-    Take away what the message says: content, name, persona, files, calls and feedback; its `metadata` becomes
+    Take away what the message says: content, name, persona, files, calls, `raw` and feedback; its `metadata` becomes
     `{redacted: true}`, its `seq` and `role` stay.
     """
-    await call.store.edit_message(call.owner, call.session_id, call.message_id, Message.redacted)
+    if_match = await call.if_match(call.session_id)
+    await call.store.edit_message(call.owner, call.session_id, call.message_id, Message.redacted, if_match)
     return Answer(None, 204)
 
 
-@Endpoint(tag=TAG, answers={204: Reply("Removed.")})
+@Endpoint(tag=TAG, headers=(IF_MATCH,), answers={204: Reply("Removed.")}, errors=CHANGING_ERRORS)
 async def clear(call: Call, query: ClearQuery) -> Answer[None]:
     """Clear or rewind a session.
 
     Remove every message and keep the session; numbers go on. With `after` remove only what is newer, which frees its
     numbers; beyond the end that is nothing.
     """
+    if_match = await call.if_match(call.session_id)
     if query.after is None:
-        await call.store.clear(call.owner, call.session_id)
+        await call.store.clear(call.owner, call.session_id, if_match)
     else:
-        await call.store.rewind(call.owner, call.session_id, query.after)
+        await call.store.rewind(call.owner, call.session_id, query.after, if_match)
     return Answer(None, 204)
 
 

@@ -9,7 +9,7 @@ from shared.http.answers import PAGE, HasMore, Page
 from shared.http.call import Answer, Call
 from shared.http.cursors import decode_cursor, encode_cursor
 from shared.http.endpoint import Endpoint, Reply
-from shared.http.etags import chosen, names
+from shared.http.etags import names
 from shared.http.messages import messages_cursor
 from shared.http.parameters import IDEMPOTENCY_KEY, IF_MATCH, IF_NONE_MATCH
 from shared.http.query import WHOLE_NUMBER, Cursor, Flag, QueryModel
@@ -143,18 +143,7 @@ async def change(call: Call, body: SessionChanges) -> Answer[Session]:
     Fields that are left out stay as they are. `is_active` archives or restores. With `If-Match` nothing is changed
     unless the session still has that version.
     """
-    return _answer(await call.store.update(call.owner, call.session_id, body, await _if_match(call)))
-
-
-async def _if_match(call: Call) -> str | None:
-    """Return the version that the caller wants to change, None for any."""
-    wanted = chosen(call.header("if-match"))
-    if len(wanted) > 1:  # the store compares with one; find out which of them could hold
-        current = (await call.store.get(call.owner, call.session_id)).etag
-        wanted = [tag for tag in wanted if tag == current]
-        if not wanted:
-            raise PreconditionFailedError
-    return wanted[0] if wanted else None
+    return _answer(await call.store.update(call.owner, call.session_id, body, await call.if_match(call.session_id)))
 
 
 @Endpoint(tag=TAG, headers=(IF_MATCH,), answers={204: Reply("Deleted.")}, errors=(PreconditionFailedError,))
@@ -163,7 +152,7 @@ async def delete(call: Call) -> Answer[None]:
 
     The session and every message of it, for good. Deleting it again is a 404.
     """
-    await call.store.delete(call.owner, call.session_id, await _if_match(call))
+    await call.store.delete(call.owner, call.session_id, await call.if_match(call.session_id))
     return Answer(None, 204)
 
 
@@ -187,7 +176,7 @@ async def restore(call: Call, body: Nothing) -> Answer[Session]:  # noqa: ARG001
 
 async def _set_active(call: Call, *, is_active: bool) -> Answer[Session]:
     changes = SessionChanges(is_active=is_active)
-    return _answer(await call.store.update(call.owner, call.session_id, changes, await _if_match(call)))
+    return _answer(await call.store.update(call.owner, call.session_id, changes, await call.if_match(call.session_id)))
 
 
 @Endpoint(tag=TAG, answers={201: Reply("The new session.", ("ETag", "Location"))})

@@ -89,8 +89,10 @@ def message_from(turn: Turn, moment: datetime, notes: Counter[str]) -> ImportedM
         "function_calls": _attachments_of("function_calls", turn.function_calls, metadata),
         "metadata": metadata,
         "feedback": _object_of("feedback", turn.feedback, metadata),
+        "raw": _text_of("raw", turn.raw, metadata),
+        "edited_at": _moment_of("edited_at", turn.edited_at, metadata),
     }
-    require_storable({**fields, "created_at": None})
+    require_storable({**fields, "created_at": None, "edited_at": None})
     message = ImportedMessage.model_validate(fields)
     require_fitting(message)
     return message
@@ -201,3 +203,17 @@ def _object_of(name: str, value: object, metadata: JsonObject) -> object:
         return value
     metadata.setdefault(name, value)
     return None
+
+
+def _text_of(name: str, value: object, metadata: JsonObject) -> str | None:
+    if value is None or isinstance(value, str):
+        return value
+    metadata.setdefault(name, value)
+    return None
+
+
+def _moment_of(name: str, value: object, metadata: JsonObject) -> datetime | None:
+    read = parse_time(value)
+    if value is not None and read is None:
+        metadata.setdefault(name, value)
+    return read[0] if read else None

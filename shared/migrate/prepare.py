@@ -14,6 +14,7 @@ from shared.migrate.sessions import Rules, active_or_not, session_from
 from shared.migrate.storable import require_fitting
 from shared.migrate.times import parse_time
 from shared.models import ImportedMessage, ImportedSession, stored_json
+from shared.models.exact import as_sent
 
 EMPTY: Mapping[int, RecordError] = {}
 WITH_OTHERS = "another record of the same conversation cannot be imported"
@@ -163,7 +164,7 @@ def _fingerprint(source: str, conversation: Conversation, timed: Iterable[_Timed
     hashed = hashlib.sha256(digest([source, *fields, archived]).encode())
     for each in timed:
         if each.message:
-            hashed.update(stored_json(each.message.document()).encode())
+            hashed.update(stored_json(as_sent(each.message.document())).encode())
     return hashed.hexdigest()[:32]
 
 

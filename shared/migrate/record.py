@@ -76,6 +76,8 @@ class Turn:
     transcription_confidence: object = None
     function_calls: object = None
     feedback: object = None
+    raw: object = None
+    edited_at: object = None
     metadata: JsonObject = field(default_factory=dict)
 
 

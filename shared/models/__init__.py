@@ -5,7 +5,9 @@ from shared.models.inputs import (
     ForkInput,
     MessageBatch,
     MessageChanges,
+    MessageFields,
     MessageInput,
+    MessageTail,
     Nothing,
     SessionChanges,
     SessionInput,
@@ -15,6 +17,7 @@ from shared.models.inputs import (
 from shared.models.messages import (
     FINGERPRINT,
     Appended,
+    Edited,
     ImportedMessage,
     Message,
     MessagePage,

@@ -24,6 +24,7 @@ from shared.models.values import (
     MessageId,
     Metadata,
     Model,
+    Raw,
     SessionId,
     SessionName,
     Tags,
@@ -49,13 +50,9 @@ class Nothing(_Input):
     """A body without any field."""
 
 
-class MessageInput(_Input):
-    """A message to append, as a client sends it."""
+class MessageFields(_Input):
+    """What a message says, as a client sends it."""
 
-    id: MessageId | None = Field(
-        default=None,
-        description="Made by the service when it is left out. With one of your own a repeat is recognised.",
-    )
     role: Annotated[
         AnyRole | None,
         Field(
@@ -80,6 +77,7 @@ class MessageInput(_Input):
     function_calls: Annotated[Attachments, meanings.FUNCTION_CALLS] = Field(default=[])
     tool_call_id: Annotated[Label | None, meanings.TOOL_CALL_ID] = None
     metadata: Annotated[Metadata, meanings.METADATA] = Field(default={})
+    raw: Annotated[Raw | None, meanings.RAW] = None
 
     @model_validator(mode="after")
     def _agrees_with_itself(self) -> Self:
@@ -99,6 +97,15 @@ class MessageInput(_Input):
         return self
 
 
+class MessageInput(MessageFields):
+    """A message to append, as a client sends it."""
+
+    id: MessageId | None = Field(
+        default=None,
+        description="Made by the service when it is left out. With one of your own a repeat is recognised.",
+    )
+
+
 def _distinct_ids(messages: list[MessageInput]) -> list[MessageInput]:
     ids = [message.id for message in messages if message.id]
     if len(set(ids)) < len(ids):
@@ -108,11 +115,22 @@ def _distinct_ids(messages: list[MessageInput]) -> list[MessageInput]:
 
 
 class MessageBatch(_Input):
-    """Up to 20 messages to append together, all or none."""
+    """Up to 200 messages to append together, all or none."""
 
     messages: Annotated[
         list[MessageInput],
         Field(min_length=1, max_length=MAX_MESSAGES_PER_REQUEST),
+        AfterValidator(_distinct_ids),
+        meanings.MESSAGES,
+    ]
+
+
+class MessageTail(_Input):
+    """Up to 200 messages that a session is to end with; none ends it there."""
+
+    messages: Annotated[
+        list[MessageInput],
+        Field(max_length=MAX_MESSAGES_PER_REQUEST),
         AfterValidator(_distinct_ids),
         meanings.MESSAGES,
     ]

@@ -2,7 +2,7 @@
 
 from pydantic import Field
 
-from shared.models.values import MAX_ATTACHMENT_BYTES, MAX_CONTEXT_BYTES, MAX_METADATA_BYTES
+from shared.models.values import MAX_ATTACHMENT_BYTES, MAX_CONTEXT_BYTES, MAX_METADATA_BYTES, MAX_RAW_BYTES
 
 _TOGETHER = f"At most {MAX_ATTACHMENT_BYTES // 1024} KiB together with the other list."
 
@@ -26,6 +26,7 @@ UP_TO_SEQ = Field(description="The `seq` of the last message to show; the newest
 AUDIO_FILES = Field(description=f"Recordings, as URLs or objects. {_TOGETHER}")
 CONFIDENCE = Field(description="How sure the transcription of speech was.")
 CONTENT = Field(description="A text, or a list of parts: objects with a string `type`.")
+EDITED_AT = Field(description="When another message was put in its place last; null while it is as it was stored.")
 FEEDBACK = Field(description="What the user thinks of the message.")
 FUNCTION_CALLS = Field(description=f"Calls of functions or tools, as strings or objects. {_TOGETHER}")
 MESSAGES = Field(description="Messages.")
@@ -35,6 +36,10 @@ METADATA = Field(
 )
 NAME = Field(description="Who or what speaks, for example a tool's name.")
 PERSONA = Field(description="The persona the assistant had.")
+RAW = Field(
+    description=f"A text that the client keeps beside the message, for example a framework's own form of it; at most "
+    f"{MAX_RAW_BYTES // 1024} KiB. It is given back as it was sent, and never searched, shared or compared."
+)
 ROLE = Field(description="Who speaks.")
 TOOL_CALL_ID = Field(description="The call that this message answers.")
 

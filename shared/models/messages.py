@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 from pydantic import Field, computed_field
 
 from shared.models import meanings
+from shared.models.exact import as_stored
 from shared.models.values import JsonObject, Model, Role, Timestamp, canonical_json
 
 
@@ -22,10 +23,11 @@ class NewMessage(Model):
     function_calls: Annotated[list[str | JsonObject], meanings.FUNCTION_CALLS] = Field(default=[])
     tool_call_id: Annotated[str | None, meanings.TOOL_CALL_ID] = None
     metadata: Annotated[JsonObject, meanings.METADATA] = Field(default={})
+    raw: Annotated[str | None, meanings.RAW] = None
 
     def document(self) -> JsonObject:
         """Return the message as it is stored: what is empty is left out, its place in the session too."""
-        return self.model_dump(exclude_defaults=True, exclude={"seq", "user_id", "message_type"})
+        return as_stored(self.model_dump(exclude_defaults=True, exclude={"seq", "user_id", "message_type"}))
 
     def placed(self, seq: int, user_id: str) -> "Message":
         """Return this message at its place in a user's session."""
@@ -40,6 +42,7 @@ class ImportedMessage(NewMessage):
     """A message as it was elsewhere."""
 
     feedback: JsonObject | None = None
+    edited_at: Timestamp | None = None
 
 
 REDACTED: JsonObject = {"redacted": True}  # the metadata of a message whose content was taken away
@@ -52,6 +55,7 @@ class Message(NewMessage):
     seq: Annotated[int, Field(description="The message's number in its session: from 1, without gaps.")]
     user_id: Annotated[str, meanings.OWNER]
     feedback: Annotated[JsonObject | None, meanings.FEEDBACK] = None
+    edited_at: Annotated[Timestamp | None, meanings.EDITED_AT] = None
 
     @computed_field(description=meanings.MESSAGE_TYPE.description)  # type: ignore[prop-decorator]  # as pydantic would have it
     @property
@@ -67,15 +71,29 @@ class Message(NewMessage):
     def redacted(self) -> "Message":
         """Return the message without anything that anybody said."""
         emptied = {"content": "", "name": None, "persona": None, "feedback": None, "metadata": dict(REDACTED)}
-        return self.model_copy(update=emptied | {"audio_files": [], "function_calls": []})
+        return self.model_copy(update=emptied | {"audio_files": [], "function_calls": [], "raw": None})
+
+    def replaced_by(self, message: NewMessage) -> "Message":
+        """Return another message in the place of this one, under its id and with its feedback."""
+        kept = {"id": self.id, "seq": self.seq, "user_id": self.user_id, "feedback": self.feedback}
+        times = {"created_at": self.created_at, "edited_at": message.created_at}
+        return Message.model_validate(message.__dict__ | kept | times)
 
 
 class Appended(Model):
-    """What an append did: its messages as stored, and whether this request stored them."""
+    """What an append did: its messages as stored, whether this request stored them, and the session's etag then."""
 
     messages: list[Message]
     message_count: int
     created: bool
+    etag: str
+
+
+class Edited(Model):
+    """A message as an edit has left it, and its session's etag then."""
+
+    message: Message
+    etag: str
 
 
 class MessageQuery(Model):

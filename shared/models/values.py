@@ -33,12 +33,13 @@ CHANNEL = re.compile(r"[a-z0-9-]{1,64}")
 DEFAULT_CHANNEL = "default"
 KEEP = -1
 MAX_TTL_SECONDS = 2_147_483_647  # the largest item ttl: https://learn.microsoft.com/azure/cosmos-db/nosql/time-to-live
-MAX_MESSAGES_PER_REQUEST = 20
-MAX_REQUEST_MESSAGES_BYTES = 512 * 1024
-MAX_ATTACHMENTS = 32
-MAX_ATTACHMENT_BYTES = 64 * 1024
+MAX_MESSAGES_PER_REQUEST = 200
+MAX_REQUEST_MESSAGES_BYTES = 1280 * 1024
+MAX_RAW_BYTES = 512 * 1024
+MAX_ATTACHMENTS = 128
+MAX_ATTACHMENT_BYTES = 256 * 1024
 MAX_CONTEXT_BYTES = 8 * 1024
-MAX_METADATA_BYTES = 16 * 1024
+MAX_METADATA_BYTES = 64 * 1024
 MAX_LABEL_CHARACTERS = 256
 MAX_COMMENT_CHARACTERS = 4_000
 MAX_SHARES = 50  # of a session at the same time
@@ -88,6 +89,13 @@ def _at_most_bytes(limit: int) -> AfterValidator:
     return AfterValidator(check)
 
 
+def _valid_raw(value: str) -> str:
+    if len(value.encode()) > MAX_RAW_BYTES:
+        message = f"must be at most {MAX_RAW_BYTES} bytes as UTF-8"
+        raise ValueError(message)
+    return value
+
+
 def _valid_ttl(value: int) -> int:
     if value == KEEP or 1 <= value <= MAX_TTL_SECONDS:
         return value
@@ -129,6 +137,7 @@ Ttl = Annotated[
     AfterValidator(_valid_ttl),
     WithJsonSchema({"type": "integer", "minimum": KEEP, "maximum": MAX_TTL_SECONDS, "not": {"const": 0}}),
 ]
+Raw = Annotated[StrictStr, AfterValidator(_valid_raw)]
 Label = Annotated[StrictStr, Field(max_length=MAX_LABEL_CHARACTERS)]
 ContentPart = Annotated[
     JsonObject,

@@ -64,6 +64,8 @@ BODIES: Mapping[str, Mapping[str, JsonObject]] = {
         "The first message of a chat": {"role": "user", "content": "Hello!"},
         "Into a session of that id": {"session_id": "trip-2026", **NEW_MESSAGE},
     },
+    "replace_tail": {"Another end": NEW_MESSAGES, "Nothing behind it": {"messages": []}},
+    "replace_message": {"What it says now": {"role": "assistant", "content": "At 23:50.", "name": "timetable"}},
     "change_message": {"A thumb up": {"feedback": {"rating": "up", "comment": "Just what I needed."}}},
     "send_message": {
         "The first message of a chat": {"content": "Hello!", "message_type": "user"},

@@ -6,6 +6,7 @@ from datetime import datetime
 
 from shared.models import (
     Appended,
+    Edited,
     Erased,
     IdleSession,
     ImportedMessage,
@@ -115,15 +116,39 @@ class SessionStore(ABC):
         """
 
     @abstractmethod
-    async def append(self, user_id: str, session_id: str, messages: Sequence[NewMessage]) -> Appended:
-        """Append 1 to 20 messages in the order given, all or none, and restart the session's ttl.
+    async def append(
+        self, user_id: str, session_id: str, messages: Sequence[NewMessage], if_match: str | None = None
+    ) -> Appended:
+        """Append 1 to 200 messages in the order given, all or none, and restart the session's ttl.
 
-        Their ids are distinct. A repeat is recognised by its ids among at least the newest 100
-        messages of the session: when all of them are there and each says the same
+        Their ids are distinct. A repeat is recognised by its ids among at least the newest 100 messages of
+        the session, and among all of its newest append: when all of them are there and each says the same
         (NewMessage.says_the_same), nothing is written and `created` is false; when one says
         something else, or only some are there, raises MessageConflictError naming the ids found
         (differing ones if any, else those already stored). A full repeat succeeds on an archived
-        session too; anything else there raises SessionArchivedError.
+        session too; anything else there raises SessionArchivedError. With `if_match` whatever is no full
+        repeat raises PreconditionFailedError, before the rest, unless the session still has that etag.
+        """
+
+    @abstractmethod
+    async def replace_tail(
+        self,
+        user_id: str,
+        session_id: str,
+        after_seq: int,
+        messages: Sequence[NewMessage],
+        if_match: str | None = None,
+    ) -> Appended:
+        """Let 0 to 200 messages be what follows `after_seq`, in one step: readers see the old tail or the new one.
+
+        What is kept is what `rewind` keeps: beyond the newest message all of it, and before the first kept
+        one nothing. The messages are numbered on from there and are an append otherwise, so the last
+        activity moves if there are any. What was there before is gone with its feedback, whether its
+        ids are sent again or not. Where the session ends with exactly these messages, and keeps no others
+        after `after_seq`, nothing is written and `created` is false.
+        Anything else raises, in this order, PreconditionFailedError unless the session still has the
+        etag `if_match`, SessionArchivedError, and MessageConflictError naming the ids that are among the
+        kept messages too, recognised as in an append.
         """
 
     @abstractmethod
@@ -141,13 +166,19 @@ class SessionStore(ABC):
 
     @abstractmethod
     async def edit_message(
-        self, user_id: str, session_id: str, message_id: str, change: Callable[[Message], Message]
-    ) -> Message:
+        self,
+        user_id: str,
+        session_id: str,
+        message_id: str,
+        change: Callable[[Message], Message],
+        if_match: str | None = None,
+    ) -> Edited:
         """Put what `change` makes of a message in its place, keeping id and seq, and return it.
 
         `change` may be called again when others write at the same time; an edit is never lost beside
         another. The session's etag and `updated_at` move, its last activity does not.
-        Raises MessageNotFoundError.
+        Raises MessageNotFoundError, and with `if_match` PreconditionFailedError unless the session
+        still has that etag.
         """
 
     @abstractmethod
@@ -187,16 +218,20 @@ class SessionStore(ABC):
         """Return the link that has this hash, whoever's it is, and its session; raises ShareNotFoundError."""
 
     @abstractmethod
-    async def clear(self, user_id: str, session_id: str) -> None:
-        """Remove every message and keep the session; numbering goes on after the last seq."""
+    async def clear(self, user_id: str, session_id: str, if_match: str | None = None) -> None:
+        """Remove every message and keep the session; numbering goes on after the last seq.
+
+        With `if_match` raises PreconditionFailedError unless the session still has that etag.
+        """
 
     @abstractmethod
-    async def rewind(self, user_id: str, session_id: str, after_seq: int) -> None:
+    async def rewind(self, user_id: str, session_id: str, after_seq: int, if_match: str | None = None) -> None:
         """Remove every message newer than `after_seq`; the next one takes up the numbers after it.
 
         At or beyond the newest message nothing changes. Before the first kept message nothing is
         kept, and the next seq is the one that message had. An append at the same time is either
-        before, and removed, or after. The last activity stays what it was.
+        before, and removed, or after. The last activity stays what it was. With `if_match` raises
+        PreconditionFailedError unless the session still has that etag, also where nothing changes.
         """
 
     @abstractmethod

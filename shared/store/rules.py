@@ -7,6 +7,7 @@ from typing import TypedDict
 
 from shared.errors import ShareNotFoundError, TooManySharesError
 from shared.models import KEEP, MAX_SHARES, JsonObject, Message, NewMessage, Share, Status, stored_bytes
+from shared.models.exact import as_sent
 
 PAGE_BYTES = 4 * 1024 * 1024  # of messages in one answer: as much as one Cosmos response page holds
 SCAN_MESSAGES = 2_000  # looked at by one call with a role filter before it hands back a cursor
@@ -14,7 +15,7 @@ SCAN_MESSAGES = 2_000  # looked at by one call with a role filter before it hand
 
 def message_from(document: JsonObject, seq: int, user_id: str) -> Message:
     """Return the message that a stored document holds at a place of a user's session."""
-    return Message(**document, seq=seq, user_id=user_id)
+    return Message(**as_sent(document), seq=seq, user_id=user_id)
 
 
 def documents_bytes(documents: Iterable[JsonObject]) -> int:
@@ -50,6 +51,13 @@ def conflicting_ids(sent: Sequence[NewMessage], stored: dict[str, NewMessage]) -
     if differing or len(known) == len(sent):
         return differing
     return [message.id for message in known]
+
+
+def ends_with(sent: Sequence[NewMessage], newest: Sequence[NewMessage]) -> bool:
+    """Return whether a session whose newest messages are those, oldest first, ends with exactly what is sent."""
+    return len(sent) == len(newest) and all(
+        message.id == stored.id and message.says_the_same(stored) for message, stored in zip(sent, newest, strict=True)
+    )
 
 
 def applied_ttl(ttl_seconds: int, archive_ttl_seconds: int, *, pinned: bool, status: Status) -> int:

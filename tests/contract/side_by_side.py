@@ -106,7 +106,9 @@ class Both:
 
         async def on_store() -> Seen:
             appended = await self.store.append(user_id, session_id, sent)
-            return {**dict(appended), "messages": [seen_message(message) for message in appended.messages]}
+            assert appended.etag == (await self.store.get(user_id, session_id)).etag
+            seen = {name: value for name, value in dict(appended).items() if name != "etag"}
+            return {**seen, "messages": [seen_message(message) for message in appended.messages]}
 
         return on_store, lambda: self.model.append(user_id, session_id, sent)
 

@@ -40,7 +40,8 @@ async def test_an_edit_changes_that_message_alone(store: SessionStore, session: 
     stored[place] = stored[place].model_copy(
         update={"metadata": {"model": "small"}, "feedback": {"rating": "up", "comment": "Ja!"}}
     )
-    assert changed == stored[place]
+    assert changed.message == stored[place]
+    assert changed.etag == (await store.get(session.user_id, session.id)).etag
     assert await all_messages(store, session) == stored
 
 

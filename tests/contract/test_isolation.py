@@ -26,6 +26,7 @@ VERBS: dict[str, Verb] = {
     "list_shares": lambda store, user_id, session_id: store.list_shares(user_id, session_id),
     "remove_share": lambda store, user_id, session_id: store.remove_share(user_id, session_id, "none"),
     "rewind": lambda store, user_id, session_id: store.rewind(user_id, session_id, 1),
+    "replace_tail": lambda store, user_id, session_id: store.replace_tail(user_id, session_id, 0, []),
     "clear": lambda store, user_id, session_id: store.clear(user_id, session_id),
     "delete": lambda store, user_id, session_id: store.delete(user_id, session_id),
 }

@@ -60,7 +60,7 @@ def test_without_any_setting_everything_has_its_default(tmp_path: Path) -> None:
     assert (settings.cosmos_endpoint, settings.cosmos_key, settings.cosmos_emulator) == (None, None, False)
     assert (settings.cosmos_database, settings.cosmos_container) == ("parley", "sessions")
     assert (settings.user_identity, settings.session_ttl_seconds) == ("trusted", 7_776_000)
-    assert (settings.max_message_bytes, settings.port, settings.cors_origins) == (262_144, 7071, ())
+    assert (settings.max_message_bytes, settings.port, settings.cors_origins) == (1_048_576, 7071, ())
 
 
 def test_the_archival_has_its_defaults(tmp_path: Path) -> None:
@@ -285,7 +285,7 @@ def test_a_deployed_app_keeps_data_in_a_file_only_if_it_is_asked_to(tmp_path: Pa
         *[("ARCHIVE_AFTER_SECONDS", value) for value in ("0", "-1")],
         *[("ARCHIVE_SCHEDULE", value) for value in ("hourly", "0 * * * *", "@daily")],
         *[("CHANNEL_TTL_SECONDS", value) for value in ("[]", "{", '{"web": 0}', '{"Web": 1}', '{"web": true}', "5")],
-        *[("MAX_MESSAGE_BYTES", value) for value in ("0", "262145", "-1", "many")],
+        *[("MAX_MESSAGE_BYTES", value) for value in ("0", "1048577", "-1", "many")],
         *[("PORT", value) for value in ("-1", "65536", "http")],
         *[
             ("SQLITE_PATH", value)

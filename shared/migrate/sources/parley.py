@@ -95,5 +95,7 @@ def _turn(record: Record) -> Turn:
         transcription_confidence=fields.take("transcription_confidence"),
         function_calls=fields.take("function_calls"),
         feedback=fields.take("feedback"),
+        raw=fields.take("raw"),
+        edited_at=fields.take("edited_at"),
         metadata=fields.rest(),
     )

@@ -68,7 +68,8 @@ async def append(partition: Partition, session_id: str, messages: Sequence[NewMe
             await _follow_up(partition, head, batch.size)
             first_seq = head.last_seq - len(messages) + 1
             placed = [message.placed(seq, partition.user_id) for seq, message in enumerate(messages, first_seq)]
-            return Appended(messages=placed, message_count=head.document["message_count"], created=True)
+            count = head.document["message_count"]
+            return Appended(messages=placed, message_count=count, created=True, etag=head.etag)
 
 
 async def _append_to_known(partition: Partition, session_id: str, batch: Batch) -> Head:
@@ -271,4 +272,5 @@ def _as_stored(head: Head, batch: Batch, stored: dict[str, Message]) -> Appended
         messages=[stored[message.id] for message in batch.messages],
         message_count=head.document["message_count"],
         created=all(stored[message.id].created_at == message.created_at for message in batch.messages),
+        etag=head.etag,
     )

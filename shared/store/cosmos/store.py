@@ -12,6 +12,7 @@ from shared.errors import PreconditionFailedError
 from shared.models import (
     ROLES,
     Appended,
+    Edited,
     Erased,
     IdleSession,
     ImportedMessage,
@@ -145,8 +146,23 @@ class CosmosStore(SessionStore):
         await lifecycle.delete(self._items.of(user_id), session_id, if_match)
 
     @override
-    async def append(self, user_id: str, session_id: str, messages: Sequence[NewMessage]) -> Appended:
+    async def append(
+        self, user_id: str, session_id: str, messages: Sequence[NewMessage], if_match: str | None = None
+    ) -> Appended:
+        if if_match is not None:
+            raise NotImplementedError
         return await log.append(self._items.of(user_id), session_id, messages)
+
+    @override
+    async def replace_tail(
+        self,
+        user_id: str,
+        session_id: str,
+        after_seq: int,
+        messages: Sequence[NewMessage],
+        if_match: str | None = None,
+    ) -> Appended:
+        raise NotImplementedError
 
     @override
     async def read_messages(self, user_id: str, session_id: str, query: MessageQuery) -> MessagePage:
@@ -158,9 +174,18 @@ class CosmosStore(SessionStore):
 
     @override
     async def edit_message(
-        self, user_id: str, session_id: str, message_id: str, change: Callable[[Message], Message]
-    ) -> Message:
-        return await editing.edit_message(self._items.of(user_id), session_id, message_id, change)
+        self,
+        user_id: str,
+        session_id: str,
+        message_id: str,
+        change: Callable[[Message], Message],
+        if_match: str | None = None,
+    ) -> Edited:
+        if if_match is not None:
+            raise NotImplementedError
+        partition = self._items.of(user_id)
+        changed = await editing.edit_message(partition, session_id, message_id, change)
+        return Edited(message=changed, etag=(await log.read_head(partition, session_id)).etag)
 
     @override
     async def search(self, user_id: str, query: SearchQuery, after: SearchKey | None = None) -> SearchPage:
@@ -201,11 +226,15 @@ class CosmosStore(SessionStore):
         return await shares.find_share(self._items, token_hash)
 
     @override
-    async def clear(self, user_id: str, session_id: str) -> None:
+    async def clear(self, user_id: str, session_id: str, if_match: str | None = None) -> None:
+        if if_match is not None:
+            raise NotImplementedError
         await lifecycle.clear(self._items.of(user_id), session_id)
 
     @override
-    async def rewind(self, user_id: str, session_id: str, after_seq: int) -> None:
+    async def rewind(self, user_id: str, session_id: str, after_seq: int, if_match: str | None = None) -> None:
+        if if_match is not None:
+            raise NotImplementedError
         await rewind(self._items.of(user_id), session_id, after_seq)
 
     @override

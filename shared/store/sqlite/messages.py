@@ -62,7 +62,11 @@ def find(transaction: Transaction, user_id: str, session_id: str, message_id: st
 def replace(transaction: Transaction, session_id: str, message: Message) -> None:
     """Store a message in its own place."""
     transaction.run(
-        "UPDATE messages SET document = :document WHERE user_id = :user_id AND session_id = :session_id AND seq = :seq",
+        """
+        UPDATE messages SET role = :role, document = :document
+        WHERE user_id = :user_id AND session_id = :session_id AND seq = :seq
+        """,
+        role=message.role,
         user_id=message.user_id,
         session_id=session_id,
         seq=message.seq,
@@ -100,12 +104,23 @@ def count_by_role(transaction: Transaction, user_id: str, session_id: str) -> di
     return {role: counts.get(role, 0) for role in ROLES}
 
 
+def newest(transaction: Transaction, user_id: str, session_id: str, count: int) -> list[Message]:
+    """Return the newest `count` messages of a session, oldest of them first; fewer where it has no more."""
+    rows = transaction.rows(
+        f"SELECT seq, document {OF_SESSION} ORDER BY seq DESC LIMIT :count",
+        user_id=user_id,
+        session_id=session_id,
+        count=count,
+    )
+    return [_message_from(row, user_id) for row in reversed(rows)]
+
+
 def remove_after(transaction: Transaction, user_id: str, session_id: str, seq: int) -> str | None:
     """Remove the messages newer than `seq` and return when the newest one left was made, None without one."""
     owned = {"user_id": user_id, "session_id": session_id}
     transaction.run(f"DELETE {OF_SESSION} AND seq > :seq", **owned, seq=seq)
-    newest = page(transaction, user_id, session_id, MessageQuery(limit=1)).messages
-    return format_time(newest[0].created_at) if newest else None
+    left = newest(transaction, user_id, session_id, 1)
+    return format_time(left[0].created_at) if left else None
 
 
 def remove_all(transaction: Transaction, user_id: str, session_id: str) -> None:

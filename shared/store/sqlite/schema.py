@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from shared.errors import StoreUnusableError
+from shared.models.exact import as_sent
 from shared.text import fold, occurs, plain_text
 
 BUSY_SECONDS = 10.0  # how long one process waits for another to finish its write
@@ -161,7 +162,7 @@ def _contains_folded(text: str | None, part: str) -> bool:
 
 
 def _folded_text(document: str) -> str:
-    return fold(plain_text(json.loads(document)["content"]))
+    return fold(plain_text(as_sent(json.loads(document))["content"]))
 
 
 def _indexed_text(document: str) -> str:

@@ -6,7 +6,7 @@ import sqlite3
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 
-from shared.errors import SessionNotFoundError
+from shared.errors import PreconditionFailedError, SessionNotFoundError
 from shared.models import (
     IdleSession,
     ImportedMessage,
@@ -170,11 +170,18 @@ def _insert(transaction: Transaction, columns: Mapping[str, Parameter]) -> None:
     transaction.run(f"INSERT INTO sessions ({names}) VALUES ({values})", **columns)  # noqa: S608 - our own names
 
 
+def require_match(row: sqlite3.Row, if_match: str | None) -> None:
+    """Raise PreconditionFailedError unless the session has that etag, or any will do."""
+    if if_match not in {None, row["etag"]}:
+        raise PreconditionFailedError
+
+
 def change(
     transaction: Transaction, row: sqlite3.Row, columns: Mapping[str, Parameter], archive_ttl_seconds: int
-) -> None:
-    """Write columns of a session, give it a new etag and restart its time to live."""
-    columns = {**columns, **_written(transaction, {**row, **columns}, archive_ttl_seconds)}
+) -> str:
+    """Write columns of a session, restart its time to live, and return its new etag."""
+    written = _written(transaction, {**row, **columns}, archive_ttl_seconds)
+    columns = {**columns, **written}
     settings = ", ".join(f"{name} = :{name}" for name in columns)
     transaction.run(
         f"UPDATE sessions SET {settings} WHERE user_id = :owner AND id = :session_id",  # noqa: S608 - our own names
@@ -182,6 +189,7 @@ def change(
         owner=row["user_id"],
         session_id=row["id"],
     )
+    return str(written["etag"])
 
 
 def remove(transaction: Transaction, user_id: str, session_id: str) -> None:

@@ -1,5 +1,6 @@
 """The port's verbs on SQLite, each one transaction."""
 
+import sqlite3
 from collections.abc import Callable, Sequence
 from datetime import datetime
 from pathlib import Path
@@ -17,6 +18,7 @@ from shared.errors import (
 )
 from shared.models import (
     Appended,
+    Edited,
     Erased,
     IdleSession,
     ImportedMessage,
@@ -42,7 +44,7 @@ from shared.models import (
 )
 from shared.settings import DEFAULT_ARCHIVE_TTL_SECONDS
 from shared.store.port import SessionStore
-from shared.store.rules import conflicting_ids, counts_after_rewind, last_kept_seq, status_change
+from shared.store.rules import conflicting_ids, counts_after_rewind, ends_with, last_kept_seq, status_change
 from shared.store.sqlite import messages as message_table
 from shared.store.sqlite import sessions as session_table
 from shared.store.sqlite import shares as share_table
@@ -139,8 +141,7 @@ class SqliteStore(SessionStore):
     ) -> Session:
         def work(transaction: Transaction) -> Session:
             row = session_table.find(transaction, user_id, session_id)
-            if if_match not in {None, row["etag"]}:
-                raise PreconditionFailedError
+            session_table.require_match(row, if_match)
             given, now = changes.given(), format_time(transaction.now)
             status = status_change(
                 was_active=row["status"] == "active", is_active=given.pop("is_active", None), now=now
@@ -156,15 +157,57 @@ class SqliteStore(SessionStore):
     async def delete(self, user_id: str, session_id: str, if_match: str | None = None) -> None:
         def work(transaction: Transaction) -> None:
             row = session_table.find(transaction, user_id, session_id)
-            if if_match not in {None, row["etag"]}:
-                raise PreconditionFailedError
+            session_table.require_match(row, if_match)
             session_table.remove(transaction, user_id, session_id)
 
         await self._write(work)
 
     @override
-    async def append(self, user_id: str, session_id: str, messages: Sequence[NewMessage]) -> Appended:
-        return await self._write(lambda transaction: self._append(transaction, user_id, session_id, messages))
+    async def append(
+        self, user_id: str, session_id: str, messages: Sequence[NewMessage], if_match: str | None = None
+    ) -> Appended:
+        def work(transaction: Transaction) -> Appended:
+            row = session_table.find(transaction, user_id, session_id)
+            known = message_table.with_ids(transaction, user_id, session_id, [message.id for message in messages])
+            conflicts = conflicting_ids(messages, dict(known))
+            if len(known) == len(messages) and not conflicts:
+                return _stored_before(row, [known[message.id] for message in messages])
+            session_table.require_match(row, if_match)
+            if row["status"] != "active":
+                raise SessionArchivedError
+            if conflicts:
+                raise MessageConflictError(conflicts)
+            return self._put(transaction, row, messages, row["last_seq"])
+
+        return await self._write(work)
+
+    @override
+    async def replace_tail(
+        self,
+        user_id: str,
+        session_id: str,
+        after_seq: int,
+        messages: Sequence[NewMessage],
+        if_match: str | None = None,
+    ) -> Appended:
+        def work(transaction: Transaction) -> Appended:
+            row = session_table.find(transaction, user_id, session_id)
+            first_seq = row["last_seq"] - row["message_count"] + 1
+            kept_seq = min(last_kept_seq(after_seq, first_seq), row["last_seq"])
+            newest = message_table.newest(transaction, user_id, session_id, len(messages))
+            if row["last_seq"] - len(messages) <= kept_seq and ends_with(messages, newest):
+                return _stored_before(row, newest)
+            session_table.require_match(row, if_match)
+            if row["status"] != "active":
+                raise SessionArchivedError
+            known = message_table.with_ids(transaction, user_id, session_id, [message.id for message in messages])
+            kept = [message.id for message in messages if message.id in known and known[message.id].seq <= kept_seq]
+            if kept:
+                raise MessageConflictError(kept)
+            message_table.remove_after(transaction, user_id, session_id, kept_seq)
+            return self._put(transaction, row, messages, kept_seq)
+
+        return await self._write(work)
 
     @override
     async def read_messages(self, user_id: str, session_id: str, query: MessageQuery) -> MessagePage:
@@ -184,15 +227,22 @@ class SqliteStore(SessionStore):
 
     @override
     async def edit_message(
-        self, user_id: str, session_id: str, message_id: str, change: Callable[[Message], Message]
-    ) -> Message:
-        def work(transaction: Transaction) -> Message:
+        self,
+        user_id: str,
+        session_id: str,
+        message_id: str,
+        change: Callable[[Message], Message],
+        if_match: str | None = None,
+    ) -> Edited:
+        def work(transaction: Transaction) -> Edited:
             row = session_table.find(transaction, user_id, session_id)
-            changed = change(message_table.find(transaction, user_id, session_id, message_id))
+            found = message_table.find(transaction, user_id, session_id, message_id)
+            session_table.require_match(row, if_match)
+            changed = change(found)
             message_table.replace(transaction, session_id, changed)
             updated = {"updated_at": format_time(transaction.now)}
-            session_table.change(transaction, row, updated, self._archive_ttl_seconds)
-            return changed
+            etag = session_table.change(transaction, row, updated, self._archive_ttl_seconds)
+            return Edited(message=changed, etag=etag)
 
         return await self._write(work)
 
@@ -231,9 +281,10 @@ class SqliteStore(SessionStore):
         return await self._database.read(lambda transaction: share_table.find(transaction, token_hash))
 
     @override
-    async def clear(self, user_id: str, session_id: str) -> None:
+    async def clear(self, user_id: str, session_id: str, if_match: str | None = None) -> None:
         def work(transaction: Transaction) -> None:
             row = session_table.find(transaction, user_id, session_id)
+            session_table.require_match(row, if_match)
             message_table.remove_all(transaction, user_id, session_id)
             emptied = {"message_count": 0, "last_message_at": None, "updated_at": format_time(transaction.now)}
             session_table.change(transaction, row, emptied, self._archive_ttl_seconds)
@@ -241,9 +292,10 @@ class SqliteStore(SessionStore):
         await self._write(work)
 
     @override
-    async def rewind(self, user_id: str, session_id: str, after_seq: int) -> None:
+    async def rewind(self, user_id: str, session_id: str, after_seq: int, if_match: str | None = None) -> None:
         def work(transaction: Transaction) -> None:
             row = session_table.find(transaction, user_id, session_id)
+            session_table.require_match(row, if_match)
             first_seq = row["last_seq"] - row["message_count"] + 1
             seq = last_kept_seq(after_seq, first_seq)
             if seq >= row["last_seq"]:
@@ -310,26 +362,29 @@ class SqliteStore(SessionStore):
 
         return await self._database.write(work_and_purge)
 
-    def _append(
-        self, transaction: Transaction, user_id: str, session_id: str, messages: Sequence[NewMessage]
+    def _put(
+        self, transaction: Transaction, row: sqlite3.Row, messages: Sequence[NewMessage], after_seq: int
     ) -> Appended:
-        row = session_table.find(transaction, user_id, session_id)
-        known = message_table.with_ids(transaction, user_id, session_id, [message.id for message in messages])
-        conflicts = conflicting_ids(messages, dict(known))
-        if len(known) == len(messages) and not conflicts:
-            repeated = [known[message.id] for message in messages]
-            return Appended(messages=repeated, message_count=row["message_count"], created=False)
-        if row["status"] != "active":
-            raise SessionArchivedError
-        if conflicts:
-            raise MessageConflictError(conflicts)
-        stored = message_table.insert(transaction, user_id, session_id, messages, first_seq=row["last_seq"] + 1)
-        message_count = row["message_count"] + len(stored)
-        written_at = format_time(stored[-1].created_at)
-        moved = dict.fromkeys(("last_message_at", "last_activity_at", "updated_at"), written_at)
-        counted = {"message_count": message_count, "last_seq": stored[-1].seq}
-        session_table.change(transaction, row, {**moved, **counted}, self._archive_ttl_seconds)
-        return Appended(messages=stored, message_count=message_count, created=True)
+        """Store messages as those that follow `after_seq`, the newest one that is there."""
+        user_id, session_id = row["user_id"], row["id"]
+        first_seq = row["last_seq"] - row["message_count"] + 1
+        stored = message_table.insert(transaction, user_id, session_id, messages, first_seq=after_seq + 1)
+        newest = message_table.newest(transaction, user_id, session_id, 1)
+        last_message_at = format_time(newest[0].created_at) if newest else None
+        moved = {"last_activity_at": last_message_at} if stored else {}
+        columns = {
+            **counts_after_rewind(first_seq, after_seq + len(stored)),
+            **moved,
+            "last_message_at": last_message_at,
+            "updated_at": last_message_at if stored else format_time(transaction.now),
+        }
+        etag = session_table.change(transaction, row, columns, self._archive_ttl_seconds)
+        message_count = int(columns["message_count"] or 0)
+        return Appended(messages=stored, message_count=message_count, created=bool(stored), etag=etag)
+
+
+def _stored_before(row: sqlite3.Row, messages: list[Message]) -> Appended:
+    return Appended(messages=messages, message_count=row["message_count"], created=False, etag=row["etag"])
 
 
 def _session(transaction: Transaction, user_id: str, session_id: str) -> Session:
