@@ -136,7 +136,7 @@ async def test_a_message_stored_elsewhere_can_be_edited_at_once(
 
     edited = await here.edit_message(owner, session.id, "new", lambda message: message.model_copy(update={"name": "n"}))
 
-    assert edited.name == "n"
+    assert edited.message.name == "n"
     with pytest.raises(MessageNotFoundError):
         await here.edit_message(owner, session.id, "never", lambda message: message)
 
