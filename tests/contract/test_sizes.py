@@ -16,8 +16,8 @@ CONTENTS = {
     "latin": "x" * MAX_CONTENT_BYTES,
     "CJK": "漢" * (MAX_CONTENT_BYTES // 3),
     "emoji": EMOJI * (MAX_CONTENT_BYTES // len(EMOJI.encode())),
-    "quotes and backslashes": '"\\' * (MAX_CONTENT_BYTES // 2 - 1000),
-    "control characters": "\u0001" * 85_000,  # six bytes each once stored
+    "quotes and backslashes": '"\\' * (MAX_REQUEST_MESSAGES_BYTES // 4 - 1000),  # two bytes each once stored
+    "control characters": "\u0001" * (MAX_REQUEST_MESSAGES_BYTES // 6 - 1000),  # six bytes each once stored
 }
 
 

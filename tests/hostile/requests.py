@@ -20,7 +20,7 @@ ROUTES = route_table()
 OWNED = [route for route in ROUTES if route.endpoint.owner]
 WITH_BODY = [route for route in ROUTES if route.endpoint.bodies]
 PATH_VALUES = {"session_id": MINE, "message_id": MESSAGE, "file": "page.js", "channel": CHANNEL}  # of the owner's
-QUERY_VALUES = {"session_id": MINE, "q": "secret"}  # for parameters that have to be there
+QUERY_VALUES = {"session_id": MINE, "q": "secret", "after": "1000"}  # for parameters that have to be there
 INTERNAL = re.compile(
     rb"Traceback|File \"|\.py\b|sqlite3|azure|cosmos|pydantic|SELECT|c\.log|epoch|0x[0-9a-f]{6}", re.IGNORECASE
 )
@@ -28,7 +28,7 @@ URI = "urn:openapi"
 REGISTRY = Registry().with_resource(URI, Resource.from_contents(DOCUMENT, default_specification=DRAFT202012))
 # Values of every JSON type, some of them too long or of the wrong inside; the schemas say which fit where.
 VALUES: tuple[Any, ...] = (
-    5, -1.5, 2**31, True, "", "text", "UPPER", "x" * 5000, "\n", [], ["text"], [5], [[]], [{}], ["x"] * 33, {},
+    5, -1.5, 2**31, True, "", "text", "UPPER", "x" * 5000, "\n", [], ["text"], [5], [[]], [{}], ["x"] * 129, {},
     {"type": 5},
 )  # fmt: skip
 

@@ -28,7 +28,7 @@ from tests.http.client import PROBLEM, Answer, Client, spoken
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 Provocation = Callable[[Client, Operation], Awaitable[Answer]]
-TOO_LARGE = b" " * (2 * 1024 * 1024)
+TOO_LARGE = b" " * (3 * 1024 * 1024)
 KEY = {"idempotency-key": "key"}
 
 
@@ -108,6 +108,14 @@ async def _with_a_used_id(api: Client, route: Operation) -> Answer:
     return await api.send(route.method, path_of(route), body)
 
 
+async def _with_a_used_id_at_the_end(api: Client, route: Operation) -> Answer:
+    return await api.send(route.method, path_of(route), {"messages": [spoken("other", id=MESSAGE)]})
+
+
+async def _at_the_end_of_an_archived_session(api: Client, route: Operation) -> Answer:
+    return await api.send(route.method, path_of(route, session_id=ARCHIVED), {"messages": [spoken("new")]})
+
+
 async def _to_an_archived_session(api: Client, route: Operation) -> Answer:
     said = next(({name: "new"} for name in ("query", "message") if name in body_of(route)), spoken("new"))
     session_id = IN_CHANNEL_ARCHIVED if "{channel}" in route.path else ARCHIVED
@@ -164,6 +172,9 @@ OF_ONE_ROUTE: dict[tuple[str, int, str | None], Provocation] = {
     ("append_messages", 200, None): _twice,
     ("append_anywhere", 200, None): _twice,
     ("send_message", 200, None): _twice,
+    ("replace_tail", 200, None): _twice,
+    ("replace_tail", 409, "message_conflict"): _with_a_used_id_at_the_end,
+    ("replace_tail", 409, "session_archived"): _at_the_end_of_an_archived_session,
 }
 SIGNED_IN = {"user_identity": "easyauth", "easyauth_enabled": True}
 STAGES: dict[int, dict[str, Any]] = {401: SIGNED_IN, 403: SIGNED_IN}

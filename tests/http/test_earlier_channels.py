@@ -241,7 +241,7 @@ async def test_a_limit_out_of_bounds_is_refused(api: Client, limit: str) -> None
 
 
 async def test_a_message_that_is_too_large_leaves_nothing_behind(api: Client) -> None:
-    refused = await api.post(SAY, {"message": "x" * 262_145, "session_id": "mine"})
+    refused = await api.post(SAY, {"message": "x" * 1_048_577, "session_id": "mine"})
 
     assert refused.refusal == (413, "payload_too_large")
     assert (await api.get(f"{SESSIONS}/mine")).status == 404

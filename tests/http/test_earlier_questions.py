@@ -166,7 +166,7 @@ async def test_a_body_that_is_no_question_is_refused(api: Client, body: object) 
 
 
 async def test_a_question_that_is_too_large_leaves_nothing_behind(api: Client) -> None:
-    refused = await api.post(CHAT, {"query": "x" * 262_145, "session_id": "mine"})
+    refused = await api.post(CHAT, {"query": "x" * 1_048_577, "session_id": "mine"})
 
     assert refused.refusal == (413, "payload_too_large")
     assert (await api.get(f"{CHAT}/history/mine")).refusal == (404, "session_not_found")

@@ -106,7 +106,7 @@ async def test_a_redacted_message_stays_marked(api: Client) -> None:
         {"feedback": {"rating": "up", "comment": "x" * 4001}},
         {"content": "rewritten"},
         {"metadata": [1]},
-        {"metadata": {"x": "y" * 16_384}},
+        {"metadata": {"x": "y" * 65_536}},
     ],
 )
 async def test_other_changes_are_refused(api: Client, body: object) -> None:

@@ -25,10 +25,10 @@ SESSIONS = "/api/chat/sessions"
 ANYWHERE = "/api/chat/messages"
 FIELDS = {
     "id", "seq", "role", "message_type", "content", "created_at", "user_id", "name", "persona", "audio_files",
-    "transcription_confidence", "function_calls", "tool_call_id", "metadata", "feedback",
+    "transcription_confidence", "function_calls", "tool_call_id", "metadata", "feedback", "raw", "edited_at",
 }  # fmt: skip
-MESSAGE_BYTES = 262_144
-BATCH_BYTES = 512 * 1024
+MESSAGE_BYTES = 1_048_576
+BATCH_BYTES = 1280 * 1024
 
 
 def only(answer: Answer) -> Any:
@@ -58,7 +58,9 @@ async def test_a_message_has_every_field_with_its_default(api: Client) -> None:
     message = only(await api.post(await a_talk(api), spoken("Hello")))
 
     given = {"seq": 1, "role": "user", "message_type": "user", "content": "Hello", "user_id": api.user}
-    absent = dict.fromkeys(["name", "persona", "transcription_confidence", "tool_call_id", "feedback"])
+    absent = dict.fromkeys(
+        ["name", "persona", "transcription_confidence", "tool_call_id", "feedback", "raw", "edited_at"]
+    )
     empty = {"audio_files": [], "function_calls": [], "metadata": {}}
     assert message.keys() == FIELDS
     assert message == {**message, **given, **absent, **empty}
@@ -143,11 +145,11 @@ BAD_MESSAGES: list[dict[str, object]] = [
     *[spoken(id=message_id) for message_id in ("", "-a", ":a", "a/b", "a b", "ä", "a\n", "x" * 65, 5)],
     *[spoken(**{name: 5}) for name in ("name", "persona", "tool_call_id", "audio_files", "function_calls", "metadata")],
     spoken(audio_files=[1]),
-    spoken(audio_files=["x"] * 33),
+    spoken(audio_files=["x"] * 129),
     spoken(function_calls=[[]]),
-    spoken(function_calls=["x"] * 33),
-    spoken(audio_files=["x" * 33_000], function_calls=["x" * 33_000]),
-    spoken(metadata=padded(16 * 1024 + 1)),
+    spoken(function_calls=["x"] * 129),
+    spoken(audio_files=["x" * 132_000], function_calls=["x" * 132_000]),
+    spoken(metadata=padded(64 * 1024 + 1)),
     spoken(metadata=[]),
     spoken(transcription_confidence="0.5"),
     spoken(transcription_confidence=True),
@@ -174,8 +176,8 @@ async def test_a_message_that_breaks_a_rule_is_refused(api: Client, message: dic
     [
         {"id": "x" * 64},
         {"id": "0_.:-"},
-        {"metadata": padded(16 * 1024)},
-        {"audio_files": ["x"] * 32, "function_calls": [{"a": 1}] * 32},
+        {"metadata": padded(64 * 1024)},
+        {"audio_files": ["x"] * 128, "function_calls": [{"a": 1}] * 128},
         {"audio_files": ["x" * 32_000], "function_calls": ["x" * 32_000]},
         {"transcription_confidence": 1},
     ],
@@ -202,7 +204,7 @@ async def test_a_batch_is_stored_in_its_order(api: Client) -> None:
     "body",
     [
         {"messages": []},
-        {"messages": [spoken()] * 21},
+        {"messages": [spoken()] * 201},
         {"messages": [spoken(id="a"), spoken(id="b"), spoken(id="a")]},
         {"messages": [spoken("good"), {"role": "user"}]},
         {"messages": [spoken("good"), spoken(user_id="somebody")]},
