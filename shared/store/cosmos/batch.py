@@ -12,6 +12,7 @@ from shared.store.cosmos.guards import (
     appendable,
     duplicates_detectable,
     increment,
+    matching,
     none_forgotten_since,
     not_in_recent_ids,
     set_fields,
@@ -27,9 +28,12 @@ REPEAT_SECONDS = 60  # how long before a try of a request another one of it may 
 class Batch:
     """Messages about to be appended, as they are stored, with what every try of theirs needs."""
 
-    def __init__(self, partition: Partition, session_id: str, messages: Sequence[NewMessage]) -> None:
+    def __init__(
+        self, partition: Partition, session_id: str, messages: Sequence[NewMessage], if_match: str | None
+    ) -> None:
         self._partition = partition
         self.messages = messages
+        self.if_match = if_match
         self.documents = [message.document() for message in messages]
         self.size = documents_bytes(self.documents)
         self._ids = [message.id for message in messages]
@@ -45,7 +49,9 @@ class Batch:
         """
         judged = none_forgotten_since(self.searched) if self.searched else duplicates_detectable(self.received)
         cap = self._partition.limits.head_cap_bytes - self.size
-        return all_of(appendable(self._ids, cap, self._partition.now), self._not_recent, judged)
+        return all_of(
+            appendable(self._ids, cap, self._partition.now), self._not_recent, judged, *matching(self.if_match)
+        )
 
     def may_follow(self, head: Head) -> bool:
         """Return whether the guard holds for that very head, so that a write need only prove the head to be so still.
@@ -55,6 +61,7 @@ class Batch:
         known = {document["id"] for _, document in head.held()}
         return (
             head.status == "active"
+            and self.if_match in {None, head.version}
             and head.document["renew_at"] > self._partition.now
             and head.duplicates_known_from_ms <= self.received
             and head.bytes + head.previous_bytes + self.size < self._partition.limits.head_cap_bytes

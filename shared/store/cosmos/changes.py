@@ -4,12 +4,16 @@ from typing import NamedTuple
 
 from shared.errors import PreconditionFailedError, SessionNotFoundError
 from shared.models import JsonObject, Session, SessionChanges, format_time, utc_now
+from shared.models.exact import context_as_stored
 from shared.store.cosmos.errors import ItemMissingError, ItemRefusedError
 from shared.store.cosmos.guards import (
     MAX_OPERATIONS,
+    all_of,
+    matching,
     nothing_pending_since,
     set_fields,
     settings_unchanged_since,
+    updated_at_other_than,
     writable,
 )
 from shared.store.cosmos.head import Head, changed_at, folded_name, last_message_hint
@@ -38,11 +42,19 @@ class SettingsChange(NamedTuple):
         is_active = given.pop("is_active", None)
         if "session_name" in given:
             given |= folded_name(given["session_name"])
+        if "context" in given:
+            given["context"] = context_as_stored(given["context"])
         return cls(given | {"updated_at": format_time(utc_now())}, is_active, if_match, archive_ttl_seconds)
 
     def is_in(self, head: Head) -> bool:
         """Return whether the head has everything that was to be set."""
         return self.fields.items() <= {**head.document, "updated_at": changed_at(head.document)}.items()
+
+    def told_from(self, head: Head) -> "SettingsChange":
+        """Return the change with a time that the head does not bear, so that the session's version moves."""
+        if self.fields["updated_at"] != head.document["updated_at"]:
+            return self
+        return self._replace(fields=self.fields | {"updated_at": format_time(utc_now())})
 
     @property
     def moves_expiry(self) -> bool:
@@ -62,25 +74,27 @@ async def update(partition: Partition, session_id: str, change: SettingsChange) 
             raise SessionNotFoundError from error
         except ItemRefusedError as refusal:
             head = await read_head(partition, session_id)
-            if change.if_match not in {None, head.etag}:
+            if change.if_match not in {None, head.version}:
                 if refusal.repeated and change.is_in(head):
                     return head.session()  # it was this change that moved the etag; its answer was lost
                 raise PreconditionFailedError from refusal
-            renewed = await renew_if_due(partition, head, etag=change.if_match)
-            if renewed and change.if_match is not None:
-                change = change._replace(if_match=renewed.etag)
+            if refusal.repeated and change.is_in(head):
+                return head.session()
+            change = change.told_from(head)
+            await renew_if_due(partition, head)
             await retries.again()
 
 
 async def _update_fields(partition: Partition, session_id: str, change: SettingsChange) -> Head:
-    where = writable(partition.now)
-    return Head(await partition.patch(session_id, set_fields(**change.fields), where, etag=change.if_match))
+    other = updated_at_other_than(change.fields["updated_at"])
+    where = all_of(writable(partition.now), other, *matching(change.if_match))
+    return Head(await partition.patch(session_id, set_fields(**change.fields), where))
 
 
 async def _update_life(partition: Partition, session_id: str, change: SettingsChange) -> Head:
     """Change what the session's life depends on: longer means its pages first, shorter means its head first."""
     head = await read_head(partition, session_id)
-    if change.if_match not in {None, head.etag}:
+    if change.if_match not in {None, head.version} or change.told_from(head) is not change:
         raise ItemRefusedError
     fields = change.fields | _status_change(head, change)
     if fields.keys() == {"updated_at"}:
@@ -128,8 +142,8 @@ async def _write(partition: Partition, head: Head, fields: JsonObject, *, if_mat
         fields = {name: value for name, value in fields.items() if name != "updated_at"}  # the same time says it
     operations = set_fields(**fields)
     if len(operations) <= MAX_OPERATIONS:
-        where = settings_unchanged_since(head, partition.now)
-        return Head(await partition.patch(head.id, operations, where, etag=if_match))
+        where = all_of(settings_unchanged_since(head, partition.now), *matching(if_match))
+        return Head(await partition.patch(head.id, operations, where))
     if head.document["renew_at"] <= partition.now:
         raise ItemRefusedError
     return Head(await partition.replace(head.document | fields, head.etag))

@@ -62,7 +62,7 @@ class SessionFields(TypedDict):
     user_id: str
     session_name: str | None
     channel: str
-    context: JsonObject
+    context: JsonObject | str
     tags: list[str]
     pinned: bool
     ttl_seconds: int
@@ -96,11 +96,12 @@ class HeadRow(SessionFields):
     """What a list of sessions reads of a head."""
 
     _ts: int
-    _etag: str
 
 
 class HeadDocument(NewHeadDocument, HeadRow):
     """A head as it was read."""
+
+    _etag: str
 
 
 class NewPageDocument(TypedDict):

@@ -3,8 +3,8 @@
 from collections.abc import Callable, Sequence
 from typing import Literal, NamedTuple, cast
 
-from shared.errors import MessageNotFoundError
-from shared.models import Message, format_time, utc_now
+from shared.errors import MessageNotFoundError, PreconditionFailedError
+from shared.models import Edited, Message, format_time, utc_now
 from shared.store.cosmos.documents import MessageDocument, PageDocument
 from shared.store.cosmos.errors import ItemMissingError, ItemRefusedError
 from shared.store.cosmos.guards import (
@@ -13,6 +13,7 @@ from shared.store.cosmos.guards import (
     all_of,
     has_room,
     increment,
+    matching,
     message_unchanged_since,
     page_counts,
     replace_at,
@@ -56,27 +57,34 @@ async def read_message(partition: Partition, session_id: str, message_id: str) -
 
 
 @proven
-async def edit_message(partition: Partition, session_id: str, message_id: str, change: MessageEdit) -> Message:
+async def edit_message(
+    partition: Partition, session_id: str, message_id: str, change: MessageEdit, if_match: str | None = None
+) -> Edited:
     """Change one message; see SessionStore.edit_message.
 
     What another may be copying is never changed under its hands: `previous` becomes a page first, a page's
-    change is noted in the head, and so a rewind that has copied the page finds out.
+    change is noted in the head in the same step, and so a rewind that has copied the page finds out.
     """
+    written: list[MessageDocument] = []  # by a try whose answer may be lost
     retries = Retries(partition.limits)
     while True:
         head = await read_head(partition, session_id)
         try:
             place = await _find(partition, head, message_id)
+            if if_match not in {None, head.version}:
+                if place.document in written:
+                    return Edited(message=head.message(place.seq, place.document), etag=head.version)
+                raise PreconditionFailedError
             changed = change(head.message(place.seq, place.document))
-            document = changed.document()
-            if place.kept_in == "page":
-                await _edit_page(partition, head, place, document=document)
-                return changed
-            if await _edit_held(partition, head, place, document=document):
-                return changed
+            edit = _edit_page if place.kept_in == "page" else _edit_held
+            after = await edit(partition, head, place, document=changed.document(), if_match=if_match)
+            if after is not None:
+                return Edited(message=changed, etag=after.version)
             if not await renew_if_due(partition, head):  # which a rotation would be refused for, without a word
                 await rotate(partition, head)
-        except (ItemRefusedError, ItemMissingError):
+        except (ItemRefusedError, ItemMissingError) as error:
+            if error.repeated:
+                written.append(changed.document())
             await renew_if_due(partition, head)
         await retries.again()
 
@@ -109,31 +117,42 @@ async def _page_with_id(partition: Partition, head: Head, message_id: str) -> Pa
     return max(counted, key=lambda page: page["generation"], default=None)
 
 
-async def _edit_held(partition: Partition, head: Head, place: Place, *, document: MessageDocument) -> bool:
-    """Change a message in the head; return whether it is where that can be done, and has room."""
+async def _edit_held(
+    partition: Partition, head: Head, place: Place, *, document: MessageDocument, if_match: str | None
+) -> Head | None:
+    """Change a message in the head; return None where that cannot be done, or where there is no room."""
     grown = documents_bytes([document]) - documents_bytes([place.document])
     cap = partition.limits.head_cap_bytes - grown
     if place.kept_in == "previous" or head.bytes + head.previous_bytes >= cap:
-        return False
+        return None
     operations = [
         replace_at(f"/log/messages/{place.position}", document),
         increment("/log/bytes", grown),
         *_count_edit(),
     ]
-    where = all_of(message_unchanged_since(head, place.position, partition.now), has_room(cap))
-    await partition.patch(head.id, operations, where, no_response=True)
-    return True
+    where = all_of(message_unchanged_since(head, place.position, partition.now), has_room(cap), *matching(if_match))
+    return Head(await partition.patch(head.id, operations, where))
 
 
-async def _edit_page(partition: Partition, head: Head, place: Place, *, document: MessageDocument) -> None:
-    """Change a message in a page and note it in the head, unless the page has stopped to count meanwhile."""
+async def _edit_page(
+    partition: Partition, head: Head, place: Place, *, document: MessageDocument, if_match: str | None
+) -> Head:
+    """Change a message in a page that counts, and what the head says of the page's messages, in one step."""
     page = cast("PageDocument", place.page)
-    if document != place.document:
-        messages = [*page["messages"][: place.position], document, *page["messages"][place.position + 1 :]]
-        operations = [replace_at(f"/messages/{place.position}", document), set_at("/counts", counts_of(messages))]
-        await partition.patch(page["id"], operations, IS_PAGE, etag=page["_etag"], no_response=True)
-    where = page_counts(head, page["generation"], partition.now)
-    await partition.patch(head.id, _count_edit(), where, no_response=True)
+    where = all_of(page_counts(head, page["generation"], partition.now), *matching(if_match))
+    noted = [*_count_edit(), *_count_roles(place.document["role"], document["role"])]
+    if document == place.document:
+        return Head(await partition.patch(head.id, noted, where))
+    messages = [*page["messages"][: place.position], document, *page["messages"][place.position + 1 :]]
+    operations = [replace_at(f"/messages/{place.position}", document), set_at("/counts", counts_of(messages))]
+    return Head(await partition.patch_both((page["id"], operations, IS_PAGE), page["_etag"], (head.id, noted, where)))
+
+
+def _count_roles(before: str, after: str) -> list[Operation]:
+    """Count a message that is in a page under another role."""
+    if before == after:
+        return []
+    return [increment(f"/log/sealed/roles/{before}", -1), increment(f"/log/sealed/roles/{after}")]
 
 
 def _count_edit() -> list[Operation]:

@@ -8,6 +8,7 @@ import re
 from collections.abc import Iterable
 
 from shared.store.cosmos.head import RECENT_IDS, Head
+from shared.store.cosmos.versions import Version
 
 MAX_OPERATIONS = 10  # of one Patch: https://learn.microsoft.com/azure/cosmos-db/partial-document-update
 SAFE = re.compile(r"[A-Za-z0-9_.:-]{1,128}")
@@ -74,6 +75,42 @@ def none_forgotten_since(head: Head) -> str:
     """Hold while every message stored since `head` was read is held in the head, or among the newest ids in pages."""
     in_pages = "c.last_seq - ARRAY_LENGTH(c.log.messages) - ARRAY_LENGTH(c.log.previous)"
     return all_of(_same_epoch(head), _same_edits(head), f"{in_pages} <= {head.last_seq + RECENT_IDS:d}")
+
+
+def matching(if_match: str | None) -> list[str]:
+    """Hold while the session has the version that an etag names; nothing has what is no etag of ours, None is any."""
+    if if_match is None:
+        return []
+    version = Version.named_by(if_match)
+    if version is None:
+        return [NEVER]
+    return [
+        f"c.log.epoch = {literal(version.epoch)}",
+        f"c.last_seq = {version.last_seq:d}",
+        f"c.log.edits = {version.edits:d}",
+        f"c.updated_at = {literal(version.updated_at)}",
+        f"c.status = {literal(version.status)}",
+    ]
+
+
+def updated_at_other_than(updated_at: str) -> str:
+    """Hold while the session bears another time of change, so that a write of this one moves its version."""
+    return f"c.updated_at != {literal(updated_at)}"
+
+
+def without_pages() -> str:
+    """Hold while no page belongs to the history."""
+    return "c.log.generation <= 1"
+
+
+def counts_unchanged_since(head: Head) -> str:
+    """Hold while what `head` says of its pages is so still: the same pages, and no message of theirs edited."""
+    return all_of(log_unchanged_since(head), _same_edits(head))
+
+
+def ends_as(head: Head) -> str:
+    """Hold while nothing was appended or removed since `head` was read."""
+    return f"c.last_seq = {head.last_seq:d}"
 
 
 def log_unchanged_since(head: Head) -> str:

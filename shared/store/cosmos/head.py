@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from typing import Any, cast
 
 from shared.models import KEEP, JsonObject, Message, NewSession, Session, format_time
+from shared.models.exact import context_as_sent, context_as_stored
 from shared.store.cosmos.documents import (
     HeadDocument,
     HeadRow,
@@ -19,6 +20,7 @@ from shared.store.cosmos.documents import (
     PageSummary,
 )
 from shared.store.cosmos.lifetimes import FAR_FUTURE, renewal_due
+from shared.store.cosmos.versions import Version
 from shared.store.rules import applied_ttl, documents_bytes, expiry, message_from
 from shared.text import fold
 
@@ -62,6 +64,7 @@ def head_document(session: NewSession, milliseconds: int) -> NewHeadDocument:
     created_at = format_time(session.created_at)
     fields: dict[str, object] = {
         **folded_name(session.session_name),
+        "context": context_as_stored(session.context),
         "type": "session",
         "schema": SCHEMA,
         "status": "active",
@@ -217,6 +220,11 @@ class Head:
         self.building = document.get("building")
 
     @property
+    def version(self) -> str:
+        """The session's etag as its owner knows it; `etag` is the item's own, which every write moves."""
+        return Version.of(self.document).etag
+
+    @property
     def is_hidden(self) -> bool:
         """Return whether this is a tombstone or not yet a session (`building`): nobody may see it."""
         return self.status == "deleted"
@@ -286,7 +294,7 @@ class Head:
 
     def session(self) -> Session:
         """Return the session as its owner sees it."""
-        return session_from(self.document, self.last_message_at())
+        return session_from(self.document, Version.of(self.document), self.last_message_at())
 
 
 def changed_at(document: HeadRow) -> str:
@@ -294,7 +302,7 @@ def changed_at(document: HeadRow) -> str:
     return max(document["updated_at"], document["archived_at"] or "")
 
 
-def session_from(document: HeadRow, last_message_at: str | None) -> Session:
+def session_from(document: HeadRow, version: Version, last_message_at: str | None) -> Session:
     """Return the session that a head document, or the listed part of one, holds."""
     fields: Mapping[str, object] = document
     last_write = datetime.fromtimestamp(document["_ts"], UTC)
@@ -304,7 +312,8 @@ def session_from(document: HeadRow, last_message_at: str | None) -> Session:
             "updated_at": max(changed_at(document), document["last_activity_at"]),
             "last_message_at": last_message_at,
             "expires_at": expiry(last_write, document["ttl"]),
-            "etag": document["_etag"],
+            "context": context_as_sent(document["context"]),
+            "etag": version.etag,
             "fingerprint": document.get("fingerprint"),
         }
     )

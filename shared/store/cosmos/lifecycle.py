@@ -15,7 +15,7 @@ from shared.models import (
 from shared.store.cosmos.changes import clear_pending
 from shared.store.cosmos.documents import MessageDocument, NewHeadDocument, NewPageDocument
 from shared.store.cosmos.errors import ItemExistsError, ItemMissingError, ItemRefusedError
-from shared.store.cosmos.guards import builds, epoch_unchanged_since, set_fields
+from shared.store.cosmos.guards import all_of, builds, epoch_unchanged_since, matching, set_fields
 from shared.store.cosmos.head import Head, advanced, fresh_log, head_document, last_message_hint
 from shared.store.cosmos.lifetimes import FAR_FUTURE
 from shared.store.cosmos.log import read_head
@@ -82,7 +82,7 @@ async def _free_id(partition: Partition, session_id: str, tried: set[str]) -> He
 
 
 @proven
-async def clear(partition: Partition, session_id: str) -> None:
+async def clear(partition: Partition, session_id: str, if_match: str | None = None) -> None:
     """Start the log over under a new epoch, then sweep the pages of the old one; see SessionStore.clear.
 
     The guard is the old epoch: a write whose answer was lost is sent again, and would bring back an epoch
@@ -96,9 +96,11 @@ async def clear(partition: Partition, session_id: str) -> None:
         try:
             if head.epoch in begun:  # by a try whose answer was lost
                 cleared = head
+            elif if_match not in {None, head.version}:
+                raise PreconditionFailedError
             else:
                 over.add(head.epoch)  # it is, whether this is accepted or refused
-                cleared = await _start_over(partition, head, begun)
+                cleared = await _start_over(partition, head, begun, if_match)
         except ItemMissingError as error:
             raise SessionNotFoundError from error
         except ItemRefusedError:
@@ -110,7 +112,7 @@ async def clear(partition: Partition, session_id: str) -> None:
             return
 
 
-async def _start_over(partition: Partition, head: Head, begun: set[str]) -> Head:
+async def _start_over(partition: Partition, head: Head, begun: set[str], if_match: str | None) -> Head:
     log = fresh_log(partition.milliseconds)
     begun.add(log["epoch"])
     operations = set_fields(
@@ -121,7 +123,8 @@ async def _start_over(partition: Partition, head: Head, begun: set[str]) -> Head
         building=None,
         pending=True,
     )
-    return Head(await partition.patch(head.id, operations, epoch_unchanged_since(head)))
+    where = all_of(epoch_unchanged_since(head), *matching(if_match))
+    return Head(await partition.patch(head.id, operations, where))
 
 
 @proven
@@ -142,7 +145,7 @@ async def delete(partition: Partition, session_id: str, if_match: str | None = N
                 return
             raise SessionNotFoundError
         created_at = head.document["created_at"]
-        if if_match not in {None, head.etag}:
+        if if_match not in {None, head.version}:
             raise PreconditionFailedError
         try:
             tombstone = await _write_tombstone(partition, head, if_match)
@@ -177,7 +180,8 @@ async def _write_tombstone(partition: Partition, head: Head, if_match: str | Non
         shares=[],
         pending=True,
     )
-    return Head(await partition.patch(head.id, operations, epoch_unchanged_since(head), etag=if_match))
+    where = all_of(epoch_unchanged_since(head), *matching(if_match))
+    return Head(await partition.patch(head.id, operations, where))
 
 
 async def _read_if_there(partition: Partition, session_id: str) -> Head | None:

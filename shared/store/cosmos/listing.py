@@ -6,9 +6,11 @@ from shared.models import JsonObject, Session, SessionFilter, SessionKey, Sessio
 from shared.store.cosmos.documents import HeadRow
 from shared.store.cosmos.head import SESSION_FIELDS, session_from
 from shared.store.cosmos.partition import Partition
+from shared.store.cosmos.versions import Version
 from shared.text import fold
 
-_COLUMNS = ", ".join(f"c.{name}" for name in (*SESSION_FIELDS, "updated_at", "quiet", "ttl", "_ts", "_etag"))
+_COLUMNS = ", ".join(f"c.{name}" for name in (*SESSION_FIELDS, "updated_at", "last_seq", "quiet", "ttl", "_ts"))
+_COLUMNS += ", c.log.epoch, c.log.edits"  # which make the version, with what is there already
 
 # Of a head that is older than its folded name: as near to it as the service's own comparison comes.
 _UNFOLDED = "(CONTAINS(c.session_name, @NFC, true) OR CONTAINS(c.session_name, @NFD, true))"
@@ -62,7 +64,7 @@ def conditions_for(wanted: SessionFilter, after: SessionKey | None) -> tuple[lis
 
 
 def _listed(row: HeadRow) -> Session:
-    return session_from(row, _last_message_at(row))
+    return session_from(row, Version.of_row(row), _last_message_at(row))
 
 
 def _last_message_at(row: HeadRow) -> str | None:

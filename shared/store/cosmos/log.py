@@ -4,7 +4,12 @@ from collections.abc import Sequence
 from contextlib import suppress
 from functools import partial
 
-from shared.errors import MessageConflictError, SessionArchivedError, SessionNotFoundError
+from shared.errors import (
+    MessageConflictError,
+    PreconditionFailedError,
+    SessionArchivedError,
+    SessionNotFoundError,
+)
 from shared.models import Appended, Message, NewMessage
 from shared.store.cosmos.batch import Batch, find_stored
 from shared.store.cosmos.documents import MessageDocument
@@ -15,9 +20,10 @@ from shared.store.cosmos.guards import (
     Operation,
     all_of,
     append_to,
+    counts_unchanged_since,
     holds_just_what,
     increment,
-    log_unchanged_since,
+    matching,
     move,
     not_due,
     set_at,
@@ -48,9 +54,11 @@ async def read_head(partition: Partition, session_id: str) -> Head:
 
 
 @proven
-async def append(partition: Partition, session_id: str, messages: Sequence[NewMessage]) -> Appended:
+async def append(
+    partition: Partition, session_id: str, messages: Sequence[NewMessage], if_match: str | None = None
+) -> Appended:
     """Append the messages, all or none; see SessionStore.append."""
-    batch = Batch(partition, session_id, messages)
+    batch = Batch(partition, session_id, messages, if_match)
     write = _append_to_known
     retries = Retries(partition.limits)
     while True:
@@ -69,7 +77,7 @@ async def append(partition: Partition, session_id: str, messages: Sequence[NewMe
             first_seq = head.last_seq - len(messages) + 1
             placed = [message.placed(seq, partition.user_id) for seq, message in enumerate(messages, first_seq)]
             count = head.document["message_count"]
-            return Appended(messages=placed, message_count=count, created=True, etag=head.etag)
+            return Appended(messages=placed, message_count=count, created=True, etag=head.version)
 
 
 async def _append_to_known(partition: Partition, session_id: str, batch: Batch) -> Head:
@@ -89,7 +97,7 @@ async def _append_to_known(partition: Partition, session_id: str, batch: Batch) 
             raise ItemMissingError
         raise ItemRefusedError
     try:
-        return await _advance(partition, head, batch.documents, room=room)
+        return await _advance(partition, head, batch.documents, room=room, if_match=batch.if_match)
     except (ItemRefusedError, ItemExistsError) as error:
         if not error.repeated:
             partition.contended(session_id)
@@ -113,7 +121,7 @@ async def _append_many(partition: Partition, session_id: str, batch: Batch) -> H
     if head.generation:
         await _create_previous_page(partition, head)
     operations = [*_rotation(partition, head, batch.documents), *batch.counters()]
-    where = all_of(batch.guard(), log_unchanged_since(head))
+    where = all_of(batch.guard(), counts_unchanged_since(head))
     try:
         return Head(await partition.patch(session_id, operations, where))
     except (ItemRefusedError, ItemMissingError):
@@ -121,7 +129,9 @@ async def _append_many(partition: Partition, session_id: str, batch: Batch) -> H
         raise
 
 
-async def _advance(partition: Partition, head: Head, documents: Sequence[MessageDocument], *, room: int) -> Head:
+async def _advance(
+    partition: Partition, head: Head, documents: Sequence[MessageDocument], *, room: int, if_match: str | None = None
+) -> Head:
     """Put messages after those of a head and what leaves it into a page, in one step; return the head as it is then.
 
     The whole log is written, under a guard that holds only if nothing of it has changed: what is copied is what is
@@ -130,7 +140,7 @@ async def _advance(partition: Partition, head: Head, documents: Sequence[Message
     fields, leaving = advanced(head.document, documents, room=room, milliseconds=partition.milliseconds)
     if documents:
         fields["last_activity_at"] = documents[-1]["created_at"]
-    where = all_of(ACTIVE if documents else VISIBLE, not_due(partition.now), holds_just_what(head))
+    where = all_of(ACTIVE if documents else VISIBLE, not_due(partition.now), holds_just_what(head), *matching(if_match))
     if not leaving:
         return Head(await partition.patch(head.id, set_fields(**fields), where))
     page = page_document(
@@ -186,7 +196,7 @@ async def _rotate_beside_others(partition: Partition, head: Head) -> None:
     try:
         if head.generation:
             await _create_previous_page(partition, head)
-        where = all_of(writable(partition.now), log_unchanged_since(head))
+        where = all_of(writable(partition.now), counts_unchanged_since(head))
         await partition.patch(head.id, _rotation(partition, head, []), where, no_response=True)
     except (ItemRefusedError, ItemMissingError):
         await _sweep_if_restarted(partition, head)
@@ -256,8 +266,10 @@ async def _explain(partition: Partition, head: Head, batch: Batch) -> Appended |
         conflicts = conflicting_ids(batch.messages, dict(stored))
         if not conflicts:
             return _as_stored(head, batch, stored)
-        if head.status == "active":
-            raise MessageConflictError(conflicts)
+    if batch.if_match not in {None, head.version}:
+        raise PreconditionFailedError
+    if stored and head.status == "active":
+        raise MessageConflictError(conflicts)
     if head.status == "archived":
         raise SessionArchivedError
     is_full = head.bytes + head.previous_bytes + batch.size >= partition.limits.head_cap_bytes
@@ -272,5 +284,5 @@ def _as_stored(head: Head, batch: Batch, stored: dict[str, Message]) -> Appended
         messages=[stored[message.id] for message in batch.messages],
         message_count=head.document["message_count"],
         created=all(stored[message.id].created_at == message.created_at for message in batch.messages),
-        etag=head.etag,
+        etag=head.version,
     )

@@ -10,13 +10,14 @@ from shared.models import Erased, IdleSession, JsonObject, SessionChanges, forma
 from shared.store.cosmos.changes import SettingsChange, clear_pending, update
 from shared.store.cosmos.concurrency import AT_ONCE, for_each
 from shared.store.cosmos.errors import ItemError, ItemMissingError, ItemRefusedError
-from shared.store.cosmos.guards import set_fields, writable
+from shared.store.cosmos.guards import all_of, matching, set_fields, without_pages, writable
 from shared.store.cosmos.head import Head
 from shared.store.cosmos.items import Items
 from shared.store.cosmos.lifecycle import abandon, delete, finish_delete
 from shared.store.cosmos.pages import session_of, sweep
 from shared.store.cosmos.partition import Partition
 from shared.store.cosmos.renewal import renew
+from shared.store.cosmos.versions import VERSION_COLUMNS, Version
 from shared.store.rules import applied_ttl
 
 logger = logging.getLogger(__name__)
@@ -26,9 +27,9 @@ HEADS_AT_ONCE = 100
 NOBODY = "nobody"  # an id to ask a partition about; it does not matter whether it is there
 
 _IDLE = (
-    "SELECT TOP @limit c.id, c.user_id, c.last_activity_at, c.ttl_seconds, c.log.generation, c._etag FROM c"
+    "SELECT TOP @limit c.id, c.user_id, c.last_activity_at, c.ttl_seconds, c.log.generation, @version FROM c"
     " WHERE c.type = 'session' AND c.status = 'active' AND c.pinned = false AND c.last_activity_at <= @idle_since"
-)
+).replace("@version", VERSION_COLUMNS)
 _AFTER = (
     " AND (c.last_activity_at > @at OR (c.last_activity_at = @at"
     " AND (c.user_id > @user_id OR (c.user_id = @user_id AND c.id > @id))))"
@@ -55,7 +56,7 @@ async def idle_sessions(items: Items, idle_since: str, limit: int, after: IdleSe
             id=row["id"],
             ttl_seconds=row["ttl_seconds"],
             has_pages=row["generation"] > 1,
-            etag=row["_etag"],
+            etag=Version.of_row(row).etag,
         )
         for row in rows
     ]
@@ -69,7 +70,8 @@ async def archive_idle(partition: Partition, session: IdleSession, archive_ttl: 
     ttl = applied_ttl(session.ttl_seconds, archive_ttl, pinned=False, status="archived")
     fields = set_fields(status="archived", archived_at=now, updated_at=now, ttl=ttl)
     try:
-        await partition.patch(session.id, fields, writable(partition.now), etag=session.etag, no_response=True)
+        where = all_of(writable(partition.now), without_pages(), *matching(session.etag))
+        await partition.patch(session.id, fields, where, no_response=True)
     except ItemRefusedError as error:
         if error.repeated:  # perhaps by the try whose answer was lost
             return await _archived_at(partition, session) == now

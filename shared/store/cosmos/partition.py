@@ -176,6 +176,36 @@ class Partition:
 
         return await self._write(send)
 
+    async def patch_both(
+        self,
+        first: tuple[str, Sequence[Operation], str],
+        first_etag: str,
+        second: tuple[str, Sequence[Operation], str],
+    ) -> JsonObject:
+        """Change two items, each (id, operations, where), the first if it has that etag too, both or none.
+
+        Returns the second. Raises ItemMissingError, ItemRefusedError.
+        """
+
+        async def send(container: ContainerProxy) -> JsonObject:
+            operations: list[Any] = [  # made anew for each try: the SDK empties the options
+                (
+                    "patch",
+                    (_valid_id(item_id), list(changes)),
+                    {"filter_predicate": f"FROM c WHERE {where}", **condition},
+                )
+                for (item_id, changes, where), condition in ((first, {"if_match_etag": first_etag}), (second, {}))
+            ]
+            results = await container.execute_item_batch(
+                operations, self.user_id, response_hook=self._on_batch, retry_total=0, no_response=False
+            )
+            changed: JsonObject = results[1]["resourceBody"]
+            return changed
+
+        changed = await self._write(send)
+        self._items.known_heads.note(changed)
+        return changed
+
     async def patch(
         self,
         item_id: str,

@@ -16,7 +16,7 @@ from shared.store.cosmos.partition import Partition
 logger = logging.getLogger(__name__)
 
 
-async def renew(partition: Partition, head: Head, *, etag: str | None = None) -> Head:
+async def renew(partition: Partition, head: Head) -> Head:
     """Start the clocks of all counted pages again and say when that is due next; returns the head as it is then.
 
     Pages that live too long (a change of the ttl was not finished) are shortened then, not before.
@@ -32,17 +32,17 @@ async def renew(partition: Partition, head: Head, *, etag: str | None = None) ->
     operations = set_fields(renew_at=due)
     if ttl != head.ttl:
         operations.append(move("/ttl_once_used", "/ttl"))
-    renewed = Head(await partition.patch(head.id, operations, renewable(head), etag=etag))
+    renewed = Head(await partition.patch(head.id, operations, renewable(head)))
     await shorten_pages(partition, lasting, ttl)
     return renewed
 
 
-async def renew_if_due(partition: Partition, head: Head, *, etag: str | None = None) -> Head | None:
+async def renew_if_due(partition: Partition, head: Head) -> Head | None:
     """Renew when that is what keeps the head from being written; None when it is not, or another was faster."""
     if head.document["renew_at"] > partition.now:
         return None
     try:
-        return await renew(partition, head, etag=etag)
+        return await renew(partition, head)
     except (ItemRefusedError, ItemMissingError):
         return None
 

@@ -54,7 +54,7 @@ from shared.store.cosmos.connection import Connection
 from shared.store.cosmos.errors import ItemMissingError
 from shared.store.cosmos.items import Items
 from shared.store.cosmos.limits import Clock, Limits
-from shared.store.cosmos.rewinding import rewind
+from shared.store.cosmos.rewinding import replace_tail, rewind
 from shared.store.port import SessionStore
 
 
@@ -149,9 +149,7 @@ class CosmosStore(SessionStore):
     async def append(
         self, user_id: str, session_id: str, messages: Sequence[NewMessage], if_match: str | None = None
     ) -> Appended:
-        if if_match is not None:
-            raise NotImplementedError
-        return await log.append(self._items.of(user_id), session_id, messages)
+        return await log.append(self._items.of(user_id), session_id, messages, if_match)
 
     @override
     async def replace_tail(
@@ -162,7 +160,7 @@ class CosmosStore(SessionStore):
         messages: Sequence[NewMessage],
         if_match: str | None = None,
     ) -> Appended:
-        raise NotImplementedError
+        return await replace_tail(self._items.of(user_id), session_id, after_seq, messages, if_match)
 
     @override
     async def read_messages(self, user_id: str, session_id: str, query: MessageQuery) -> MessagePage:
@@ -181,11 +179,7 @@ class CosmosStore(SessionStore):
         change: Callable[[Message], Message],
         if_match: str | None = None,
     ) -> Edited:
-        if if_match is not None:
-            raise NotImplementedError
-        partition = self._items.of(user_id)
-        changed = await editing.edit_message(partition, session_id, message_id, change)
-        return Edited(message=changed, etag=(await log.read_head(partition, session_id)).etag)
+        return await editing.edit_message(self._items.of(user_id), session_id, message_id, change, if_match)
 
     @override
     async def search(self, user_id: str, query: SearchQuery, after: SearchKey | None = None) -> SearchPage:
@@ -227,15 +221,11 @@ class CosmosStore(SessionStore):
 
     @override
     async def clear(self, user_id: str, session_id: str, if_match: str | None = None) -> None:
-        if if_match is not None:
-            raise NotImplementedError
-        await lifecycle.clear(self._items.of(user_id), session_id)
+        await lifecycle.clear(self._items.of(user_id), session_id, if_match)
 
     @override
     async def rewind(self, user_id: str, session_id: str, after_seq: int, if_match: str | None = None) -> None:
-        if if_match is not None:
-            raise NotImplementedError
-        await rewind(self._items.of(user_id), session_id, after_seq)
+        await rewind(self._items.of(user_id), session_id, after_seq, if_match)
 
     @override
     async def idle_sessions(
