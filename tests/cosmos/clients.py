@@ -19,6 +19,7 @@ from shared.errors import (
 from shared.freshness import fresh_as
 from shared.models import Message, MessagePage, MessageQuery, NewMessage, NewSession, SessionChanges
 from shared.store.cosmos import CosmosStore
+from shared.store.cosmos.versions import Version
 from tests.cosmos.truth import Deed, State, Truth, require
 from tests.cosmos.turns import Turnstile, lsn_of
 
@@ -357,4 +358,4 @@ def _ends_by(state: State, seq: int) -> bool:
 
 
 def _etag(state: State) -> str | None:
-    return state.document["_etag"] if state.document else None
+    return Version.of(state.document).etag if state.document else None

@@ -128,7 +128,7 @@ async def archive_idle(world: World, store: CosmosStore, case: Case) -> None:
     terms = {name: found.document[name] for name in ("last_activity_at", "ttl_seconds")}
     if found.status == "active":
         idle = IdleSession(
-            user_id=case.user_id, id=found.id, has_pages=found.counted_pages > 0, etag=found.etag, **terms
+            user_id=case.user_id, id=found.id, has_pages=found.counted_pages > 0, etag=found.version, **terms
         )
         await store.archive_idle(idle)
 

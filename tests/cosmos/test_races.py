@@ -384,7 +384,8 @@ async def test_a_condition_is_not_lost_over_a_renewal_that_others_finish(
     store: CosmosStore, slow: Interrupted, stored: Stored, owner: str
 ) -> None:
     session = await grown(store, owner)
-    etag = (await stored.set(session, renew_at=1))["_etag"]
+    await stored.set(session, renew_at=1)
+    etag = (await store.get(owner, session.id)).etag
 
     slow.before("query", lambda: store.update(owner, session.id, SessionChanges(session_name="theirs")))
     with pytest.raises(PreconditionFailedError):

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 from shared.models import JsonObject
 from shared.store.cosmos.head import Head, page_id
+from shared.store.cosmos.versions import Version
 from shared.store.rules import documents_bytes
 
 VISIBLE = (
@@ -147,9 +148,12 @@ class Truth:
         require(sorted(known) == list(state.seqs), f"message_count or last_seq is wrong: {sorted(known)} {state.seqs}")
         self._check_bytes(head)
         visible = {name: document[name] for name in VISIBLE}
-        if same and deed.if_match and visible != self.visible[before.document["_etag"]]:  # type: ignore[index]
-            require(self.visible.get(deed.if_match) == self.visible[before.document["_etag"]], "if_match was not kept")  # type: ignore[index]
-        self.visible[document["_etag"]] = visible
+        if same and deed.if_match and visible != self.visible[Version.of(before.document).etag]:  # type: ignore[index]
+            require(
+                self.visible.get(deed.if_match) == self.visible[Version.of(before.document).etag],
+                "if_match was not kept",
+            )  # type: ignore[index]
+        self.visible[Version.of(document).etag] = visible
 
     def _take_messages(self, seen: "_Seen", known: dict[int, str], fresh: range, deed: Deed) -> None:
         head, held = seen.head, seen.ids()
