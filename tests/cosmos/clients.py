@@ -264,7 +264,7 @@ class Client:
             "edit", lambda: self._store.edit_message(user_id, session_id, sought, marked), [], sought=sought
         )
         if edited is not None:
-            self.marks.append((edited, mark))
+            self.marks.append((edited.message, mark))
 
     async def _rename_if_unchanged(self) -> None:
         user_id, session_id = self._name.user_id, self._name.session_id
