@@ -74,10 +74,6 @@ class Snapshot(Partition):
         return self
 
     @override
-    def known_head(self, session_id: str) -> None:
-        """Know of no head but those that are read."""
-
-    @override
     async def read(self, item_id: str) -> JsonObject:
         if item_id not in self._documents:
             raise ItemMissingError
