@@ -329,7 +329,7 @@ def test_a_message_that_parley_does_not_take_keeps_no_other_from_being_stored(
     manager: ConversationManager, parley: Parley, customer: str
 ) -> None:
     document = a_document(manager, customer, 2)
-    manager.add_message_to_conversation(document, "user", "x" * 300_000)
+    manager.add_message_to_conversation(document, "user", "x" * 1_100_000)
     longer(manager, document, 1)
 
     saved = manager.save_conversation(document)

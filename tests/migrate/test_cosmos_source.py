@@ -148,7 +148,7 @@ async def test_what_does_not_read_back_the_same_stays_in_the_source(
 
 async def test_what_is_set_aside_stays_in_the_source(old: OldContainer, store: SessionStore, owner: str) -> None:
     good = {"id": "1", "session_id": "s", "user_id": owner, "message_type": "user", "content": "x"}
-    large = {**good, "id": "2", "content": "x" * 600_000}
+    large = {**good, "id": "2", "content": "x" * 1_400_000}
     await old.fill([good, large])
 
     report = await old.move(store, delete_old=True)

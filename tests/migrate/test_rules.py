@@ -362,7 +362,7 @@ def test_a_context_too_large_without_any_message_is_set_aside() -> None:
 
 
 def test_a_first_message_that_has_no_room_for_the_context_is_set_aside_with_all() -> None:
-    found = prepared({"content": "x" * (512 * 1024 - 1000)}, {"content": "y"}, context={"large": "x" * 9000})
+    found = prepared({"content": "x" * (1280 * 1024 - 1000)}, {"content": "y"}, context={"large": "x" * 9000})
 
     assert (found.session, found.rejected.messages) == (None, 2)
 
@@ -375,7 +375,7 @@ UNSTORABLE = {
     "surrogate in a key": {"content": "x", "metadata": {"\udfff": 1}},
     "large integer": {"content": "x", "metadata": {"n": 2**53 + 1}},
     "infinity": {"content": "x", "metadata": {"n": float("inf")}},
-    "too large": {"content": "x" * (512 * 1024)},
+    "too large": {"content": "x" * (1280 * 1024)},
     "too deep": {"content": "x", "metadata": {"n": json.loads("[" * 31 + "]" * 31)}},
 }
 

@@ -101,7 +101,7 @@ async def test_what_a_pair_says_more_stays_with_the_question(store: SessionStore
 async def test_a_pair_of_which_one_is_too_large_is_set_aside_whole(
     store: SessionStore, owner: str, tmp_path: Path
 ) -> None:
-    text = documents(owner, SESSION, pair(0, "?", response("x" * 600_000)), pair(1, "!", response("y")))
+    text = documents(owner, SESSION, pair(0, "?", response("x" * 1_400_000)), pair(1, "!", response("y")))
 
     report = await import_text(store, "search-demo", text, tmp_path)
 

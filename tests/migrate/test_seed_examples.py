@@ -152,7 +152,7 @@ async def test_001_single_messages_are_grouped_by_session_and_user(
 
 async def test_001_records_on_one_line_are_told_apart(store: SessionStore, owner: str, tmp_path: Path) -> None:
     message = {"session_id": "s", "user_id": owner, "message_type": "user"}
-    said = [{**message, "id": str(number), "content": "x" * 600_000 if number == 1 else "x"} for number in range(3)]
+    said = [{**message, "id": str(number), "content": "x" * 1_400_000 if number == 1 else "x"} for number in range(3)]
 
     report = await import_text(store, "chat-messages", json.dumps(said), tmp_path)
 

@@ -81,6 +81,8 @@ async def update(partition: Partition, session_id: str, change: SettingsChange) 
             if refusal.repeated and change.is_in(head):
                 return head.session()
             change = change.told_from(head)
+            if change.moves_expiry:
+                partition.steady(session_id)  # or a page may be added each time that all others have been changed
             await renew_if_due(partition, head)
             await retries.again()
 

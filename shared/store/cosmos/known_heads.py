@@ -9,14 +9,17 @@ from typing import Any
 from shared.store.cosmos.head import Head
 from shared.store.cosmos.limits import Limits
 
+STEADY_SECONDS = 1.0
+
 
 @dataclass(slots=True)
 class Known:
-    """The head of a session as it was, and until when nothing is to be built on it, because others write too."""
+    """The head of a session as it was, until when nothing is to be built on it, and until when it is not to rotate."""
 
     head: Head | None = None
     told_at: float = 0
     contended_until: float = 0
+    steady_until: float = 0
 
 
 class KnownHeads:
@@ -46,6 +49,16 @@ class KnownHeads:
         known = self._of(user_id, session_id)
         known.head, known.contended_until = None, monotonic() + self._limits.trust_seconds
 
+    def steady(self, user_id: str, session_id: str) -> None:
+        """Have this process leave the head's pages as they are for a moment: a change of all of them goes on."""
+        known = self._of(user_id, session_id)
+        known.head, known.steady_until = None, monotonic() + STEADY_SECONDS
+
+    def is_steady(self, user_id: str, session_id: str) -> bool:
+        """Return whether that was asked of late."""
+        known = self._known.get((user_id, session_id))
+        return known is not None and monotonic() < known.steady_until
+
     def is_contended(self, user_id: str, session_id: str) -> bool:
         """Return whether that was noted of late."""
         known = self._known.get((user_id, session_id))
@@ -54,8 +67,10 @@ class KnownHeads:
     def head(self, user_id: str, session_id: str) -> Head | None:
         """Return the head, if it is likely to be so still."""
         known = self._known.get((user_id, session_id))
-        is_old = known is None or monotonic() - known.told_at > self._limits.trust_seconds
-        return None if known is None or is_old or self.is_contended(user_id, session_id) else known.head
+        if known is None or monotonic() - known.told_at > self._limits.trust_seconds:
+            return None
+        shared = self.is_contended(user_id, session_id) or self.is_steady(user_id, session_id)
+        return None if shared else known.head
 
     def _of(self, user_id: str, session_id: str) -> Known:
         known = self._known.setdefault((user_id, session_id), Known())

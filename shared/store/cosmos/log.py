@@ -236,6 +236,8 @@ async def _create_previous_page(partition: Partition, head: Head) -> None:
 
 async def _follow_up(partition: Partition, head: Head, appended_bytes: int) -> None:
     """Begin what is due after an append, and let its answer go: whoever comes next makes up for what is lost of it."""
+    if partition.is_steady(head.id):
+        return
     if _rotation_due(partition, head, appended_bytes):
         await partition.behind(head.id, partial(rotate, partition, head))
     elif renewal_near(head.document["renew_at"], head.ttl, partition.now):

@@ -95,6 +95,14 @@ class Partition:
         """Return whether that was noted of late."""
         return self._items.known_heads.is_contended(self.user_id, session_id)
 
+    def steady(self, session_id: str) -> None:
+        """Have this process begin no rotation of a session for a moment."""
+        self._items.known_heads.steady(self.user_id, session_id)
+
+    def is_steady(self, session_id: str) -> bool:
+        """Return whether that was asked of late."""
+        return self._items.known_heads.is_steady(self.user_id, session_id)
+
     async def behind(self, session_id: str, work: Callable[[], Awaitable[object]]) -> None:
         """Have work done for a session that no answer waits for."""
         await self._items.background.run(self.user_id, session_id, work)
