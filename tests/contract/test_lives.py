@@ -26,6 +26,7 @@ from shared.store.sqlite import SqliteStore
 from tests.builders import a_session, all_messages, an_owner, messages
 from tests.conftest import server_or_skip
 from tests.cosmos_server.launch import CosmosServer
+from tests.inline import Inline
 from tests.tiers import slow_but
 
 TTL_SECONDS = 4
@@ -78,7 +79,8 @@ class CosmosWorld(World):
         self._server = server
         self.ahead = 0
         place = (server.endpoint, server.key, "lives", "sessions")
-        self.store = CosmosStore(*place, emulator=True, archive_ttl_seconds=ARCHIVE_TTL_SECONDS, clock=self.time)
+        options = {"archive_ttl_seconds": ARCHIVE_TTL_SECONDS, "clock": self.time}
+        self.store = CosmosStore(*place, emulator=True, background=Inline(), **options)  # no timer finishes a rest here
 
     def time(self) -> float:
         return time.time() + self.ahead

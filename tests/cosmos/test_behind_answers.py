@@ -7,6 +7,7 @@ from time import time
 import pytest
 import pytest_asyncio
 
+from shared.errors import PreconditionFailedError
 from shared.models import Session, SessionChanges
 from shared.store.cosmos import CosmosStore
 from tests.builders import HOUR, a_message, a_session, all_messages, an_owner, messages
@@ -184,3 +185,22 @@ async def test_a_rotation_that_was_frozen_changes_nothing_of_what_was_done_meanw
     assert await all_messages(await opened(), session) == before
     assert {page["epoch"] for page in pages} <= {head["log"]["epoch"]}
     assert len(pages) == max(0, head["log"]["generation"] - 1)
+
+
+async def test_what_goes_on_behind_an_answer_leaves_the_etag_that_it_told(
+    opened: Callable[[], Awaitable[CosmosStore]], session: Session
+) -> None:
+    store = await opened()
+    told = await store.append(session.user_id, session.id, [a_message("x" * 2_500)])
+    await store.settle()
+    stored = await stored_in(store)
+    await stored.set(session, renew_at=int(time()) + 1)
+    near = await store.append(session.user_id, session.id, [a_message()], told.etag)
+    await store.settle()
+
+    appended = await store.append(session.user_id, session.id, [a_message()], near.etag)
+
+    assert len(await stored.pages(session)) == 1
+    assert appended.message_count == 5
+    with pytest.raises(PreconditionFailedError):
+        await store.append(session.user_id, session.id, [a_message()], near.etag)

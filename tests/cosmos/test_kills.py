@@ -111,6 +111,20 @@ def rewind(place: Callable[[Head], int]) -> tuple[Run, Then]:
     return lambda _, store, case: store.rewind(case.user_id, case.session_id, place(case.template.head)), then
 
 
+def replace_tail(place: Callable[[Head], int], sent: list[NewMessage]) -> tuple[Run, Then]:
+    ids = [message.id for message in sent]
+
+    def then(seen: Seen, template: Template) -> Seen:
+        seq = max(place(template.head), template.head.first_seq - 1)
+        kept = tuple(placed for placed in seen.history if placed[0] <= seq)
+        return replace(seen, history=(*kept, *enumerate(ids, seq + 1)), next_seq=seq + 1 + len(ids))
+
+    def run(_world: World, store: CosmosStore, case: Case) -> Awaitable[object]:
+        return store.replace_tail(case.user_id, case.session_id, place(case.template.head), again(sent))
+
+    return run, then
+
+
 def edit_at(place: Callable[[Head], int]) -> Run:
     async def run(_world: World, store: CosmosStore, case: Case) -> None:
         seq = place(case.template.head)
@@ -215,6 +229,10 @@ OPERATIONS = [
     Operation("rewind and renew", "expiring", *rewind(lambda head: head.last_seq - 1), age=DUE, sweeps=True),
     *(Operation(name, "expiring", *rewind(place), sweeps=True) for name, place in REWINDS.items()),
     *(Operation(name, "kept", *rewind(place), sweeps=True) for name, place in REWINDS.items() if "into" in name),
+    *(
+        Operation(f"replace what a {name} removes", "expiring", *replace_tail(place, BATCH), sweeps=True)
+        for name, place in REWINDS.items()
+    ),
     Operation("rewind into a page", "half rewound", *rewind(REWINDS["rewind into a page"]), sweeps=True),
     *(Operation(f"edit {place}", start, edit_at(seq), same) for start in LONG for place, seq in EDITS.items()),
     Operation("edit a message in a page and renew", "expiring", edit_at(EDITS["a message in a page"]), same, age=DUE),

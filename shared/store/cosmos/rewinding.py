@@ -112,6 +112,7 @@ async def replace_tail(
         try:
             stored = await _stored_already(partition, head, tail)
             if stored is not None:
+                await _swept(partition, head)
                 return stored
             await _refuse(partition, head, tail)
             head = await _replace(partition, head, tail)
@@ -249,7 +250,12 @@ async def _cut(partition: Partition, head: Head, tail: Tail) -> None:
     elif not partition.pinned:
         await partition.pin(head.id)  # nothing is newer on a replica; there may be by now
         raise ItemRefusedError
-    if head.document["pending"]:  # perhaps this rewind was cut short before its sweep
+    await _swept(partition, head)
+
+
+async def _swept(partition: Partition, head: Head) -> None:
+    """Sweep where something is pending: perhaps this very call was cut short before its sweep."""
+    if head.document["pending"]:
         with left_to_the_timer():
             await sweep(partition, head.id)
 
