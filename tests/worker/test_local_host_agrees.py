@@ -161,7 +161,7 @@ ODD_REQUESTS = {
     "a body with a byte order mark": request("POST", SESSIONS, *OWNED, *JSON, body=b"\xef\xbb\xbf{}"),
     "a body said to be compressed": request("POST", SESSIONS, *OWNED, *JSON, "content-encoding: gzip", body=b"{}"),
     "a body that breaks a rule": request("POST", SESSIONS, *OWNED, *JSON, body=b'{"colour": "\xc3\xbc"}'),
-    "a body that is too large": request("POST", SESSIONS, *OWNED, *JSON, body=b"x" * 1_048_577),
+    "a body that is too large": request("POST", SESSIONS, *OWNED, *JSON, body=b"x" * 2_097_153),
     "a body where none is asked for": request("GET", SESSION, *OWNED, *JSON, body=b"[]"),
     "a chunked body": request("POST", MESSAGES, *OWNED, *JSON, "transfer-encoding: chunked")
     + b'1b\r\n{"role":"user","content":1}\r\n0\r\n\r\n',
