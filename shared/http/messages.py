@@ -160,7 +160,7 @@ async def append(call: Call, body: MessageInput | MessageBatch) -> Answer[Append
     headers=(IF_MATCH,),
     answers={
         200: Reply("It was so already, or nothing was to follow.", ("ETag",)),
-        201: Reply("Stored; `ETag` is the session's new one.", ("ETag",)),
+        201: APPENDED[201],
     },
     errors=(SessionArchivedError, MessageConflictError, *CHANGING_ERRORS),
 )

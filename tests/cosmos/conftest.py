@@ -8,6 +8,7 @@ from azure.cosmos.aio import CosmosClient
 
 from shared.store.cosmos import CosmosStore
 from tests.conftest import CosmosPlace, open_cosmos, server_or_skip
+from tests.cosmos.proxy import Proxy, running_proxy
 from tests.cosmos.stored import Stored
 from tests.cosmos_server.launch import CosmosServer
 
@@ -17,6 +18,23 @@ def server() -> Iterator[CosmosServer]:
     """Run a test server for one module, which may stop it, stand before it, or move its clock."""
     with server_or_skip() as running:
         yield running
+
+
+@pytest_asyncio.fixture
+async def proxy(server: CosmosServer) -> AsyncIterator[Proxy]:
+    """Stand before the module's server."""
+    async with running_proxy(server.endpoint) as running:
+        yield running
+
+
+@pytest_asyncio.fixture
+async def behind_proxy(server: CosmosServer, proxy: Proxy) -> AsyncIterator[CosmosStore]:
+    """Open a store that reaches the module's server through the proxy, and have its container made."""
+    opened = CosmosStore(proxy.endpoint, server.key, "proxied", "sessions", emulator=True)
+    await opened.ping()
+    proxy.calm()
+    yield opened
+    await opened.close()
 
 
 @pytest_asyncio.fixture

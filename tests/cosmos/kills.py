@@ -16,6 +16,7 @@ from shared.store.cosmos.connection import Connection
 from shared.store.cosmos.errors import ItemMissingError
 from shared.store.cosmos.head import Head, page_id
 from shared.store.cosmos.items import Items
+from shared.store.cosmos.known_heads import Known
 from shared.store.cosmos.lifetimes import FAR_FUTURE, page_ttl, renewal_due
 from shared.store.cosmos.limits import Limits
 from shared.store.cosmos.partition import Partition
@@ -80,8 +81,9 @@ class Snapshot(Partition):
         return self._documents[item_id]
 
     @override
-    def known_head(self, session_id: str) -> None:
+    def known(self, session_id: str) -> Known:
         """Know of nothing."""
+        return Known(self.limits)
 
     @override
     async def query(self, sql: str, parameters: Mapping[str, object], at_most: int | None = None) -> list[Any]:

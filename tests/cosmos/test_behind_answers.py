@@ -11,18 +11,12 @@ from shared.errors import PreconditionFailedError
 from shared.models import Session, SessionChanges
 from shared.store.cosmos import CosmosStore
 from tests.builders import HOUR, a_message, a_session, all_messages, an_owner, messages
-from tests.cosmos.proxy import Act, Exchange, Proxy, Request, passes, resets, running_proxy
+from tests.cosmos.proxy import Act, Exchange, Proxy, Request, passes, resets
 from tests.cosmos.stored import Stored
 from tests.cosmos_server.launch import CosmosServer
 
 FILLING = [a_message("x" * 2_500) for _ in range(2)]
 RENEWED = HOUR // 2  # seconds from one renewal to the next
-
-
-@pytest_asyncio.fixture
-async def proxy(server: CosmosServer) -> AsyncIterator[Proxy]:
-    async with running_proxy(server.endpoint) as running:
-        yield running
 
 
 @pytest_asyncio.fixture

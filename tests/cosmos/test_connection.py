@@ -11,8 +11,7 @@ from shared.errors import StoreUnavailableError
 from shared.models import SessionChanges
 from shared.store.cosmos import CosmosStore
 from tests.builders import a_message, a_session, an_owner
-from tests.cosmos.proxy import Proxy, drops_answer, drops_request, resets, running_proxy
-from tests.cosmos_server.launch import CosmosServer
+from tests.cosmos.proxy import Proxy, drops_answer, drops_request, resets
 
 ACCOUNT = "http://account.example:8081"  # nothing is there; only who is asked for it matters
 KEY = "a2V5"
@@ -103,19 +102,9 @@ async def test_passwords_of_other_programs_are_not_sent(
 # What is kept
 
 
-@pytest_asyncio.fixture
-async def proxy(server: CosmosServer) -> AsyncIterator[Proxy]:
-    async with running_proxy(server.endpoint) as running:
-        yield running
-
-
-@pytest_asyncio.fixture
-async def store(server: CosmosServer, proxy: Proxy) -> AsyncIterator[CosmosStore]:
-    """Open a store on the server behind the proxy, and have the container made."""
-    opened = CosmosStore(proxy.endpoint, server.key, "parley", "sessions", emulator=True)
-    await opened.ping()
-    yield opened
-    await opened.close()
+@pytest.fixture
+def store(behind_proxy: CosmosStore) -> CosmosStore:
+    return behind_proxy
 
 
 async def connections_opened(proxy: Proxy, store: CosmosStore, rest: Callable[[], Awaitable[None]]) -> int:

@@ -8,24 +8,13 @@ import pytest
 from shared.models import MessageQuery, SessionChanges, SessionFilter
 from shared.store.cosmos import CosmosStore
 from shared.store.cosmos.limits import Limits
-from shared.usage import measured
-from tests.builders import HOUR, a_message, a_session, an_owner, fill, messages
+from tests.builders import HOUR, a_message, a_session, fill, messages
 from tests.conftest import CosmosPlace, open_cosmos
+from tests.cosmos.requests import requests
 from tests.cosmos.stored import Stored
 from tests.cosmos.test_documents import LONG, grown
 
 LIMITS = Limits()
-
-
-@pytest.fixture
-def owner() -> str:
-    return an_owner()
-
-
-async def requests(call: Awaitable[Any]) -> int:
-    with measured() as usage:
-        await call
-    return usage.requests
 
 
 async def elsewhere(place: CosmosPlace, work: Callable[[CosmosStore], Awaitable[Any]]) -> Any:

@@ -36,11 +36,6 @@ HEAD_FIELDS = {
 LOG_FIELDS = {"epoch", "generation", "messages", "previous", "bytes", "previous_bytes", "recent_ids", "edits"}
 
 
-@pytest.fixture
-def owner() -> str:
-    return an_owner()
-
-
 async def grown(store: CosmosStore, owner: str, count: int = 40, **fields: Any) -> Session:
     """Store a session with pages behind its head: batches of ten, numbered, each of which is a generation."""
     made = await store.create(a_session(owner, **fields))

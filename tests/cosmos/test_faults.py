@@ -1,7 +1,7 @@
 """Answers that get lost, servers that refuse, networks that break: what a caller is told, and what is stored."""
 
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
@@ -33,7 +33,6 @@ from tests.cosmos.proxy import (
     halves_answer,
     hangs_up_on_answer,
     resets,
-    running_proxy,
 )
 from tests.cosmos.test_documents import grown
 from tests.cosmos_server.launch import CosmosServer
@@ -60,20 +59,9 @@ FAULTS = LOST | NOT_DONE
 Verb = Callable[[CosmosStore, Session], Awaitable[Any]]
 
 
-@pytest_asyncio.fixture
-async def proxy(server: CosmosServer) -> AsyncIterator[Proxy]:
-    async with running_proxy(server.endpoint) as running:
-        yield running
-
-
-@pytest_asyncio.fixture
-async def store(server: CosmosServer, proxy: Proxy) -> AsyncIterator[CosmosStore]:
-    """Open a store that reaches the server through the proxy."""
-    opened = CosmosStore(proxy.endpoint, server.key, "faults", "sessions", emulator=True)
-    await opened.ping()
-    proxy.calm()
-    yield opened
-    await opened.close()
+@pytest.fixture
+def store(behind_proxy: CosmosStore) -> CosmosStore:
+    return behind_proxy
 
 
 @pytest_asyncio.fixture
@@ -182,7 +170,7 @@ async def test_an_update_whose_answer_is_lost_is_made_and_answered(
 async def test_an_update_on_condition_is_refused_when_another_came_between_its_two_tries(
     store: CosmosStore, proxy: Proxy, session: Session
 ) -> None:
-    other = CosmosStore(proxy.endpoint, "a2V5", "faults", "sessions", emulator=True)
+    other = CosmosStore(proxy.endpoint, "a2V5", "proxied", "sessions", emulator=True)
 
     async def rename_first(exchange: Any) -> None:
         await other.update(session.user_id, session.id, SessionChanges(session_name="theirs"))
@@ -359,7 +347,7 @@ async def test_throttling_past_all_retries_says_when_to_come_back(
     server: CosmosServer, proxy: Proxy, milliseconds: str, seconds: int
 ) -> None:
     limits = Limits(throttle_seconds=0.001)  # the SDK waits once
-    store = CosmosStore(proxy.endpoint, server.key, "faults", "sessions", emulator=True, limits=limits)
+    store = CosmosStore(proxy.endpoint, server.key, "proxied", "sessions", emulator=True, limits=limits)
     session = await store.create(a_session(an_owner()))
     proxy.on("patch", answers(429, x_ms_retry_after_ms=milliseconds), times=None)
 
@@ -459,7 +447,7 @@ async def test_a_refused_connection_is_unavailable_quickly_and_the_store_recover
 
 async def test_a_store_that_was_never_reached_recovers_by_itself(server: CosmosServer, proxy: Proxy) -> None:
     await proxy.stop()
-    store = CosmosStore(proxy.endpoint, server.key, "faults", "sessions", emulator=True)
+    store = CosmosStore(proxy.endpoint, server.key, "proxied", "sessions", emulator=True)
 
     with pytest.raises(StoreUnavailableError):
         await store.ping()
@@ -473,7 +461,7 @@ async def test_an_answer_later_than_the_time_allowed_is_unavailable_and_what_was
     server: CosmosServer, proxy: Proxy, session: Session
 ) -> None:
     limits = Limits(call_seconds=0.2)
-    store = CosmosStore(proxy.endpoint, server.key, "faults", "sessions", emulator=True, limits=limits)
+    store = CosmosStore(proxy.endpoint, server.key, "proxied", "sessions", emulator=True, limits=limits)
     message = a_message()
     proxy.on("patch", delays_answer(0.6), times=None)
 

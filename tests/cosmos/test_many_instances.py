@@ -47,12 +47,6 @@ def there(instances: tuple[CosmosStore, CosmosStore]) -> CosmosStore:
     return instances[1]
 
 
-@pytest.fixture
-def owner() -> str:
-    """Name an owner who has nothing yet."""
-    return an_owner()
-
-
 def lag(server: CosmosServer, behind_token: str = "refuse") -> None:
     """Let every read be of what is there now, however much is written after this."""
     server.lag(replicas=1, writes=FAR_BEHIND, behind_token=behind_token)  # type: ignore[arg-type]

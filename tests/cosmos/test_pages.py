@@ -1,8 +1,5 @@
 """How pages are read and found: how many requests that takes, and what comes of pages that are not there."""
 
-from collections.abc import Awaitable
-from typing import Any
-
 import pytest
 
 from shared.errors import StoreUnavailableError
@@ -12,7 +9,8 @@ from shared.store.cosmos.head import Head
 from shared.store.cosmos.pages import QUERY_FROM, find_page, read_pages
 from shared.store.cosmos.partition import Partition
 from shared.usage import measured
-from tests.builders import a_message, a_session, all_messages, an_owner
+from tests.builders import a_message, a_session, all_messages
+from tests.cosmos.requests import requests
 from tests.cosmos.stored import Stored
 from tests.cosmos.test_documents import grown
 from tests.cosmos.test_races import Interrupted, slow
@@ -21,17 +19,6 @@ HALF_MEGABYTE = 512 * 1024
 FEW_READS = 12  # of 60 pages: twice as many as halving takes
 
 __all__ = ["slow"]  # a fixture
-
-
-@pytest.fixture
-def owner() -> str:
-    return an_owner()
-
-
-async def requests(call: Awaitable[Any]) -> int:
-    with measured() as usage:
-        await call
-    return usage.requests
 
 
 async def opened(store: CosmosStore, stored: Stored, session: Session) -> tuple[Partition, Head]:

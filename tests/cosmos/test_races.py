@@ -96,11 +96,6 @@ async def slow(cosmos_place: CosmosPlace, store: CosmosStore) -> AsyncIterator[I
     await opened.close()
 
 
-@pytest.fixture
-def owner() -> str:
-    return an_owner()
-
-
 @pytest_asyncio.fixture
 async def long_session(store: CosmosStore, owner: str) -> Session:
     """Store a session with pages behind its head."""

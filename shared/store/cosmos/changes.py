@@ -74,15 +74,15 @@ async def update(partition: Partition, session_id: str, change: SettingsChange) 
             raise SessionNotFoundError from error
         except ItemRefusedError as refusal:
             head = await read_head(partition, session_id)
-            if change.if_match not in {None, head.version}:
-                if refusal.repeated and change.is_in(head):
-                    return head.session()  # it was this change that moved the etag; its answer was lost
-                raise PreconditionFailedError from refusal
             if refusal.repeated and change.is_in(head):
-                return head.session()
+                return head.session()  # it was this change that moved the etag; its answer was lost
+            if change.if_match not in {None, head.version}:
+                raise PreconditionFailedError from refusal
             change = change.told_from(head)
             if change.moves_expiry:
-                partition.steady(session_id)  # or a page may be added each time that all others have been changed
+                partition.known(
+                    session_id
+                ).hold_still()  # or a page comes whenever all others were changed
             await renew_if_due(partition, head)
             await retries.again()
 

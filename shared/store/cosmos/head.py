@@ -103,6 +103,19 @@ def page_id(session_id: str, epoch: str, generation: int) -> str:
     return f"{session_id}~{epoch}~{generation}"
 
 
+def last_message_at(log: Log) -> str | None:
+    """Return when the newest kept message was made, None without messages."""
+    newest = (log["messages"] or log["previous"])[-1:]
+    return newest[0]["created_at"] if newest else log["sealed"].get("last_at")
+
+
+def remembered(
+    session_id: str, recent_ids: Sequence[str], documents: Sequence[MessageDocument], count: int = RECENT_IDS
+) -> list[str]:
+    """Return the hashes of the newest ids in pages once these documents have joined them."""
+    return [*recent_ids, *(short_hash(session_id, document["id"]) for document in documents)][-count:]
+
+
 def short_hash(session_id: str, message_id: str) -> str:
     """Shorten a message id to 48 bits: two of one session's newest hundred meet once in 10^12 appends."""
     return urlsafe_b64encode(hashlib.sha256(f"{session_id}/{message_id}".encode()).digest()[:6]).decode()
@@ -123,15 +136,14 @@ def advanced(
         return counts | {"log": log}, []
     staying = [] if size >= room else list(documents)
     leaving = [*log["previous"], *log["messages"], *documents[len(staying) :]]
-    remembered = max(RECENT_IDS, len(documents) - len(staying))
+    recent = max(RECENT_IDS, len(documents) - len(staying))
     sealed = extended(
         log["sealed"],
         leaving,
         head["last_seq"],
-        forgotten=counts["last_seq"] - len(staying) - remembered,
+        forgotten=counts["last_seq"] - len(staying) - recent,
         milliseconds=milliseconds,
     )
-    hashes = [*log["recent_ids"], *(short_hash(head["id"], document["id"]) for document in leaving)]
     pages = counted_pages(log["generation"])
     due = {} if pages else {"renew_at": renewal_due(milliseconds // 1000, head["ttl"])}
     turned: Log = {
@@ -141,7 +153,7 @@ def advanced(
         "previous": [],
         "bytes": documents_bytes(staying),
         "previous_bytes": 0,
-        "recent_ids": hashes[-remembered:],
+        "recent_ids": remembered(head["id"], log["recent_ids"], leaving, recent),
         "edits": log["edits"],
         "sealed": with_starts(sealed, head["last_seq"] + 1 - len(log["messages"]) - len(log["previous"])),
     }
@@ -272,12 +284,11 @@ class Head:
 
     def recent_ids_after_rotation(self) -> list[str]:
         """Return the hashes to keep once `previous` has become a page."""
-        return [*self.recent_ids, *(short_hash(self.id, document["id"]) for document in self.previous)][-RECENT_IDS:]
+        return remembered(self.id, self.recent_ids, self.previous)
 
     def last_message_at(self) -> str | None:
         """Return when the newest kept message was made, None without messages."""
-        newest = (self.messages or self.previous)[-1:]
-        return newest[0]["created_at"] if newest else self.page_summary.get("last_at")
+        return last_message_at(self.document["log"])
 
     def first_message_at(self) -> str | None:
         """Return when the oldest kept message was made, None without messages."""

@@ -32,7 +32,7 @@ async def read_session(partition: Partition, session_id: str, query: MessageQuer
 
     Where this process knows the head, and that pages are wanted with it, one query asks for all of them at once.
     """
-    known = partition.known_head(session_id)
+    known = partition.known(session_id).head
     at_hand: list[PageDocument] = []
     head = None
     if known and (generations := _newest_pages(known, query)):
@@ -180,8 +180,8 @@ class _Segments:
 
     async def _load(self, generations: range) -> list[PageDocument]:
         """Return these pages, as many of the first as are at hand, or all of them read."""
-        ready = list(takewhile(lambda page: page is not None, map(self._at_hand.get, generations)))
-        return [page for page in ready if page] or await read_pages(self._partition, self._head, generations)
+        ready = [self._at_hand[number] for number in takewhile(self._at_hand.__contains__, generations)]
+        return ready or await read_pages(self._partition, self._head, generations)
 
     def _generations(self, start: int, seq: int, wanted: int, *, step: int) -> range:
         """Return the pages to read together for so many messages from `seq` on, the first of them `start`."""

@@ -19,7 +19,7 @@ from shared.store.cosmos.head import (
     generation_after,
     head_document,
     last_message_hint,
-    short_hash,
+    remembered,
     with_starts,
 )
 from shared.store.cosmos.lifecycle import finish_delete
@@ -97,7 +97,7 @@ def _building(
 async def _write_pages(partition: Partition, head: Head, documents: Sequence[MessageDocument]) -> Log:
     """Write the pages of the epoch being built and return the whole log."""
     *pages, messages = _generations(documents, partition.limits.generation_bytes)
-    first_seqs = list(accumulate((len(page) for page in pages[:-1]), initial=head.first_seq))[: len(pages)]
+    *first_seqs, _ = accumulate(map(len, pages), initial=head.first_seq)
 
     async def write(numbered: tuple[int, tuple[int, Generation]]) -> None:
         number, (first_seq, documents) = numbered
@@ -115,7 +115,7 @@ async def _write_pages(partition: Partition, head: Head, documents: Sequence[Mes
         "generation": generation_after(len(pages)),
         "messages": messages,
         "bytes": documents_bytes(messages),
-        "recent_ids": [short_hash(head.id, document["id"]) for document in in_pages[-RECENT_IDS:]],
+        "recent_ids": remembered(head.id, [], in_pages[-RECENT_IDS:]),
         "sealed": with_starts(summary, *first_seqs),
     }
 

@@ -88,7 +88,7 @@ async def _append_to_known(partition: Partition, session_id: str, batch: Batch) 
     """
     room = partition.limits.generation_bytes
     few = len(batch.documents) <= MESSAGES_PER_PATCH and batch.size < room
-    head = partition.known_head(session_id)
+    head = partition.known(session_id).head
     if few and (head is None or head.bytes + head.previous_bytes + batch.size < room or not batch.may_follow(head)):
         return await _append_beside_others(partition, session_id, batch)
     head = head or await read_head(partition, session_id)
@@ -100,7 +100,7 @@ async def _append_to_known(partition: Partition, session_id: str, batch: Batch) 
         return await _advance(partition, head, batch.documents, room=room, if_match=batch.if_match)
     except (ItemRefusedError, ItemExistsError) as error:
         if not error.repeated:
-            partition.contended(session_id)
+            partition.known(session_id).contend()
         raise
 
 
@@ -148,7 +148,7 @@ async def _advance(
     )
     etag = await partition.create_and_patch(page, head.id, set_fields(**fields), where)
     after = {**head.document, **fields, "_etag": etag}
-    partition.note_head(after)
+    partition.note(after)
     return Head(after)
 
 
@@ -180,13 +180,13 @@ async def rotate(partition: Partition, head: Head) -> None:
     """
     if not head.held():
         return
-    if not partition.is_contended(head.id):
+    if not partition.known(head.id).is_contended:
         try:
             await _advance(partition, head, [], room=0)
         except ItemMissingError:
             return
         except (ItemRefusedError, ItemExistsError):
-            partition.contended(head.id)
+            partition.known(head.id).contend()
         else:
             return
     await _rotate_beside_others(partition, head)
@@ -236,7 +236,7 @@ async def _create_previous_page(partition: Partition, head: Head) -> None:
 
 async def _follow_up(partition: Partition, head: Head, appended_bytes: int) -> None:
     """Begin what is due after an append, and let its answer go: whoever comes next makes up for what is lost of it."""
-    if partition.is_steady(head.id):
+    if partition.known(head.id).holds_still:
         return
     if _rotation_due(partition, head, appended_bytes):
         await partition.behind(head.id, partial(rotate, partition, head))

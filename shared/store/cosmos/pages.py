@@ -79,12 +79,12 @@ async def read_pages(partition: Partition, head: Head, generations: Sequence[int
     """
     if len(generations) < QUERY_FROM:
         return await for_each(generations, partial(read_page, partition, head))
-    ids = {f"id{place}": page_id(head.id, head.epoch, number) for place, number in enumerate(generations)}
-    sql = f"SELECT * FROM c WHERE c.id IN ({', '.join(f'@{name}' for name in ids)})"  # noqa: S608 - names of parameters
-    found: dict[str, PageDocument] = {page["id"]: page for page in await partition.query(sql, ids)}
-    if found.keys() != set(ids.values()):
+    ids = [page_id(head.id, head.epoch, number) for number in generations]
+    sql, parameters = _select(ids)
+    found: dict[str, PageDocument] = {page["id"]: page for page in await partition.query(sql, parameters)}
+    if found.keys() != set(ids):
         raise ItemMissingError
-    return [found[item_id] for item_id in ids.values()]
+    return [found[item_id] for item_id in ids]
 
 
 async def read_head_and_pages(
@@ -94,15 +94,19 @@ async def read_head_and_pages(
 
     In the order of ids the head comes first, so no page is older than it. Raises ItemMissingError where there is none.
     """
-    ids = {"id": known.id} | {
-        f"id{place}": page_id(known.id, known.epoch, number) for place, number in enumerate(generations)
-    }
-    names = ", ".join(f"@{name}" for name in ids)
-    found = await partition.query(f"SELECT * FROM c WHERE c.id IN ({names}) ORDER BY c.id", ids)  # noqa: S608
+    sql, parameters = _select([known.id, *(page_id(known.id, known.epoch, number) for number in generations)])
+    found = await partition.query(f"{sql} ORDER BY c.id", parameters)
     if not found or found[0]["id"] != known.id:
         raise ItemMissingError
-    partition.note_head(found[0])
+    partition.note(found[0])
     return Head(found[0]), found[1:]
+
+
+def _select(ids: Sequence[str]) -> tuple[str, dict[str, str]]:
+    """Return a query for items by their ids, and its parameters."""
+    parameters = {f"id{place}": item_id for place, item_id in enumerate(ids)}
+    names = ", ".join(f"@{name}" for name in parameters)
+    return f"SELECT * FROM c WHERE c.id IN ({names})", parameters  # noqa: S608 - names of parameters
 
 
 async def find_page(partition: Partition, head: Head, seq: int, hint: int | None = None) -> PageDocument:

@@ -24,8 +24,8 @@ from shared.store.cosmos.query import collect
 from shared.store.cosmos.session_tokens import newer
 
 if TYPE_CHECKING:
-    from shared.store.cosmos.head import Head
     from shared.store.cosmos.items import Items
+    from shared.store.cosmos.known_heads import Known
 
 READ_TRIES = 3  # of one state; a replica that has not reached it may catch up, and another may be asked
 BEHIND_SECONDS = 0.05  # before the second try, twice that before the third
@@ -79,29 +79,13 @@ class Partition:
         """The present moment as `sealed` notes it."""
         return int(self._items.clock() * 1000)
 
-    def known_head(self, session_id: str) -> "Head | None":
-        """Return a head of the owner's as this process knows it, if that is likely to be so still."""
-        return self._items.known_heads.head(self.user_id, session_id)
+    def known(self, session_id: str) -> "Known":
+        """Return what this process knows of a session of the owner's."""
+        return self._items.known_heads.of(self.user_id, session_id)
 
-    def note_head(self, document: JsonObject) -> None:
-        """Note what a head is after a write whose answer does not tell."""
+    def note(self, document: Mapping[str, Any]) -> None:
+        """Note what an item is, if it is a head, where the answer of the request does not tell."""
         self._items.known_heads.note(document)
-
-    def contended(self, session_id: str) -> None:
-        """Note that what was known of a head was not so any more."""
-        self._items.known_heads.contended(self.user_id, session_id)
-
-    def is_contended(self, session_id: str) -> bool:
-        """Return whether that was noted of late."""
-        return self._items.known_heads.is_contended(self.user_id, session_id)
-
-    def steady(self, session_id: str) -> None:
-        """Have this process begin no rotation of a session for a moment."""
-        self._items.known_heads.steady(self.user_id, session_id)
-
-    def is_steady(self, session_id: str) -> bool:
-        """Return whether that was asked of late."""
-        return self._items.known_heads.is_steady(self.user_id, session_id)
 
     async def behind(self, session_id: str, work: Callable[[], Awaitable[object]]) -> None:
         """Have work done for a session that no answer waits for."""
@@ -114,7 +98,7 @@ class Partition:
                 _valid_id(item_id), self.user_id, response_hook=self._on_answer, retry_total=1, **self._session()
             )
         )
-        self._items.known_heads.note(document)
+        self.note(document)
         return document
 
     async def query(self, sql: str, parameters: Mapping[str, object], at_most: int | None = None) -> list[Any]:
@@ -152,16 +136,15 @@ class Partition:
 
         async def send(container: ContainerProxy) -> JsonObject:
             documents = [_with_valid_id(document) for document in make()]
-            options: Any = {"retry_total": 0, "no_response": no_response}
             if len(documents) == 1:
-                return await container.create_item(documents[0], response_hook=self._on_answer, **options)
+                return await container.create_item(
+                    documents[0], response_hook=self._on_answer, retry_total=0, no_response=no_response
+                )
             creates = [("create", (document,)) for document in documents]
-            results = await container.execute_item_batch(creates, self.user_id, response_hook=self._on_batch, **options)
+            results = await self._batch(container, creates, no_response=no_response)
             return {} if no_response else results[0]["resourceBody"]
 
-        created = await self._write(send)
-        self._items.known_heads.note(created)
-        return created
+        return await self._write(send)
 
     async def create_and_patch(
         self, document: Mapping[str, Any], item_id: str, operations: Sequence[Operation], where: str
@@ -170,16 +153,10 @@ class Partition:
 
         Raises ItemExistsError, ItemMissingError, ItemRefusedError.
         """
-        create = ("create", (_with_valid_id(document),))
-        patch = (_valid_id(item_id), list(operations))
-        condition = f"FROM c WHERE {where}"
 
         async def send(container: ContainerProxy) -> str:
-            both: list[Any] = [create, ("patch", patch, {"filter_predicate": condition})]  # the SDK empties the last
-            results = await container.execute_item_batch(
-                both, self.user_id, response_hook=self._on_batch, retry_total=0, no_response=True
-            )
-            etag: str = results[1]["eTag"]
+            both = [("create", (_with_valid_id(document),)), _patch(item_id, operations, where)]
+            etag: str = (await self._batch(container, both, no_response=True))[1]["eTag"]
             return etag
 
         return await self._write(send)
@@ -196,23 +173,19 @@ class Partition:
         """
 
         async def send(container: ContainerProxy) -> JsonObject:
-            operations: list[Any] = [  # made anew for each try: the SDK empties the options
-                (
-                    "patch",
-                    (_valid_id(item_id), list(changes)),
-                    {"filter_predicate": f"FROM c WHERE {where}", **condition},
-                )
-                for (item_id, changes, where), condition in ((first, {"if_match_etag": first_etag}), (second, {}))
-            ]
-            results = await container.execute_item_batch(
-                operations, self.user_id, response_hook=self._on_batch, retry_total=0, no_response=False
-            )
-            changed: JsonObject = results[1]["resourceBody"]
+            both = [_patch(*first, if_match_etag=first_etag), _patch(*second)]
+            changed: JsonObject = (await self._batch(container, both))[1]["resourceBody"]
             return changed
 
-        changed = await self._write(send)
-        self._items.known_heads.note(changed)
-        return changed
+        return await self._write(send)
+
+    async def _batch(
+        self, container: ContainerProxy, operations: Sequence[Any], *, no_response: bool = False
+    ) -> list[JsonObject]:
+        """Send operations as one transactional batch, and return what became of each."""
+        return await container.execute_item_batch(
+            operations, self.user_id, response_hook=self._on_batch, retry_total=0, no_response=no_response
+        )
 
     async def patch(
         self,
@@ -241,8 +214,6 @@ class Partition:
         )
         if no_response:
             self._items.known_heads.forget(self.user_id, item_id)
-        else:
-            self._items.known_heads.note(changed)
         return changed
 
     async def replace(self, document: Mapping[str, Any], etag: str) -> JsonObject:
@@ -293,6 +264,8 @@ class Partition:
             self.pinned = True
             raise
         self.pinned = True
+        if isinstance(result, Mapping):
+            self.note(result)
         return result
 
     async def _asked(self, ask: Callable[[Send[Result]], Awaitable[Result]], send: Send[Result]) -> Result:
@@ -324,6 +297,11 @@ class Partition:
         self._items.tokens.note(token)
         self._seen = newer(self._seen, token) or token
         self._freshness.token = self._items.tokens.for_client(self._seen)
+
+
+def _patch(item_id: str, operations: Sequence[Operation], where: str, **condition: str) -> tuple[Any, ...]:
+    """Return an operation of a batch, to be made anew for each try: the SDK empties its options."""
+    return "patch", (_valid_id(item_id), list(operations)), {"filter_predicate": f"FROM c WHERE {where}", **condition}
 
 
 def _is_bad_request(error: CosmosHttpResponseError) -> bool:

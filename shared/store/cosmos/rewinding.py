@@ -38,7 +38,9 @@ from shared.store.cosmos.head import (
     extended,
     fresh_log,
     generation_after,
+    last_message_at,
     last_message_hint,
+    remembered,
     short_hash,
     with_starts,
 )
@@ -207,7 +209,7 @@ async def _replace(partition: Partition, head: Head, tail: Tail) -> Head:
     except ItemExistsError:  # a page that somebody made of what the head held, and that does not count
         return await _rebuild(partition, head, tail)
     after = {**head.document, **fields, "_etag": etag}
-    partition.note_head(after)
+    partition.note(after)
     return Head(after)
 
 
@@ -228,15 +230,13 @@ def _followed(partition: Partition, head: Head, tail: Tail, *, log: Log) -> tupl
             number, first_seq = held.counted_pages, held.previous_first_seq
             pages.append(page_document(kept, leaving, epoch=held.epoch, generation=number, first_seq=first_seq))
         kept = cast("NewHeadDocument", {**kept, **fields})
-    newest = (*kept["log"]["previous"], *kept["log"]["messages"])[-1:]
-    last_message_at = newest[0]["created_at"] if newest else kept["log"]["sealed"].get("last_at")
     activity = documents[-1]["created_at"] if documents else head.document["last_activity_at"]
     changed = {name: kept[name] for name in ("last_seq", "message_count", "log", "renew_at")}
     return {
         **changed,
         "updated_at": format_time(utc_now()),
         "last_activity_at": activity,
-        "quiet": last_message_hint(activity, last_message_at),
+        "quiet": last_message_hint(activity, last_message_at(kept["log"])),
     }, pages
 
 
@@ -264,8 +264,6 @@ async def _cut_messages(partition: Partition, head: Head, tail: Tail) -> None:
     """Remove messages whatever is appended meanwhile, which is removed with them."""
     seq = tail.kept_seq(head)
     kept = head.messages[: seq - head.messages_first_seq + 1]
-    newest = (kept or head.previous)[-1:]
-    last_message_at = newest[0]["created_at"] if newest else head.page_summary.get("last_at")
     activity = head.document["last_activity_at"]
     operations = [
         set_at("/log/messages", kept),
@@ -276,7 +274,7 @@ async def _cut_messages(partition: Partition, head: Head, tail: Tail) -> None:
             **counts_after_rewind(head.first_seq, seq),
             updated_at=format_time(utc_now()),
             last_activity_at=activity,
-            quiet=last_message_hint(activity, last_message_at),
+            quiet=last_message_hint(activity, last_message_at({**head.document["log"], "messages": kept})),
         ),
     ]
     where = all_of(history_unchanged_since(head, partition.now), log_unchanged_since(head), *tail.guards(head))
@@ -324,7 +322,7 @@ async def _copy(partition: Partition, head: Head, seq: int, *, log: Log) -> Log:
                 await create_page(partition, copy)
             page_summary = with_starts(page_summary, first_seq)
             first_seq += len(copied)
-            recent = [*recent, *(short_hash(head.id, document["id"]) for document in copied)][-RECENT_IDS:]
+            recent = remembered(head.id, recent, copied)
             page_summary = extended(page_summary, copied, first_seq - 1, milliseconds=partition.milliseconds)
     return {
         **log,

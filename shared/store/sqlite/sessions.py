@@ -170,6 +170,11 @@ def _insert(transaction: Transaction, columns: Mapping[str, Parameter]) -> None:
     transaction.run(f"INSERT INTO sessions ({names}) VALUES ({values})", **columns)  # noqa: S608 - our own names
 
 
+def first_seq(row: sqlite3.Row) -> int:
+    """Return the seq of the first kept message, or of the next one when there is none."""
+    return int(row["last_seq"]) - int(row["message_count"]) + 1
+
+
 def require_match(row: sqlite3.Row, if_match: str | None) -> None:
     """Raise PreconditionFailedError unless the session has that etag, or any will do."""
     if if_match not in {None, row["etag"]}:

@@ -192,7 +192,7 @@ class SqliteStore(SessionStore):
     ) -> Appended:
         def work(transaction: Transaction) -> Appended:
             row = session_table.find(transaction, user_id, session_id)
-            first_seq = row["last_seq"] - row["message_count"] + 1
+            first_seq = session_table.first_seq(row)
             kept_seq = min(last_kept_seq(after_seq, first_seq), row["last_seq"])
             newest = message_table.newest(transaction, user_id, session_id, len(messages))
             if row["last_seq"] - len(messages) <= kept_seq and ends_with(messages, newest):
@@ -296,7 +296,7 @@ class SqliteStore(SessionStore):
         def work(transaction: Transaction) -> None:
             row = session_table.find(transaction, user_id, session_id)
             session_table.require_match(row, if_match)
-            first_seq = row["last_seq"] - row["message_count"] + 1
+            first_seq = session_table.first_seq(row)
             seq = last_kept_seq(after_seq, first_seq)
             if seq >= row["last_seq"]:
                 return
@@ -367,7 +367,7 @@ class SqliteStore(SessionStore):
     ) -> Appended:
         """Store messages as those that follow `after_seq`, the newest one that is there."""
         user_id, session_id = row["user_id"], row["id"]
-        first_seq = row["last_seq"] - row["message_count"] + 1
+        first_seq = session_table.first_seq(row)
         stored = message_table.insert(transaction, user_id, session_id, messages, first_seq=after_seq + 1)
         newest = message_table.newest(transaction, user_id, session_id, 1)
         last_message_at = format_time(newest[0].created_at) if newest else None
