@@ -80,9 +80,7 @@ async def update(partition: Partition, session_id: str, change: SettingsChange) 
                 raise PreconditionFailedError from refusal
             change = change.told_from(head)
             if change.moves_expiry:
-                partition.known(
-                    session_id
-                ).hold_still()  # or a page comes whenever all others were changed
+                partition.known(session_id).hold_still()  # or a page comes whenever all others were changed
             await renew_if_due(partition, head)
             await retries.again()
 
