@@ -11,14 +11,13 @@ from pathlib import Path
 from time import perf_counter
 from typing import Any
 
-from azure.core import MatchConditions
 from azure.cosmos.aio import CosmosClient
 
 from benchmarks.stage import DATABASE
 from shared.archival import Plan, run
 from shared.models import IdleSession, NewSession, format_time, utc_now
 from shared.store.cosmos import CosmosStore
-from shared.store.cosmos.guards import set_fields
+from shared.store.cosmos.guards import all_of, matching, set_fields, without_pages, writable
 from shared.store.port import SessionStore
 from shared.store.sqlite import SqliteStore
 from tests.cosmos_server.launch import CosmosServer
@@ -136,14 +135,14 @@ async def _bare_patches(server: CosmosServer, sessions: Sequence[IdleSession]) -
         container = client.get_database_client(DATABASE).get_container_client("archival-bare")
 
         async def patch(session: IdleSession) -> None:
-            now = format_time(utc_now())
+            moment = utc_now()
+            now = format_time(moment)
+            where = all_of(writable(int(moment.timestamp())), without_pages(), *matching(session.etag))
             await container.patch_item(
                 session.id,
                 session.user_id,
                 set_fields(status="archived", archived_at=now, updated_at=now, ttl=YEAR_SECONDS),
-                filter_predicate="FROM c WHERE c.type = 'session' AND c.status != 'deleted' AND c.renew_at > 0",
-                etag=session.etag,
-                match_condition=MatchConditions.IfNotModified,
+                filter_predicate=f"FROM c WHERE {where}",
                 no_response=True,
             )
 
