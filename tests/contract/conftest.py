@@ -11,15 +11,14 @@ from shared.models import Session
 from shared.store.port import SessionStore
 from tests.builders import a_session
 from tests.conftest import OpenStore
+from tests.loops import share_a_loop
 
 HERE = Path(__file__).parent
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Let the tests of a module run in one loop, in which their store stays open."""
-    for item in items:
-        if item.path.parent == HERE and item.get_closest_marker("asyncio"):
-            item.add_marker(pytest.mark.asyncio(loop_scope="module"), append=False)
+    share_a_loop(items, HERE)
 
 
 @pytest.fixture(scope="session")

@@ -3,8 +3,9 @@
 import importlib
 import json
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
 from dataclasses import replace
+from pathlib import Path
 from types import ModuleType
 from typing import Any
 
@@ -18,9 +19,17 @@ from shared.service import ChatService
 from shared.settings import PROJECT_ROOT, Settings, load_settings
 from shared.store.port import SessionStore
 from tests.builders import an_owner
+from tests.conftest import OpenStore
 from tests.http.client import Client
+from tests.loops import share_a_loop
 
+HERE = Path(__file__).parent
 Serve = Callable[..., AbstractAsyncContextManager[Client]]
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Let the tests of a module run in one loop, in which their store and their server stay open."""
+    share_a_loop(items, HERE)
 
 
 @pytest.fixture(scope="session")
@@ -38,31 +47,55 @@ def settings(tmp_path_factory: pytest.TempPathFactory) -> Settings:
     return load_settings({}, tmp_path_factory.mktemp("unset"))
 
 
-@pytest.fixture
-def serve(function_app: ModuleType, settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Serve:
+@pytest.fixture(scope="session")
+def serve(function_app: ModuleType, settings: Settings) -> Serve:
     """Return a context that serves the functions on a store, with settings changed by keyword."""
     host_json = json.loads((PROJECT_ROOT / "host.json").read_text("utf-8"))
 
     @asynccontextmanager
     async def serving(store: SessionStore, **changed: Any) -> AsyncIterator[Client]:
-        monkeypatch.setattr(function_app, "chat", ChatService(store, replace(settings, **changed)))
-        runner = runner_for(build_web_app(function_app.app, host_json=host_json))
-        await runner.setup()
-        try:
-            await web.TCPSite(runner, "127.0.0.1", 0).start()
-            async with aiohttp.ClientSession() as http:
-                yield Client(http, f"http://127.0.0.1:{runner.addresses[0][1]}", an_owner())
-        finally:
-            await runner.cleanup()
+        with _answering(function_app, ChatService(store, replace(settings, **changed))):
+            runner = runner_for(build_web_app(function_app.app, host_json=host_json))
+            await runner.setup()
+            try:
+                await web.TCPSite(runner, "127.0.0.1", 0).start()
+                async with aiohttp.ClientSession() as http:
+                    yield Client(http, f"http://127.0.0.1:{runner.addresses[0][1]}", an_owner())
+            finally:
+                await runner.cleanup()
 
     return serving
 
 
-@pytest_asyncio.fixture
-async def api(serve: Serve, store: SessionStore) -> AsyncIterator[Client]:
-    """Serve the store under test and speak for a user who has nothing yet."""
+@contextmanager
+def _answering(function_app: ModuleType, chat: ChatService) -> Iterator[None]:
+    """Let the functions answer with this service, whose place it takes for as long as this lasts."""
+    before, function_app.chat = function_app.chat, chat
+    try:
+        yield
+    finally:
+        function_app.chat = before
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def store(open_store: OpenStore) -> AsyncIterator[SessionStore]:
+    """Open a store once for a module; other tests' sessions are there, but under other owners."""
+    opened = open_store()
+    yield opened
+    await opened.close()
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def served(serve: Serve, store: SessionStore) -> AsyncIterator[Client]:
+    """Serve the store under test."""
     async with serve(store) as client:
         yield client
+
+
+@pytest.fixture
+def api(served: Client) -> Client:
+    """Speak for a user who has nothing yet."""
+    return served.speaking_for(an_owner())
 
 
 @pytest.fixture

@@ -40,7 +40,7 @@ NOT_THERE = [
 ]
 
 
-@pytest_asyncio.fixture
+@pytest_asyncio.fixture(loop_scope="module")
 async def visitor(serve: Serve, tmp_path: Path) -> AsyncIterator[Client]:
     """Visit the functions as nobody in particular, while their store cannot be opened."""
     async with serve(SqliteStore(tmp_path)) as api:

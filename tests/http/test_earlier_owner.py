@@ -32,7 +32,7 @@ by_write = pytest.mark.parametrize(("path", "body"), WRITES)
 by_session = pytest.mark.parametrize(("method", "path"), [*NOT_FOUND, CLEAR])
 
 
-@pytest_asyncio.fixture
+@pytest_asyncio.fixture(loop_scope="module")
 async def signed_in(serve: Serve, store: SessionStore) -> AsyncIterator[Client]:
     """Serve with the platform in front, and name nobody."""
     async with serve(store, user_identity="easyauth", easyauth_enabled=True) as client:

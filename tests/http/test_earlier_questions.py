@@ -80,6 +80,7 @@ async def test_a_history_is_complete_oldest_first(api: Client, method: str, path
     assert "x-next-cursor" not in answer.headers
 
 
+@pytest.mark.slow
 async def test_a_history_too_large_for_one_answer_says_where_it_goes_on(api: Client) -> None:
     texts = [f"{number:02} " + "x" * 250_000 for number in range(50)]
     path = await a_talk(api, id="huge")

@@ -17,7 +17,7 @@ SESSIONS = "/api/chat/sessions"
 OBJECT_ID = "http://schemas.microsoft.com/identity/claims/objectidentifier"
 
 
-@pytest_asyncio.fixture
+@pytest_asyncio.fixture(loop_scope="module")
 async def signed_in(serve: Serve, store: SessionStore) -> AsyncIterator[Client]:
     """Serve with the platform in front, and name nobody."""
     async with serve(store, user_identity="easyauth", easyauth_enabled=True) as client:

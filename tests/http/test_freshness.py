@@ -24,7 +24,7 @@ def server() -> Iterator[CosmosServer]:
         yield running
 
 
-@pytest_asyncio.fixture
+@pytest_asyncio.fixture(loop_scope="module")
 async def there(server: CosmosServer) -> AsyncIterator[CosmosStore]:
     """Open the store of another instance."""
     opened = CosmosStore(server.endpoint, server.key, "fresh", "sessions", emulator=True)
@@ -33,7 +33,7 @@ async def there(server: CosmosServer) -> AsyncIterator[CosmosStore]:
     await opened.close()
 
 
-@pytest_asyncio.fixture
+@pytest_asyncio.fixture(loop_scope="module")
 async def here(server: CosmosServer, there: CosmosStore, serve: Serve) -> AsyncIterator[Client]:
     """Serve the functions on this instance, for a user with an empty session that every replica knows."""
     store = CosmosStore(server.endpoint, server.key, "fresh", "sessions", emulator=True)

@@ -78,7 +78,9 @@ def a_folder_for_a_file(folder: Path) -> SessionStore:
     return SqliteStore(folder)
 
 
-@pytest_asyncio.fixture(params=[a_store_nobody_listens_for, a_file_below_a_file, a_folder_for_a_file])
+@pytest_asyncio.fixture(
+    loop_scope="module", params=[a_store_nobody_listens_for, a_file_below_a_file, a_folder_for_a_file]
+)
 async def cut_off(request: pytest.FixtureRequest, tmp_path: Path, serve: Serve) -> AsyncIterator[Client]:
     """Serve a store that cannot be reached."""
     store = request.param(tmp_path)

@@ -489,7 +489,7 @@ async def test_an_erasure_out_of_time_says_so_and_may_be_repeated(api: Client, m
 # The timer
 
 
-@pytest_asyncio.fixture(params=["sqlite", "cosmos"])
+@pytest_asyncio.fixture(loop_scope="module", params=["sqlite", "cosmos"])
 async def own_store(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[SessionStore]:
     """Open a store that nobody else uses: the timer looks at all owners' sessions."""
     store: SessionStore = SqliteStore(tmp_path / "own.db")
@@ -501,7 +501,7 @@ async def own_store(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIter
     await store.close()
 
 
-@pytest_asyncio.fixture
+@pytest_asyncio.fixture(loop_scope="module")
 async def impatient(
     serve: Serve, own_store: SessionStore, function_app: ModuleType, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> AsyncIterator[Client]:

@@ -23,7 +23,7 @@ def log(caplog: pytest.LogCaptureFixture) -> Iterator[pytest.LogCaptureFixture]:
         yield caplog
 
 
-@pytest_asyncio.fixture
+@pytest_asyncio.fixture(loop_scope="module")
 async def proxy(cosmos_place: CosmosPlace) -> AsyncIterator[Proxy]:
     """Stand before the Cosmos test server."""
     async with running_proxy(cosmos_place.endpoint) as standing:
