@@ -1,0 +1,69 @@
+/** A turn as a stream of events that survives its connection. */
+
+import { ParleyError } from "./errors.js";
+import { eventsOf } from "./events.js";
+import { pause } from "./pause.js";
+
+/** @import { Call, Connection } from "./connection.js" */
+/** @import { TurnEvent } from "./types.js" */
+
+const PAUSE_SECONDS = 0.25; // before a stream that broke off is joined again; longer each time it brings nothing
+
+/**
+ * Yields the events of a turn to its `done` or `error`, however often the stream breaks off.
+ *
+ * `start` asks for the turn, `join` says how to go on after an event. Where joining brings nothing, `start` is sent
+ * again, if it may be. Only the first `turn` event is shown. ParleyError where the turn is refused, or where nothing
+ * new comes as often as a request is repeated.
+ *
+ * @param {Connection} connection
+ * @param {Call} start
+ * @param {(lastEventId: string, said: string | undefined) => Call} join `said`: the id of the last message said
+ * @returns {AsyncGenerator<TurnEvent, void, undefined>}
+ */
+export async function* followTurn(connection, start, join) {
+  let [said, lastEventId, hasBegun] = [/** @type {string | undefined} */ (undefined), "", false];
+  let call = start;
+  for (let idle = 0; idle <= connection.maxRetries; idle++) {
+    if (idle) await pause(PAUSE_SECONDS * idle, start.signal);
+    for await (const event of eventsBy(connection, call)) {
+      lastEventId = event.id || lastEventId;
+      if (event.type === "turn" && hasBegun) continue;
+      if (event.type === "turn") said = event.data.messages?.at(-1)?.id;
+      hasBegun = true;
+      idle = 0;
+      yield event;
+      if (event.type === "done" || event.type === "error") return;
+    }
+    call = lastEventId && (idle === 0 || start.once) ? join(lastEventId, said) : after(start, lastEventId);
+  }
+  throw new ParleyError("the stream of the turn broke off");
+}
+
+/**
+ * Returns a request for the events after the one of this id; all of them where there is none.
+ *
+ * @param {Call} call
+ * @param {string | undefined} lastEventId
+ * @returns {Call}
+ */
+export function after(call, lastEventId) {
+  return { ...call, headers: { accept: "text/event-stream", "last-event-id": lastEventId || undefined } };
+}
+
+/**
+ * Yields the events that one answer brings.
+ *
+ * @param {Connection} connection
+ * @param {Call} call
+ * @returns {AsyncGenerator<TurnEvent, void, undefined>}
+ */
+async function* eventsBy(connection, call) {
+  const { response } = await connection.send({ ...call, streamed: true });
+  if (!response.headers.get("content-type")?.startsWith("text/event-stream") || !response.body) {
+    throw new ParleyError("The answer is no stream of events: is this Parley's address?", response);
+  }
+  for await (const { type, id, data } of eventsOf(response.body, call.signal)) {
+    yield /** @type {TurnEvent} */ ({ type, id, data: JSON.parse(data) });
+  }
+}
