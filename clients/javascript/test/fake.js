@@ -46,15 +46,19 @@ export function noAnswer(/** @type {import("node:http").IncomingMessage} */ requ
 }
 
 /**
- * Answers with events, and breaks off after them unless the last one is the last of a turn.
+ * Answers with events, and breaks off after them unless the last one is the last of a turn, or it is to wait.
  *
  * @param {{ type: string, id: string, data: unknown }[]} events
+ * @param {{ isWaiting?: boolean }} [options]
  */
-export function stream(events) {
+export function stream(events, { isWaiting = false } = {}) {
   return (/** @type {unknown} */ _, /** @type {import("node:http").ServerResponse} */ response) => {
     response.writeHead(200, { "content-type": "text/event-stream; charset=utf-8" });
     const lines = events.map(({ type, id, data }) => `event: ${type}\nid: ${id}\ndata: ${JSON.stringify(data)}\n\n`);
     const isWhole = ["done", "error"].includes(events.at(-1)?.type ?? "");
-    response.write(`: here I am\n\n${lines.join("")}`, () => (isWhole ? response.end() : response.destroy()));
+    response.write(`: here I am\n\n${lines.join("")}`, () => {
+      if (isWhole) response.end();
+      else if (!isWaiting) response.destroy();
+    });
   };
 }

@@ -7,7 +7,7 @@ import { Parley, ParleyError } from "parley-client";
 
 import { json, noAnswer, serverThat, stream } from "./fake.js";
 
-const SAID = { id: "m1", role: "user", content: "How are you?" };
+const SAID = /** @type {const} */ ({ id: "m1", role: "user", content: "How are you?" });
 const TURN = { type: "turn", id: "0", data: { messages: [SAID], reply_id: "r1", how: "started" } };
 const DONE = { type: "done", id: "11", data: { session_id: "s", reply: { id: "r1", content: "Fine, thanks" } } };
 
@@ -101,7 +101,7 @@ test("another reply is asked for once, and joined where its stream breaks off", 
 });
 
 test("an aborted turn throws the reason of its signal", async (context) => {
-  const { url } = await serverThat(context, [(_, response) => void response.writeHead(200, { "content-type": "text/event-stream" }).write(": wait\n\n")]);
+  const { url } = await serverThat(context, [stream([TURN], { isWaiting: true })]);
   const controller = new AbortController();
   const turn = all(new Parley({ baseUrl: url }).takeTurn("s", SAID, { signal: controller.signal }));
   setTimeout(() => controller.abort(new Error("enough")), 50);
