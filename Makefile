@@ -76,4 +76,4 @@ provision: $(SERVING) ## make database and container in the account that COSMOS_
 	@$(BIN)/python -m shared.store.cosmos.provision
 
 clean: ## remove what was installed and generated
-	rm -rf $(VENV) .venv-worker $(NEIGHBOURS) .mypy_cache .pytest_cache .ruff_cache .hypothesis tests/cosmos_server/node_modules
+	rm -rf $(VENV) .venv-worker $(NEIGHBOURS) .mypy_cache .pytest_cache .ruff_cache .hypothesis tests/cosmos_server/node_modules clients/javascript/node_modules

@@ -1,5 +1,6 @@
-"""The JavaScript client of the README, word for word, in a real browser on a page of another origin."""
+"""The README's JavaScript, word for word, and its client in a real browser, on a page of another origin."""
 
+import json
 import re
 import threading
 from collections.abc import AsyncIterator, Iterator
@@ -22,10 +23,12 @@ HEADING = "A client in JavaScript"
 WRITTEN_FOR = "http://127.0.0.1:7071"
 USER = "me"  # of the README's example
 RETRY_AFTER_SECONDS = 2
+MODULES = ROOT / "clients" / "javascript" / "src"
+TURN: list[tuple[str, object]] = [("turn", {"how": "started"}), ("delta", {"text": "李雷"}), ("done", {})]
 NEVER = "http://127.0.0.1:9"  # an origin that no page has
 
 
-def readme_client() -> str:
+def readme_code() -> str:
     """Return the code of the README."""
     section = re.search(rf"^## {HEADING}$(.*?)^## ", (ROOT / "README.md").read_text("utf-8"), re.MULTILINE | re.DOTALL)
     assert section, f"README.md has no section {HEADING!r}"
@@ -36,15 +39,13 @@ def readme_client() -> str:
 
 
 class Website(ThreadingHTTPServer):
-    """A web page with the client in it, on an origin of its own."""
+    """A web page with the client in it, on an origin of its own, which also answers one turn in events."""
 
     daemon_threads = True
     api = NEVER
 
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), _Files)
-        self.replies: list[tuple[int, str, str | None]] = []  # to what is posted here: status, body and token
-        self.posted: list[str | None] = []  # the tokens that came with it
 
     @property
     def origin(self) -> str:
@@ -54,28 +55,28 @@ class Website(ThreadingHTTPServer):
 
 class _Files(BaseHTTPRequestHandler):
     server: Website
-    page: ClassVar = '<!doctype html><link rel="icon" href="data:,"><script type="module" src="client.js"></script>'
+    page: ClassVar = """<!doctype html><link rel="icon" href="data:,">
+        <script type="importmap">{"imports": {"parley-client": "/modules/index.js"}}</script>
+        <script type="module" src="client.js"></script>"""
 
     def do_GET(self) -> None:  # the name is http.server's
-        if "/sessions/" in self.path:
-            self._reply(200, '{"messages": [], "data": []}', None)  # to the README's example
-            return
-        script = self.path == "/client.js"
-        text = f"{readme_client()}\nglobalThis.Parley = Parley;\n" if script else self.page
-        self.send_response(200)
-        self.send_header("Content-Type", "text/javascript" if script else "text/html")
-        self.end_headers()
-        self.wfile.write(text.replace(WRITTEN_FOR, self.server.api).encode())
+        if self.path.startswith("/modules/"):
+            self._reply("text/javascript", (MODULES / self.path.rpartition("/")[2]).read_text("utf-8"))
+        elif self.path == "/client.js":
+            code = readme_code().replace(WRITTEN_FOR, self.server.api)
+            self._reply("text/javascript", f'{code}\nObject.assign(globalThis, await import("parley-client"));\n')
+        else:
+            self._reply("text/html", self.page)
 
     def do_POST(self) -> None:  # the name is http.server's
         self.rfile.read(int(self.headers["content-length"]))
-        self.server.posted.append(self.headers["x-session-token"])
-        self._reply(*(self.server.replies.pop(0) if self.server.replies else (200, '{"id": "s"}', None)))
+        self._reply(
+            "text/event-stream", "".join(f"event: {kind}\nid: 1\ndata: {json.dumps(data)}\n\n" for kind, data in TURN)
+        )
 
-    def _reply(self, status: int, body: str, token: str | None) -> None:
-        self.send_response(status)
-        if token:
-            self.send_header("x-session-token", token)
+    def _reply(self, kind: str, body: str) -> None:
+        self.send_response(200)
+        self.send_header("Content-Type", kind)
         self.end_headers()
         self.wfile.write(body.encode())
 
@@ -128,8 +129,8 @@ async def visit(browser: Browser, website: Website, parley: Parley) -> AsyncIter
 
 async def run(visit: Visit, parley: Parley, user: str, code: str) -> Any:
     """Run code that has a client of this user, `parley`, and return what it returns."""
-    given = [f"{parley.url}/api/chat", user]
-    return await visit.page.evaluate(f"async (given) => {{ const parley = new Parley(...given); {code} }}", given)
+    given = {"baseUrl": parley.url, "userId": user}
+    return await visit.page.evaluate(f"async (given) => {{ const parley = new Parley(given); {code} }}", given)
 
 
 async def test_the_example_stores_two_messages_and_reads_them_back(
@@ -185,60 +186,37 @@ async def test_the_client_waits_out_a_store_that_is_away(browser: Browser, websi
 
 async def test_a_request_whose_answer_is_lost_is_sent_again_and_stored_once(visit: Visit, parley: Parley) -> None:
     user = an_owner()
-    session = parley.ask("/api/chat/sessions", user, {})
-    lose_the_first_answer = """
+    lose_each_first_answer = """
         const real = fetch;
+        const lost = new Set();
         globalThis.fetch = async (...request) => {
-            globalThis.fetch = real;
-            await real(...request);
+            const answer = await real(...request);
+            if (lost.has(request[0])) return answer;
+            lost.add(request[0]);
             throw new TypeError("Failed to fetch");
         };
+        const { id } = await parley.createSession({ session_name: "once" });
+        return parley.appendMessages(id, { role: "user", content: "once" });
     """
 
-    await run(visit, parley, user, f"{lose_the_first_answer} await parley.create({{ session_name: 'once' }});")
-    appended = await run(
-        visit,
-        parley,
-        user,
-        f"{lose_the_first_answer} return parley.append('{session['id']}', {{ role: 'user', content: 'once' }});",
-    )
+    appended = await run(visit, parley, user, lose_each_first_answer)
 
-    assert len(parley.ask("/api/chat/sessions", user)["data"]) == 2
-    assert parley.ask(f"/api/chat/sessions/{session['id']}", user)["messages"] == appended["messages"]
-    assert appended["message_count"] == 1
+    [session] = parley.ask("/api/chat/sessions", user)["data"]
+    assert session["message_count"] == appended["message_count"] == 1
 
 
-async def test_an_append_with_the_same_ids_is_stored_once(visit: Visit, parley: Parley) -> None:
-    user = an_owner()
-    twice = """
-        const { id } = await parley.create();
-        const message = { id: "my-1", role: "user", content: "once" };
-        await parley.append(id, message);
-        return parley.append(id, message);
+async def test_what_an_answer_says_beside_its_json_is_read_on_another_origin(visit: Visit, parley: Parley) -> None:
+    read = """
+        const appended = await parley.appendAnywhere({ role: "user", content: "Hello" });
+        const { etag, requestId } = answerOf(appended);
+        const unchanged = await parley.getSession(appended.session_id, { ifNoneMatch: etag });
+        const { message, code, requestId: refused } = await parley.getSession("unknown").catch((error) => error);
+        return [unchanged, requestId.length, refused.length, code, message];
     """
 
-    assert (await run(visit, parley, user, twice))["message_count"] == 1
+    found = await run(visit, parley, an_owner(), read)
 
-
-async def test_the_history_is_read_page_by_page_to_its_beginning(visit: Visit, parley: Parley) -> None:
-    user = an_owner()
-    session = parley.ask("/api/chat/sessions", user, {})
-    for _ in range(12):
-        messages = [{"role": "user", "content": "Hello"}] * 20
-        parley.ask(f"/api/chat/sessions/{session['id']}/messages", user, {"messages": messages})
-    read = f"const seqs = []; for await (const {{ seq }} of parley.history('{session['id']}')) seqs.push(seq);"
-
-    assert await run(visit, parley, user, f"{read} return seqs;") == list(range(240, 0, -1))
-
-
-async def test_a_refusal_is_an_error_with_the_code_of_its_problem_document(visit: Visit, parley: Parley) -> None:
-    refused = (
-        "try { await parley.read('unknown') } catch ({ message, status, code }) { return [message, status, code] }"
-    )
-
-    found = await run(visit, parley, an_owner(), refused)
-
-    assert found == ["The owner has no session by that id.", 404, "session_not_found"]
+    assert found == [None, 32, 32, "session_not_found", "The owner has no session by that id."]
 
 
 async def test_a_session_that_has_not_changed_is_not_sent_twice(visit: Visit, parley: Parley) -> None:
@@ -248,89 +226,38 @@ async def test_a_session_that_has_not_changed_is_not_sent_twice(visit: Visit, pa
     statuses: list[int] = []
     network.on("Network.responseReceivedExtraInfo", lambda event: statuses.append(event["statusCode"]))
     await network.send("Network.enable")
-    read_twice = f"return [await parley.read('{session['session_id']}'), await parley.read('{session['session_id']}')];"
+    read = f"await parley.getSession('{session['session_id']}')"
 
-    first, second = await run(visit, parley, user, read_twice)
+    first, second = await run(visit, parley, user, f"return [{read}, {read}];")
 
     assert first == second
     assert [status for status in statuses if status != 204] == [200, 304]
 
 
-@pytest.mark.parametrize("user", ["李雷", "Łukasz", "Zoë", "two words"])
-async def test_whatever_a_user_is_called_it_is_that_user(visit: Visit, parley: Parley, user: str) -> None:
-    session = await run(visit, parley, user, "return parley.create();")
-    seqs = await run(
-        visit,
-        parley,
-        user,
-        f"await parley.append('{session['id']}', {{ role: 'user', content: 'Hello' }}); const seqs = [];"
-        f"for await (const {{ seq }} of parley.history('{session['id']}')) seqs.push(seq); return seqs;",
-    )
+async def test_whatever_a_user_is_called_it_is_that_user(visit: Visit, parley: Parley) -> None:
+    session = await run(visit, parley, "李雷", "return parley.createSession();")
 
-    assert (session["user_id"], seqs) == (user, [1])
+    assert session["user_id"] == "李雷"
 
 
 async def test_on_plain_http_where_there_is_no_random_uuid_ids_are_made_all_the_same(
     visit: Visit, parley: Parley
 ) -> None:
     as_on_plain_http = "delete Crypto.prototype.randomUUID; if (crypto.randomUUID) throw new Error('still there');"
-    say = "const { id } = await parley.create(); return parley.append(id, { role: 'user', content: 'Hello' });"
+    say = "return parley.appendAnywhere({ role: 'user', content: 'Hello' });"
 
     stored = await run(visit, parley, an_owner(), as_on_plain_http + say)
 
     assert stored["message_count"] == 1
 
 
-async def answered(browser: Browser, website: Website, replies: list[tuple[int, str, str | None]], code: str) -> Any:
-    """Have the page's own origin answer so, run code that has a client, `parley`, and return what it returns."""
-    website.api = website.origin
-    async with at(browser, website) as visit:
-        website.posted.clear()
-        website.replies = replies
-        return await visit.page.evaluate(
-            f"async (api) => {{ const parley = new Parley(api, 'me'); {code} }}", website.api
-        )
-
-
-async def test_a_token_goes_back_with_the_next_request_of_the_same_client(browser: Browser, website: Website) -> None:
-    replies = [(201, "{}", "0:-1#1"), (404, "{}", "0:-1#2"), (201, "{}", None), (201, "{}", None), (201, "{}", None)]
-    create = "await parley.create().catch(() => null);"
-
-    await answered(browser, website, replies, create * 4 + "await new Parley(parley.api, 'you').create();")
-
-    assert website.posted == [None, "0:-1#1", "0:-1#2", "0:-1#2", None]
-
-
-async def test_an_answer_without_a_problem_document_is_told_by_its_status_and_not_asked_for_again(
-    browser: Browser, website: Website
-) -> None:
-    replies = [
-        (204, "", None),
-        *((status, body, None) for status in (404, 502) for body in ("", "<p>")),
-        (200, "<p>", None),
-    ]
-    ask = """
+async def test_a_turn_on_the_pages_own_origin_is_read_event_by_event(visit: Visit) -> None:
+    read = """async () => {
         const found = [];
-        for (let times = 6; times; times--) {
-            const refused = ({ status, message }) => found.push(status, message);
-            await parley.create().then((said) => found.push(said), refused);
+        for await (const { type, data } of new Parley().takeTurn("s", { role: "user", content: "Hello" })) {
+            found.push([type, data]);
         }
         return found;
-    """
+    }"""
 
-    found = await answered(browser, website, replies, ask)
-
-    assert [value for value in found if not isinstance(value, str)] == [None, 404, 404, 502, 502, 200]
-    assert "404 Not Found" in found[2]
-    assert len(website.posted) == 6
-
-
-async def test_only_what_may_pass_is_tried_again(browser: Browser, website: Website) -> None:
-    replies = [(429, "", None), (503, "", None), (201, '{"id": "made"}', None)]
-    at_once = "globalThis.setTimeout = (resume) => resume();"
-    mistaken = "const mistake = await parley.send('POST', '/', {}, { 'a header': '' }).catch(({ name }) => name);"
-
-    found = await answered(browser, website, replies, f"{at_once} {mistaken} return [mistake, await parley.create()];")
-
-    assert found == ["TypeError", {"id": "made"}]
-    assert len(website.posted) == 3
+    assert await visit.page.evaluate(read) == [list(event) for event in TURN]
