@@ -55,12 +55,13 @@ RECOGNISED = (
     "With `If-Match` nothing but a full repeat is stored unless the session still has that version."
 )
 FOR_MODELS = (
-    "`openai` is what a chat completions API takes: an answer of a tool only after its call, a call only with its "
-    "answer directly after it, calls of other frameworks as that API writes them, `name` only where it fits "
-    "`[A-Za-z0-9_-]{1,64}`, content parts it does not know as text. Left out are redacted messages, calls and answers "
-    "that the page, a filter, a fork, a rewind or a redaction has parted, a second answer to one call, calls without "
-    "an id, a name or arguments, parts without a text, and messages that say nothing without what they have lost; "
-    "`x-left-out` counts the messages that are missing or not whole."
+    "`openai` is what a chat completions API takes, `content` always a text or a list: an answer of a tool only after "
+    "its call, a call only with its answer directly after it, calls and answers of other frameworks as that API writes "
+    "them (a turn in one message becomes several, calls made one after another become one message's), `name` only "
+    "where it fits `[A-Za-z0-9_-]{1,64}`, pictures of users as `image_url`, other parts with a text as text. Left out "
+    "are redacted messages, calls and answers that the page, a filter, a fork, a rewind or a redaction has parted, a "
+    "second answer to one call, calls without an id, a name or arguments, thoughts, parts without a text, and messages "
+    "that say nothing without what they have lost; `x-left-out` counts the messages that are missing or not whole."
 )
 
 

@@ -8,8 +8,8 @@ from unicodedata import category
 
 from typing_extensions import override
 
-from shared.chat_completions import for_model, joins_the_one_before
-from shared.models import JsonObject, Message, Session, format_time, stored_bytes, stored_json
+from shared.chat_completions import for_model, roles_for_model
+from shared.models import JsonObject, Message, Role, Session, format_time, stored_bytes, stored_json
 
 SYNTAX = re.compile(r"[\\`*_\[\]<>#~|!&$^]")  # what Markdown and its usual extensions read inside of a line
 LINE_END = re.compile(r"\r\n|[\n\r\v\f\x1c-\x1e\x85\u2028\u2029]")  # all that any reader takes for one, Markdown or not
@@ -104,15 +104,20 @@ class OpenAI(Rendering):
     extension = "json"
 
     async def groups(self, messages: AsyncIterator[Message]) -> AsyncIterator[list[Message]]:
-        """Yield each message with the tools' answers behind it."""
+        """Yield what is written by itself: what somebody says, an assistant with the tools' answers to it."""
         group: list[Message] = []
         size = 0
+        last: Role | None = None
         async for message in messages:
-            size += LEAST_MESSAGE_BYTES + stored_bytes(message.content)
-            if group and not (size <= GROUP_BYTES and joins_the_one_before(message)):
+            roles = roles_for_model(message)
+            goes_on = not roles or roles[0] == "tool" or roles[0] == last == "assistant"
+            taken = LEAST_MESSAGE_BYTES + stored_bytes([message.content, message.function_calls])
+            if group and not (goes_on and size + taken <= GROUP_BYTES):
                 yield group
-                group, size = [], LEAST_MESSAGE_BYTES + stored_bytes(message.content)
+                group, size = [], 0
             group.append(message)
+            size += taken
+            last = roles[-1] if roles else last
         if group:
             yield group
 

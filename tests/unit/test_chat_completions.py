@@ -8,10 +8,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.chat_completions import for_model, joins_the_one_before
+from shared.chat_completions import for_model, roles_for_model
 from shared.models import Message, utc_now
 
 NOW = utc_now()
+PICTURE = "https://example.org/a.png"
+SHOWN = {"type": "image_url", "image_url": {"url": PICTURE}}
 IDS = st.sampled_from(["a", "b", "c"])
 API_CALL = {"id": "a", "type": "function", "function": {"name": "f", "arguments": '{"x":1}'}}
 
@@ -32,19 +34,33 @@ def call(call_id: str, **changes: Any) -> dict[str, Any]:
     return {**API_CALL, "id": call_id, **changes}
 
 
+def roles_of(messages: Sequence[Any]) -> list[str]:
+    return [message["role"] for message in messages]
+
+
 def roles(messages: Sequence[Message]) -> list[str]:
-    return [message["role"] for message in for_model(messages).messages]
+    return roles_of(for_model(messages).messages)
 
 
 odd_calls = st.sampled_from(
     ["x", {}, {"type": "function"}, call("a", type="custom"), call("b", function={"name": "a b", "arguments": ""}),
-     {"type": "tool_call", "id": "c", "name": "f", "args": {"x": 1}}, {"call_id": "a", "name": "f", "arguments": "{}"}]
+     {"type": "tool_call", "id": "c", "name": "f", "args": {"x": 1}}, {"call_id": "a", "name": "f", "arguments": "{}"},
+     {"type": ["x"]}]
 )  # fmt: skip
-parts = st.sampled_from(
+plain_parts = st.sampled_from(
     [{"type": "text", "text": "t"}, {"type": "reasoning", "text": "t"}, {"type": "thing"}, {"type": "text", "text": 5},
-     {"type": "image_url", "image_url": {"url": "u"}}, {"type": "image_url"}, {"type": "refusal", "refusal": "no"}]
+     SHOWN, {"type": "image_url"}, {"type": "refusal", "refusal": "no"},
+     {"type": "step-start"}, {"type": "image_url", "image_url": {"url": "file:///etc/passwd"}}]
 )  # fmt: skip
-contents = st.one_of(st.sampled_from(["", "said"]), st.lists(parts, max_size=3))
+states = st.sampled_from(["input-available", "output-available", "output-error", "output-denied"])
+part_kinds = [
+    st.builds(lambda name, state: {"type": "tool-f", "toolCallId": name, "state": state, "input": {}}, IDS, states),
+    IDS.map(lambda name: {"type": "function_call", "call_id": name, "name": "f", "arguments": "{}"}),
+    IDS.map(lambda name: {"type": "function_call_output", "call_id": name, "output": [{"type": "thing"}]}),
+    IDS.map(lambda name: {"type": "tool_result", "tool_use_id": name, "content": [{"type": "text", "text": "t"}]}),
+]
+parts = st.one_of(plain_parts, *part_kinds)
+contents = st.one_of(st.sampled_from(["", "said"]), st.lists(parts, max_size=5))
 calls = st.lists(st.one_of(IDS.map(call), odd_calls), max_size=3)
 histories = st.lists(
     st.builds(
@@ -112,17 +128,29 @@ def test_whatever_is_cut_or_redacted_is_what_the_api_takes(
     written = for_model(window)
 
     assert refusals(written.messages) == []
-    assert len(window) - written.left_out <= len(written.messages) <= len(window)
+    assert 0 <= written.left_out <= len(window)
+    if not written.left_out:
+        assert texts(written.messages) == [text for message in window for text in texts([message.model_dump()])]
+
+
+def texts(messages: Sequence[Any]) -> list[str]:
+    """Return what others than tools say, in its order."""
+    contents = [message["content"] for message in messages if message["role"] != "tool"]
+    parts = [part for each in contents for part in (each if isinstance(each, list) else [{"text": each}])]
+    return [part["text"] for part in parts if isinstance(part.get("text"), str) and part["text"]]
 
 
 @given(histories)
-def test_groups_kept_together_are_written_as_the_whole_is(history: list[Message]) -> None:
+def test_what_a_message_is_written_as_says_which_belong_together(history: list[Message]) -> None:
     groups: list[list[Message]] = []
+    last: str | None = None
     for message in history:
-        if groups and joins_the_one_before(message):
+        found = roles_for_model(message)
+        if groups and (not found or found[0] == "tool" or found[0] == last == "assistant"):
             groups[-1].append(message)
         else:
             groups.append([message])
+        last = found[-1] if found else last
 
     written = [for_model(group) for group in groups]
 
@@ -134,7 +162,7 @@ def test_groups_kept_together_are_written_as_the_whole_is(history: list[Message]
 def test_what_the_api_takes_is_handed_on_whole() -> None:
     history = [
         said("developer", "Be brief."),
-        said("user", [{"type": "text", "text": "4?"}, {"type": "image_url", "image_url": {"url": "u"}}], name="Ada"),
+        said("user", [{"type": "text", "text": "4?"}, SHOWN], name="Ada"),
         called("a", "b"), answered("b"), answered("a"),
         said("assistant", "Four."),
     ]  # fmt: skip
@@ -217,4 +245,150 @@ def test_a_part_of_another_kind_is_its_text_or_nothing() -> None:
     written = for_model([said("assistant", told), said("user", told[1:])])
 
     assert written.messages == [{"role": "assistant", "content": [{"type": "text", "text": "four"}]}]
+    assert written.left_out == 2
+
+
+def a_tool(call_id: str, state: str = "output-available", **fields: Any) -> dict[str, Any]:
+    return {"type": "tool-f", "toolCallId": call_id, "state": state, "input": {"x": 1}, **fields}
+
+
+def test_a_turn_of_the_ai_sdk_becomes_the_messages_of_its_steps() -> None:
+    turn = said(
+        "assistant",
+        [
+            {"type": "step-start"}, {"type": "reasoning", "text": "Hm."}, {"type": "text", "text": "I look."},
+            a_tool("a", output={"degrees": 21}),
+            a_tool("b", "output-error", errorText="No such place."),
+            {"type": "dynamic-tool", "toolName": "f", "toolCallId": "c", "state": "output-available",
+             "input": {"x": 1}, "output": "fine"},
+            {"type": "step-start"}, {"type": "text", "text": "21 degrees."},
+        ],
+    )  # fmt: skip
+
+    written = for_model([said("user", [{"type": "text", "text": "How warm?"}]), turn])
+
+    assert written.messages[1:] == [
+        {"role": "assistant", "content": [{"type": "text", "text": "I look."}],
+         "tool_calls": [call("a"), call("b"), call("c")]},
+        {"role": "tool", "content": '{"degrees":21}', "tool_call_id": "a"},
+        {"role": "tool", "content": "No such place.", "tool_call_id": "b"},
+        {"role": "tool", "content": "fine", "tool_call_id": "c"},
+        {"role": "assistant", "content": [{"type": "text", "text": "21 degrees."}]},
+    ]  # fmt: skip
+    assert written.left_out == 1
+
+
+@pytest.mark.parametrize("state", ["input-streaming", "input-available", "approval-requested"])
+def test_a_tool_of_the_ai_sdk_that_waits_is_left_out(state: str) -> None:
+    written = for_model([said("assistant", [{"type": "text", "text": "I look."}, a_tool("a", state)])])
+
+    assert (roles_of(written.messages), written.left_out) == (["assistant"], 1)
+
+
+def test_what_the_ai_sdk_answered_with_nothing_or_was_not_allowed_is_an_answer() -> None:
+    written = for_model([said("assistant", [a_tool("a"), a_tool("b", "output-denied")])])
+
+    assert [message["content"] for message in written.messages] == ["", "", "The tool was not allowed to run."]
+    assert written.left_out == 0
+
+
+def test_items_of_responses_become_one_message_with_its_calls_and_their_answers() -> None:
+    item = {"type": "function_call", "id": "fc_1", "name": "f", "arguments": '{"x":1}', "status": "completed"}
+    answer = {"type": "function_call_output", "output": "42"}
+    written = for_model(
+        [
+            said("user", [{"type": "input_text", "text": "4?"},
+                          {"type": "input_image", "image_url": PICTURE, "detail": "low"}]),
+            said("assistant", [{"type": "reasoning", "id": "rs_1", "summary": [], "encrypted_content": "x"}]),
+            said("assistant", [{**item, "call_id": "a"}]),
+            said("assistant", "", function_calls=[{**item, "call_id": "b"}]),
+            said("tool", [{**answer, "call_id": "a"}]),
+            said("tool", [{**answer, "call_id": "b", "output": [{"type": "input_text", "text": "4"}]}]),
+            said("assistant", [{"type": "output_text", "text": "Four.", "annotations": []}]),
+        ]
+    )  # fmt: skip
+
+    assert written.messages == [
+        {"role": "user", "content": [{"type": "text", "text": "4?"},
+                                     {"type": "image_url", "image_url": {"url": PICTURE, "detail": "low"}}]},
+        {"role": "assistant", "content": "", "tool_calls": [call("a"), call("b")]},
+        {"role": "tool", "content": "42", "tool_call_id": "a"},
+        {"role": "tool", "content": [{"type": "text", "text": "4"}], "tool_call_id": "b"},
+        {"role": "assistant", "content": [{"type": "text", "text": "Four."}]},
+    ]  # fmt: skip
+    assert written.left_out == 1
+
+
+def test_several_answers_in_one_message_are_several_and_come_before_what_else_it_says() -> None:
+    answers = [
+        {"type": "tool_result", "tool_use_id": "a", "content": [{"type": "text", "text": "one"}]},
+        {"type": "function_result", "call_id": "b", "result": {"n": 2}, "items": []},
+        {"type": "tool-return", "tool_call_id": "c", "tool_name": "f", "content": None},
+        {"type": "tool-result", "toolCallId": "d", "toolName": "f", "output": {"type": "json", "value": [4]}},
+    ]
+    asked = said("assistant", "", function_calls=[call(name) for name in "abcd"])
+
+    written = for_model([asked, said("user", [{"type": "text", "text": "And now?"}, *answers])])
+
+    assert [message["content"] for message in written.messages[1:]] == [
+        [{"type": "text", "text": "one"}], '{"n":2}', "", "[4]", [{"type": "text", "text": "And now?"}]
+    ]  # fmt: skip
+    assert written.left_out == 0
+
+
+def test_a_call_that_stands_in_the_parts_too_is_one_call() -> None:
+    part = {"type": "tool_use", "id": "a", "name": "f", "input": {"x": 1}}
+    both = said("assistant", [{"type": "text", "text": "Hm."}, part], function_calls=[call("a")])
+
+    written = for_model([both, answered("a")])
+
+    assert written.messages[0]["tool_calls"] == [call("a")]
+    assert written.left_out == 0
+
+
+@pytest.mark.parametrize(
+    ("part", "url"),
+    [
+        ({"type": "image_url", "image_url": PICTURE}, PICTURE),
+        ({"type": "image", "url": PICTURE}, PICTURE),
+        ({"type": "image", "base64": "AAAA", "mime_type": "image/png"}, "data:image/png;base64,AAAA"),
+        ({"type": "image", "source_type": "base64", "data": "AAAA", "mime_type": "image/png"},
+         "data:image/png;base64,AAAA"),
+        ({"type": "image", "source": {"type": "base64", "media_type": "image/gif", "data": "AAAA"}},
+         "data:image/gif;base64,AAAA"),
+        ({"type": "image", "source": {"type": "url", "url": PICTURE}}, PICTURE),
+        ({"type": "image", "block_type": "image", "image": "AAAA", "image_mimetype": "image/png"},
+         "data:image/png;base64,AAAA"),
+        ({"type": "file", "mediaType": "image/png", "url": "data:image/png;base64,AAAA"}, "data:image/png;base64,AAAA"),
+        ({"type": "data", "uri": "data:image/png;base64,AAAA", "media_type": "image/png"},
+         "data:image/png;base64,AAAA"),
+        ({"type": "binary", "data": "AAAA", "media_type": "image/webp"}, "data:image/webp;base64,AAAA"),
+    ],
+)  # fmt: skip
+def test_a_picture_is_one_whatever_framework_wrote_it(part: dict[str, Any], url: str) -> None:
+    written = for_model([said("user", [part])])
+
+    assert written.messages[0]["content"] == [{"type": "image_url", "image_url": {"url": url}}]
+    assert written.left_out == 0
+
+
+@pytest.mark.parametrize(
+    "part",
+    [
+        {"type": "input_image", "file_id": "file-1"},
+        {"type": "image", "base64": "AAAA"},
+        {"type": "image_url", "image_url": {"url": "file:///etc/passwd"}},
+        {"type": "file", "mediaType": "application/pdf", "url": PICTURE},
+    ],
+)
+def test_a_picture_that_the_api_could_not_see_is_left_out(part: dict[str, Any]) -> None:
+    assert for_model([said("user", [part])]) == ([], 1)
+
+
+def test_the_only_message_with_pictures_is_a_users() -> None:
+    shown = [{"type": "text", "text": "See"}, SHOWN]
+
+    written = for_model([said("system", shown), called("a"), answered("a", shown)])
+
+    assert [message["content"] for message in written.messages] == [[shown[0]], "", [shown[0]]]
     assert written.left_out == 2
