@@ -1,10 +1,11 @@
 """What a message says as plain text, where something occurs in it, and a piece of it to show."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from unicodedata import category, normalize
 
 from shared.models import JsonObject, SnippetPart
+from shared.parts import texts_of, texts_of_call
 
 AROUND_CHARACTERS = 60  # shown on each side of the first hit
 STEP_CHARACTERS = 256  # folded at once on the way to the first hit
@@ -17,11 +18,13 @@ OTHER_SPACE = r"[^\S ]"
 JOINING = "[\u1160-\u11ff\U00016d63-\U00016d6a]"  # no marks, but composed: of Hangul and of Kirat Rai
 
 
-def plain_text(content: str | list[JsonObject]) -> str:
-    """Return the text of a message's content; of parts, what they hold as `text`, a line each."""
-    if isinstance(content, str):
-        return content
-    return "\n".join(part["text"] for part in content if isinstance(part.get("text"), str))
+def plain_text(content: str | list[JsonObject], function_calls: Sequence[str | JsonObject]) -> str:
+    """Return what a message says, a line each: its text or what its parts hold of it, and its calls of tools.
+
+    Whoever changes it, or what `shared/parts.py` finds, has to index what is stored anew.
+    """
+    said = [content] if isinstance(content, str) else [text for part in content for text in texts_of(part)]
+    return "\n".join([*said, *(text for call in function_calls for text in texts_of_call(call))])
 
 
 def fold(text: str) -> str:

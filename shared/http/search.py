@@ -58,8 +58,9 @@ async def search(call: Call, query: TextQuery) -> Answer[HitList]:
     """Search messages.
 
     Messages that hold a text (see *Texts are compared*), archived sessions included; newest session first, in it newest
-    message first. One answer looks at a bounded number of messages: follow `next_cursor` while `has_more` is true, also
-    from a page without hits.
+    message first. Sought in is what `content` says, of parts also thoughts, refusals and the answers of tools, and the
+    names and arguments of calls, in parts and in `function_calls`, whatever framework wrote them. One answer looks at a
+    bounded number of messages: follow `next_cursor` while `has_more` is true, also from a page without hits.
     """
     wanted = SearchQuery(
         text=query.q, limit=query.limit, channel=query.channel, role=query.role, session_id=query.session_id
@@ -77,5 +78,5 @@ def _hit(found: SearchHit, text: str) -> Hit:
         "session_id": found.session_id,
         "session_name": found.session_name,
         "message": found.message,
-        "snippet": snippet(text, plain_text(found.message.content)),
+        "snippet": snippet(text, plain_text(found.message.content, found.message.function_calls)),
     }

@@ -1,5 +1,7 @@
 """search: messages by what they say, newest session first, in bounded steps."""
 
+from typing import Any
+
 import pytest
 
 from shared.models import Message, SearchHit, SearchKey, SearchQuery, Session, SessionChanges
@@ -68,6 +70,71 @@ async def test_a_text_is_found_whatever_its_case_and_its_signs(
     await said(store, owner, "nothing of it", text)
 
     assert await contents(store, owner, sought) == [text]
+
+
+PARTS_AND_CALLS = {
+    "a thought": {"content": [{"type": "reasoning", "text": "The train is late."}]},
+    "a summary": {
+        "content": [{"type": "reasoning", "summary": [{"type": "summary_text", "text": "Is the train late?"}]}]
+    },
+    "thinking": {"content": [{"type": "thinking", "thinking": "A train?", "signature": "x"}]},
+    "a refusal": {"content": [{"type": "refusal", "refusal": "No train."}]},
+    "a tool's input": {"content": [{"type": "tool-look", "toolCallId": "a", "state": "input-available",
+                                    "input": {"way": ["train"]}}]},
+    "a tool's output": {"content": [{"type": "tool-look", "toolCallId": "a", "state": "output-available", "input": {},
+                                     "output": {"found": [{"by": "train"}]}}]},
+    "a tool's name": {"content": [{"type": "function_call", "call_id": "a", "name": "find_train", "arguments": "{}"}]},
+    "an answer": {"content": [{"type": "function_call_output", "call_id": "a", "output": "The train leaves."}]},
+    "parts of an answer": {"content": [{"type": "tool_result", "tool_use_id": "a",
+                                        "content": [{"type": "text", "text": "The train"}]}]},
+    "arguments": {"function_calls": [{"id": "a", "type": "function",
+                                      "function": {"name": "f", "arguments": '{"way": "tra\\u0069n"}'}}]},
+    "arguments of LangChain": {"function_calls": [{"type": "tool_call", "id": "a", "name": "f",
+                                                   "args": {"1": 1.0, "way": "train"}}]},
+    "a call that is a text": {"function_calls": ["take(train)"]},
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("fields", PARTS_AND_CALLS.values(), ids=PARTS_AND_CALLS)
+async def test_what_frameworks_write_into_parts_and_calls_is_found(
+    store: SessionStore, owner: str, fields: dict[str, Any]
+) -> None:
+    session = await store.create(a_session(owner))
+    await store.append(
+        owner, session.id, [a_message("nothing"), a_message(**{"content": "", "role": "assistant"} | fields)]
+    )
+
+    assert [hit.message.seq for hit in await found(store, owner, "TRAIN")] == [2]
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"content": [{"type": "file", "mediaType": "image/png", "url": "data:image/png;base64,train"}]},
+        {"content": [{"type": "function_call_output", "call_id": "a", "output": ["data:image/png;base64,train"]}]},
+        {"content": [{"type": "reasoning", "encrypted_content": "train", "summary": []}]},
+        {"metadata": {"by": "train"}},
+        {"raw": "train"},
+    ],
+)  # fmt: skip
+async def test_encoded_bytes_and_what_only_the_application_keeps_are_not_found(
+    store: SessionStore, owner: str, fields: dict[str, Any]
+) -> None:
+    session = await store.create(a_session(owner))
+    await store.append(owner, session.id, [a_message(**fields)])
+
+    assert await found(store, owner, "train") == []
+
+
+async def test_arguments_that_no_text_can_hold_do_no_harm(store: SessionStore, owner: str) -> None:
+    odd = ['["\\ud800 half", "by train"]', "[" * 100_000, '{"a": 1e999, "b": NaN}', "[" + "9" * 5000 + "]"]
+    calls = [{"id": str(place), "name": "f", "arguments": text} for place, text in enumerate(odd)]
+    session = await store.create(a_session(owner))
+    await store.append(owner, session.id, [a_message("", function_calls=calls)])
+
+    assert len(await found(store, owner, "by train")) == 1
+    await store.edit_message(owner, session.id, (await found(store, owner, "half"))[0].message.id, Message.redacted)
+    assert await found(store, owner, "by train") == []
 
 
 @pytest.mark.parametrize(("text", "sought"), ALIKE)

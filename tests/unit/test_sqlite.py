@@ -245,6 +245,21 @@ async def test_what_an_older_file_holds_is_found_however_it_is_encoded(
     assert (await store.search("ann", SearchQuery(text="caf\u00e9", limit=10))).hits == []
 
 
+async def test_calls_in_an_older_file_are_found(
+    path: Path, store: SqliteStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    older = SqliteStore(path)
+    with monkeypatch.context() as before:
+        before.setattr(schema, "MIGRATIONS", schema.MIGRATIONS[:5])
+        before.setattr(schema, "plain_text", lambda content, _: content)
+        await older.create(a_session("ann", id="mine"), [a_message("hm", function_calls=["take(train)"])])
+    await older.close()
+
+    assert len((await store.search("ann", SearchQuery(text="train", limit=10))).hits) == 1
+    await store.clear("ann", "mine")
+    assert (await store.search("ann", SearchQuery(text="train", limit=10))).hits == []
+
+
 async def test_a_file_of_a_newer_version_is_refused_by_name_and_told_once(
     path: Path, store: SqliteStore, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -41,7 +41,9 @@ class _Search:
             head, page = await read_history(self._partition, head, query)
             for message in page.messages:
                 self._messages -= 1
-                if self._query.role in {None, message.role} and occurs(self._query.text, plain_text(message.content)):
+                if self._query.role in {None, message.role} and occurs(
+                    self._query.text, plain_text(message.content, message.function_calls)
+                ):
                     name = head.document["session_name"]
                     self.hits.append(SearchHit(session_id=head.id, session_name=name, message=message))
                 if self._is_done:

@@ -109,7 +109,8 @@ VERSION_5 = (
     "INSERT INTO message_texts (message_texts) VALUES ('delete-all')",
     "INSERT INTO message_texts (rowid, text) SELECT number, indexed_text(document) FROM messages",
 )
-MIGRATIONS: Sequence[Sequence[str]] = (VERSION_1, VERSION_2, VERSION_3, VERSION_4, VERSION_5)
+VERSION_6 = VERSION_5  # what tools were called with and answered, and thoughts, are indexed too (shared/parts.py)
+MIGRATIONS: Sequence[Sequence[str]] = (VERSION_1, VERSION_2, VERSION_3, VERSION_4, VERSION_5, VERSION_6)
 OWN_TABLES = 2  # that LOOK counts, of each file since version 1
 # One statement, so that what another process is just making is seen whole or not at all.
 LOOK = """
@@ -162,7 +163,8 @@ def _contains_folded(text: str | None, part: str) -> bool:
 
 
 def _folded_text(document: str) -> str:
-    return fold(plain_text(as_sent(json.loads(document))["content"]))
+    message = as_sent(json.loads(document))
+    return fold(plain_text(message["content"], message.get("function_calls", ())))
 
 
 def _indexed_text(document: str) -> str:
