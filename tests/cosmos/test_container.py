@@ -14,7 +14,7 @@ from shared.models import SessionFilter
 from shared.settings import Settings, load_settings
 from shared.store.cosmos import CosmosStore, provision
 from shared.store.cosmos.limits import Limits
-from shared.store.cosmos.schema import DEFAULT_TTL, INDEXING_POLICY
+from shared.store.cosmos.schema import CONTAINER, DEFAULT_TTL, INDEXING_POLICY
 from tests.builders import a_message, a_session, an_owner, listed
 from tests.cosmos.containers import MENDABLE, make
 from tests.cosmos.proxy import QUERY_PLAN, Request, passes, running_proxy
@@ -228,6 +228,15 @@ async def test_provisioning_drops_the_paths_that_no_query_uses_and_names_each(
     found = await database.get_container_client("sessions").read()
     assert found["indexingPolicy"]["includedPaths"] == INDEXING_POLICY["includedPaths"]
     assert await provision.provision(account) == [ready]
+
+
+async def test_provisioning_makes_the_container_that_the_policy_file_says(
+    database: DatabaseProxy, account: Settings
+) -> None:
+    await provision.provision(account)
+
+    found = await database.get_container_client("sessions").read()
+    assert {name: found[name] for name in CONTAINER} == CONTAINER
 
 
 async def test_provisioning_names_the_path_and_the_composite_that_a_container_has_amiss(

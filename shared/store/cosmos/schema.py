@@ -1,39 +1,18 @@
 """The container that Parley needs, and what another one lacks of it."""
 
+import json
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
-PARTITION_KEY = "/user_id"
+# Said once, for this module, `make provision` and the infrastructure code (infra/cosmos.bicep).
+CONTAINER: dict[str, Any] = json.loads(Path(__file__).with_name("container.json").read_text(encoding="utf-8"))
+PARTITION_KEY: str = CONTAINER["partitionKey"]["paths"][0]
 # Time to live is on and nothing expires by default: https://learn.microsoft.com/azure/cosmos-db/nosql/time-to-live
-DEFAULT_TTL = -1
-
+DEFAULT_TTL: int = CONTAINER["defaultTtl"]
 # Only what queries filter or sort by: each path costs every item about 0.6 units, even where nothing is there. What
 # is found by its id needs none, that index is always there. docs/decisions/0015 says which query uses what.
-INDEXED = (
-    "user_id",
-    "type",
-    "status",
-    "channel",
-    "tags/[]",
-    "pinned",
-    "pending",
-    "last_activity_at",
-    "shares/[]/token_hash",
-)
-
-INDEXING_POLICY: dict[str, Any] = {
-    "indexingMode": "consistent",
-    "automatic": True,
-    "includedPaths": [{"path": f"/{path}/?"} for path in INDEXED],
-    "excludedPaths": [{"path": "/*"}, {"path": '/"_etag"/?'}],
-    "compositeIndexes": [
-        [{"path": "/last_activity_at", "order": "descending"}, {"path": "/id", "order": "descending"}],
-        [
-            {"path": f"/{path}", "order": "ascending"}
-            for path in ("type", "status", "pinned", "last_activity_at", "user_id", "id")
-        ],
-    ],
-}
+INDEXING_POLICY: dict[str, Any] = CONTAINER["indexingPolicy"]
 
 
 def partition_fault(found: Mapping[str, Any]) -> str | None:
