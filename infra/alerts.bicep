@@ -1,0 +1,175 @@
+// What an operator is told of without asking.
+param location string
+param tags object
+param email string
+param cosmosId string
+param workspaceId string
+
+@description('False where ARCHIVE_SCHEDULE is the operator\'s own: then the timer may rightly be quiet for hours.')
+param expectsHourlyArchival bool
+param monthlyBudget int
+param budgetStart string
+
+var told = empty(email) ? [] : [group.id]
+
+resource group 'Microsoft.Insights/actionGroups@2023-01-01' = if (!empty(email)) {
+  name: 'ag-parley'
+  location: 'global'
+  tags: tags
+  properties: {
+    enabled: true
+    groupShortName: 'parley'
+    emailReceivers: [
+      {
+        name: 'operator'
+        emailAddress: email
+        useCommonAlertSchema: true
+      }
+    ]
+  }
+}
+
+resource throttled 'Microsoft.Insights/metricAlerts@2018-03-01' = {
+  name: 'parley-throttled'
+  location: 'global'
+  tags: tags
+  properties: {
+    description: 'Cosmos DB refused more than 100 requests in five minutes because they came too fast (429).'
+    severity: 3
+    enabled: true
+    scopes: [cosmosId]
+    evaluationFrequency: 'PT1M'
+    windowSize: 'PT5M'
+    criteria: {
+      'odata.type': 'Microsoft.Azure.Monitor.SingleResourceMultipleMetricCriteria'
+      allOf: [
+        {
+          criterionType: 'StaticThresholdCriterion'
+          name: 'refused'
+          metricName: 'TotalRequests'
+          metricNamespace: 'Microsoft.DocumentDB/databaseAccounts'
+          dimensions: [
+            {
+              name: 'StatusCode'
+              operator: 'Include'
+              values: ['429']
+            }
+          ]
+          operator: 'GreaterThan'
+          threshold: 100
+          timeAggregation: 'Count'
+        }
+      ]
+    }
+    actions: [for id in told: { actionGroupId: id }]
+  }
+}
+
+resource unavailable 'Microsoft.Insights/metricAlerts@2018-03-01' = {
+  name: 'parley-store-unavailable'
+  location: 'global'
+  tags: tags
+  properties: {
+    description: 'Cosmos DB answered less than 99.9 % of an hour\'s requests.'
+    severity: 1
+    enabled: true
+    scopes: [cosmosId]
+    evaluationFrequency: 'PT5M'
+    windowSize: 'PT1H'
+    criteria: {
+      'odata.type': 'Microsoft.Azure.Monitor.SingleResourceMultipleMetricCriteria'
+      allOf: [
+        {
+          criterionType: 'StaticThresholdCriterion'
+          name: 'available'
+          metricName: 'ServiceAvailability'
+          metricNamespace: 'Microsoft.DocumentDB/databaseAccounts'
+          operator: 'LessThan'
+          threshold: json('99.9')
+          timeAggregation: 'Average'
+        }
+      ]
+    }
+    actions: [for id in told: { actionGroupId: id }]
+  }
+}
+
+resource serverErrors 'Microsoft.Insights/scheduledQueryRules@2025-01-01-preview' = {
+  name: 'parley-server-errors'
+  location: location
+  tags: tags
+  kind: 'LogAlert'
+  properties: {
+    description: 'More than five requests in five minutes ended in an error of Parley\'s own.'
+    severity: 2
+    enabled: true
+    scopes: [workspaceId]
+    evaluationFrequency: 'PT5M'
+    windowSize: 'PT5M'
+    criteria: {
+      allOf: [
+        {
+          query: loadTextContent('queries/server-errors.kql')
+          timeAggregation: 'Count'
+          operator: 'GreaterThan'
+          threshold: 5
+        }
+      ]
+    }
+    actions: { actionGroups: told }
+  }
+}
+
+resource noArchival 'Microsoft.Insights/scheduledQueryRules@2025-01-01-preview' = if (expectsHourlyArchival) {
+  name: 'parley-no-archival'
+  location: location
+  tags: tags
+  kind: 'LogAlert'
+  properties: {
+    description: 'The timer has not reported for three hours: idle sessions are not archived, nothing is tidied up.'
+    severity: 2
+    enabled: true
+    scopes: [workspaceId]
+    evaluationFrequency: 'PT1H'
+    windowSize: 'PT3H'
+    criteria: {
+      allOf: [
+        {
+          query: loadTextContent('queries/archivals.kql')
+          timeAggregation: 'Count'
+          operator: 'LessThan'
+          threshold: 1
+        }
+      ]
+    }
+    actions: { actionGroups: told }
+  }
+}
+
+resource budget 'Microsoft.Consumption/budgets@2024-08-01' = if (monthlyBudget > 0) {
+  name: 'parley'
+  properties: {
+    category: 'Cost'
+    amount: monthlyBudget
+    timeGrain: 'Monthly'
+    timePeriod: { startDate: budgetStart }
+    notifications: {
+      spent: {
+        enabled: true
+        operator: 'GreaterThan'
+        threshold: 80
+        thresholdType: 'Actual'
+        contactEmails: empty(email) ? [] : [email]
+        contactRoles: ['Owner']
+      }
+      foreseen: {
+        enabled: true
+        operator: 'GreaterThan'
+        threshold: 100
+        thresholdType: 'Forecasted'
+        contactEmails: empty(email) ? [] : [email]
+        contactRoles: ['Owner']
+      }
+    }
+  }
+}
