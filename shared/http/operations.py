@@ -10,6 +10,7 @@ from shared.http.call import Answer, Call
 from shared.http.endpoint import Endpoint, Reply
 from shared.http.query import WHOLE_NUMBER, QueryModel
 from shared.models import OwnerStats, meanings, utc_now
+from shared.version import VERSION
 
 ERASE_SECONDS = 12.0  # of work in one answer; what was begun by then has as long again before it is broken off
 
@@ -49,6 +50,7 @@ class Health(TypedDict):
         Field(description="The store behind the service."),
     ]
     latency_ms: Annotated[float, Field(description="How long the store took to answer, in milliseconds.")]
+    version: Annotated[str, Field(description="The version of Parley that answers.")]
 
 
 @Endpoint(tag="Owner", answers={200: Reply("What was erased.")})
@@ -77,7 +79,8 @@ async def stats(call: Call, query: DaysQuery) -> Answer[OwnerStats]:
 async def health(call: Call) -> Answer[Health]:
     """Tell whether the store answers.
 
-    Whether the store answers, and how fast; the answer is good for two seconds. Needs no owner.
+    Whether the store answers, how fast, and which version of Parley says so; the answer is good for two seconds. Needs
+    no owner.
     """
     latency_ms = await call.chat.health()
-    return Answer({"status": "ok", "store": call.store.name, "latency_ms": latency_ms})
+    return Answer({"status": "ok", "store": call.store.name, "latency_ms": latency_ms, "version": VERSION})

@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 from typing import get_args
 
 from shared.models import JsonObject, Message, Session, SessionStats
+from shared.version import VERSION
 
 BEGAN = datetime(2026, 11, 21, 9, 30, tzinfo=UTC)
 LAST = BEGAN + timedelta(seconds=42)
@@ -125,7 +126,7 @@ ANSWERS: Mapping[str, JsonObject] = {
         "next_cursor": None,
     },
     "ErasedData": {"deleted": {"sessions": 12, "messages": 340}, "done": True},
-    "Health": {"status": "ok", "store": "cosmos", "latency_ms": 4.2},
+    "Health": {"status": "ok", "store": "cosmos", "latency_ms": 4.2, "version": VERSION},
     "LatestHistory": {"session_id": "trip-2026", "messages": [MESSAGE], "message_count": 1},
     "Answered": {
         "response": None,

@@ -1,6 +1,7 @@
 """What the document says of the API as a whole."""
 
 from shared.models import JsonObject
+from shared.version import VERSION
 
 ABOUT = """\
 Parley keeps chat sessions and their messages.
@@ -51,7 +52,7 @@ everywhere), so that nothing is removed because of a misspelling, and ignored el
 
 INFO: JsonObject = {
     "title": "Parley",
-    "version": "0.1.0",
+    "version": VERSION,
     "description": ABOUT,
     "license": {"name": "MIT", "identifier": "MIT"},
 }

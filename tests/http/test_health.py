@@ -12,6 +12,7 @@ import pytest_asyncio
 from shared.store.cosmos import CosmosStore
 from shared.store.port import SessionStore
 from shared.store.sqlite import SqliteStore
+from shared.version import VERSION
 from tests.cosmos_server.launch import ANY_KEY
 from tests.http.client import Answer, Client, spoken
 from tests.http.conftest import Serve
@@ -25,6 +26,10 @@ async def test_health_names_the_store_and_how_long_it_took(api: Client, store: S
 
     assert (answer.status, answer.json["store"]) == (200, store.name)
     assert answer.json["latency_ms"] >= 0
+
+
+async def test_health_tells_the_version(api: Client) -> None:
+    assert (await api.get("/api/health")).json["version"] == VERSION
 
 
 async def test_health_may_be_asked_by_head(api: Client) -> None:
