@@ -6,13 +6,13 @@ from pathlib import Path
 import pytest
 
 from shared.settings import PROJECT_ROOT
-from tests.infra.bicep import BicepFile
-from tests.infra.resource_types import TypeData
+from tests.deployment.bicep import BicepFile
+from tests.deployment.resource_types import TypeData
 
 INFRA = PROJECT_ROOT / "infra"
 WITHOUT_TYPES = (
     "BICEP_TYPES names no checkout of the type data: git clone --depth 1 https://github.com/Azure/bicep-types-az, "
-    "then BICEP_TYPES=bicep-types-az make test-all ARGS=tests/infra"
+    "then BICEP_TYPES=bicep-types-az make test-all ARGS=tests/deployment"
 )
 
 

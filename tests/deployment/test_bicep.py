@@ -2,10 +2,10 @@
 
 import pytest
 
-from tests.infra.bicep import BicepFile, Fault
-from tests.infra.conftest import INFRA
-from tests.infra.modules import module_faults
-from tests.infra.resource_types import TypeData, type_faults
+from tests.deployment.bicep import BicepFile, Fault
+from tests.deployment.conftest import INFRA
+from tests.deployment.modules import module_faults
+from tests.deployment.resource_types import TypeData, type_faults
 
 # Each kind of mistake, once: the file, what stands there, what somebody writes instead, and what is said of it.
 WITHOUT_TYPES = {

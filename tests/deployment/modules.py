@@ -1,6 +1,6 @@
 """Whether each module is given what it takes, and gives what is read of it."""
 
-from tests.infra.bicep import BicepFile, Declaration, Fault, properties, source, walk
+from tests.deployment.bicep import BicepFile, Declaration, Fault, properties, source, walk
 
 KINDS = {"string": "string", "number": "int", "boolean": "bool", "array": "array", "object": "object"}
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from tree_sitter import Node
 
-from tests.infra.bicep import BicepFile, Declaration, Fault, content, inner, properties, source
+from tests.deployment.bicep import BicepFile, Declaration, Fault, content, inner, properties, source
 
 REQUIRED, READ_ONLY = 1, 2  # bits of a property's flags
 OF_BICEP = {"parent", "scope", "dependsOn"}  # said beside the resource's own properties
