@@ -1,13 +1,15 @@
 """One call of a function: the request as the worker would hand it over, the answer as the host would send it."""
 
+import asyncio
 import logging
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import AsyncIterator, Iterable, Mapping
 from typing import Final
 
 import azure.functions as func
 from aiohttp import web
 
+from shared.http.streaming import Streamed, StreamingRequest
 from shared.local_host.index import HostedFunction, HttpFunction
 from shared.local_host.routing import unescape
 
@@ -16,13 +18,15 @@ logger = logging.getLogger(__name__)
 _BODYLESS_STATUSES: Final = frozenset({204, 205, 304})
 _SET_BY_THE_SERVER: Final = frozenset({"connection", "content-length", "transfer-encoding"})
 _NOT_IN_A_HEADER: Final = re.compile(r"[^\t\x20-\x7e]")
+_LOOK_SECONDS: Final = 0.5  # between two looks at whether the client of a stream is still there
 
 
-async def answer(function: HttpFunction, request: web.Request, route_params: Mapping[str, str]) -> web.Response:
+async def answer(function: HttpFunction, request: web.Request, route_params: Mapping[str, str]) -> web.StreamResponse:
     """Call an HTTP function; whatever goes wrong inside it is logged and becomes a 500 with an empty body."""
     body = await _read_body(request)
     try:
-        return to_response(await call(function, to_http_request(request, route_params, body)))
+        result = await call(function, to_http_request(request, route_params, body))
+        return await _stream(function, request, result) if isinstance(result, Streamed) else to_response(result)
     except Exception:  # the host's boundary: a function may raise anything
         logger.exception("Function %s failed", function.name)
         return web.Response(status=500)
@@ -36,7 +40,7 @@ async def call(function: HostedFunction, trigger: object) -> object:
 def to_http_request(request: web.Request, route_params: Mapping[str, str], body: bytes) -> func.HttpRequest:
     """Return the request as a function sees it: the URL as it was sent, repeated headers and values joined."""
     path, _, query = target_of(request).partition("?")
-    return func.HttpRequest(
+    return StreamingRequest(
         method=request.method,
         url=f"{request.scheme}://{request.host}{path}" + (f"?{query}" if query else ""),
         headers=_join_repeated(request.headers.items()),
@@ -55,6 +59,52 @@ def to_response(result: object) -> web.Response:
         del headers["content-type"]
         return web.Response(status=result.status_code, headers=headers)
     return web.Response(status=result.status_code, headers=headers, body=result.get_body())
+
+
+async def _stream(function: HttpFunction, request: web.Request, result: Streamed) -> web.StreamResponse:
+    """Send the pieces of an answer as they come, until the last or until the client has gone.
+
+    An answer that has begun cannot become a 500: where a piece fails, the connection breaks off.
+    """
+    response = web.StreamResponse(status=result.status_code, headers=_response_headers(result))
+    try:
+        await response.prepare(request)
+        async for chunk in _while_there(request, result.chunks):
+            await response.write(chunk)
+        await response.write_eof()
+    except ConnectionResetError:
+        logger.debug("Function %s: the client has gone", function.name)
+    except Exception:  # as above
+        logger.exception("Function %s failed", function.name)
+        if request.transport is not None:
+            request.transport.close()
+    finally:
+        await _close(result.chunks)
+    return response
+
+
+async def _while_there(request: web.Request, chunks: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    """Pass on pieces until the client goes: between two of them, nothing else tells that it has."""
+    while True:
+        following = asyncio.ensure_future(anext(chunks, None))
+        try:
+            while not (await asyncio.wait({following}, timeout=_LOOK_SECONDS))[0]:
+                if request.transport is None or request.transport.is_closing():
+                    return
+            chunk = following.result()
+        finally:
+            if not following.done():
+                following.cancel()
+                await asyncio.wait({following})
+        if chunk is None:
+            return
+        yield chunk
+
+
+async def _close(chunks: AsyncIterator[bytes]) -> None:
+    close = getattr(chunks, "aclose", None)
+    if close is not None:
+        await close()
 
 
 def target_of(request: web.Request) -> str:
