@@ -52,6 +52,76 @@ class PreconditionFailedError(ParleyError):
     """The session has changed since the version that the caller named."""
 
 
+class NoResponderError(ParleyError):
+    """No model is configured here, so nothing replies; set MODEL_ENDPOINT and MODEL_NAME."""
+
+
+class CallerMayNotSetError(ParleyError):
+    """This deployment does not let a request choose that."""
+
+    def __init__(self, names: Sequence[str]) -> None:
+        """Keep which fields were set."""
+        super().__init__(f"This deployment does not let a request set {', '.join(names)}.")
+        self.names = list(names)
+
+
+class NothingToAnswerError(ParleyError):
+    """A turn needs a message to answer: send one, which no assistant says, or a session that has one."""
+
+
+class TurnNotNewestError(ParleyError):
+    """More was said since, so that a reply to that message would come too late; rewind or fork the session first."""
+
+
+class ModelError(ParleyError):
+    """The model made no reply; what was said is stored, and sending the turn again asks anew."""
+
+    finish_reason = "model_failed"  # of a reply that had begun when this happened
+
+
+class ModelFailedError(ModelError):
+    """The model failed, or its answer broke off; what was said is stored, and sending the turn again asks anew."""
+
+
+class ModelTimeoutError(ModelError):
+    """The model did not answer in time; what was said is stored, and sending the turn again asks anew."""
+
+    finish_reason = "model_timeout"
+
+
+class ModelThrottledError(ModelError):
+    """The model, or this instance, has as much to do as it may have; send the turn again later."""
+
+    def __init__(self, retry_after_seconds: int = 2) -> None:
+        """Keep how long the caller had better wait, in seconds."""
+        super().__init__()
+        self.retry_after_seconds = retry_after_seconds
+
+
+class ContentFilteredError(ModelError):
+    """The model's content filter refused what was said, or the reply to it; what was said is stored."""
+
+    finish_reason = "content_filter"
+
+
+class PromptTooLongError(ModelError):
+    """The model takes no prompt of this length."""
+
+
+class TurnInProgressError(ParleyError):
+    """Another reply is being made in this session; send the turn again when it is there."""
+
+    def __init__(self, reply_id: str, retry_after_seconds: int) -> None:
+        """Keep which reply it is, and how long the caller had better wait, in seconds."""
+        super().__init__()
+        self.reply_id = reply_id
+        self.retry_after_seconds = retry_after_seconds
+
+
+class LeaseLostError(ParleyError):
+    """The reply is nobody's to store any more: its turn was over, or the history was changed meanwhile."""
+
+
 class PayloadTooLargeError(ParleyError):
     """A message, or the messages of one request together, are larger than may be stored."""
 

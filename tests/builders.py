@@ -1,12 +1,14 @@
 """Sessions and messages for tests: sensible, valid, and each with ids of its own."""
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Sequence
 from typing import Any
 from uuid import uuid4
 
 from shared.models import (
     ImportedSession,
+    Lease,
     Message,
     MessageQuery,
     NewMessage,
@@ -54,6 +56,11 @@ def an_imported_session(user_id: str, **fields: Any) -> ImportedSession:
     now = utc_now()
     times = {"updated_at": now, "last_activity_at": now, "last_seq": 0}
     return ImportedSession(**a_session(user_id, **fields).model_dump(), **times)
+
+
+def a_lease(holder: str = "holder", seconds: int = 60, **fields: Any) -> Lease:
+    """Return a lease to take, for that many seconds from now."""
+    return Lease(**{"reply_id": "reply", "holder": holder, "until": int(time.time()) + seconds, **fields})
 
 
 def a_share(**fields: Any) -> Share:

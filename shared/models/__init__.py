@@ -47,6 +47,8 @@ from shared.models.sessions import (
     SessionKey,
     SessionPage,
 )
+from shared.models.turn_inputs import TurnBatch, TurnInput, TurnOptions
+from shared.models.turns import Lease, Replied, ReplyUsage
 from shared.models.values import (
     CHANNEL,
     DEFAULT_CHANNEL,

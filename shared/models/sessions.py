@@ -6,6 +6,7 @@ from typing import Annotated
 from pydantic import Field, computed_field
 
 from shared.models import meanings
+from shared.models.turns import Lease
 from shared.models.values import DEFAULT_CHANNEL, JsonObject, Model, Status, Timestamp
 
 
@@ -64,6 +65,7 @@ class Session(NewSession):
     )
     etag: str = Field(exclude=True)
     fingerprint: str | None = Field(default=None, exclude=True)
+    lease: Lease | None = Field(default=None, exclude=True)
 
     @computed_field(description=meanings.IS_ACTIVE.description)  # type: ignore[prop-decorator]  # as pydantic would have it
     @property

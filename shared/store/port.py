@@ -11,12 +11,14 @@ from shared.models import (
     IdleSession,
     ImportedMessage,
     ImportedSession,
+    Lease,
     Message,
     MessagePage,
     MessageQuery,
     NewMessage,
     NewSession,
     OwnerStats,
+    Replied,
     SearchKey,
     SearchPage,
     SearchQuery,
@@ -43,9 +45,12 @@ class SessionStore(ABC):
     name: str
 
     @abstractmethod
-    async def create(self, session: NewSession, messages: Sequence[NewMessage] = ()) -> Session:
+    async def create(
+        self, session: NewSession, messages: Sequence[NewMessage] = (), lease: Lease | None = None
+    ) -> Session:
         """Store a new session, with its first messages as seq 1, 2, … if there are any, all or nothing.
 
+        With a lease it is held from the first moment on.
         Its last activity is its creation, or its last message if that is later.
         Raises SessionExistsError when the owner has one by that id;
         the id of a deleted or expired one is free again and the new session sees nothing of the old.
@@ -117,7 +122,13 @@ class SessionStore(ABC):
 
     @abstractmethod
     async def append(
-        self, user_id: str, session_id: str, messages: Sequence[NewMessage], if_match: str | None = None
+        self,
+        user_id: str,
+        session_id: str,
+        messages: Sequence[NewMessage],
+        if_match: str | None = None,
+        *,
+        turn: Lease | Replied | None = None,
     ) -> Appended:
         """Append 1 to 200 messages in the order given, all or none, and restart the session's ttl.
 
@@ -128,7 +139,29 @@ class SessionStore(ABC):
         (differing ones if any, else those already stored). A full repeat succeeds on an archived
         session too; anything else there raises SessionArchivedError. With `if_match` whatever is no full
         repeat raises PreconditionFailedError, before the rest, unless the session still has that etag.
+
+        With a lease as `turn` whatever is no full repeat takes it as `hold_turn` does, in the same step, or raises
+        TurnInProgressError; a full repeat takes none. With Replied it is the reply that ends a turn: it is stored only
+        if the lease is held still, else raises LeaseLostError, is counted, and the lease is given back in the same
+        step. Both are judged last.
         """
+
+    @abstractmethod
+    async def hold_turn(self, user_id: str, session_id: str, lease: Lease) -> None:
+        """Let nobody else make a reply of this session as long as the lease says; the etag does not move.
+
+        Taking it again, by the same holder, is harmless. Raises SessionArchivedError, and TurnInProgressError while
+        another holder's is not over. A lease ends with what it was taken on: a clear, a rewind or another tail that
+        removes anything takes it away.
+        """
+
+    @abstractmethod
+    async def end_turn(self, user_id: str, session_id: str, holder: str) -> None:
+        """Give a lease back; where it is held by nobody, or by somebody else, nothing happens."""
+
+    @abstractmethod
+    async def stop_turn(self, user_id: str, session_id: str, reply_id: str) -> bool:
+        """Mark the lease of that reply, so that its holder ends; return whether one was there that is not over."""
 
     @abstractmethod
     async def replace_tail(
@@ -165,20 +198,22 @@ class SessionStore(ABC):
         """Return the newest message by that id; raises MessageNotFoundError when the session has none."""
 
     @abstractmethod
-    async def edit_message(
+    async def edit_message(  # noqa: PLR0913 - as its adapters
         self,
         user_id: str,
         session_id: str,
         message_id: str,
         change: Callable[[Message], Message],
         if_match: str | None = None,
+        *,
+        turn: Replied | None = None,
     ) -> Edited:
         """Put what `change` makes of a message in its place, keeping id and seq, and return it.
 
         `change` may be called again when others write at the same time; an edit is never lost beside
         another. The session's etag and `updated_at` move, its last activity does not.
         Raises MessageNotFoundError, and with `if_match` PreconditionFailedError unless the session
-        still has that etag.
+        still has that etag. With Replied it is another reply that ends a turn; see `append`.
         """
 
     @abstractmethod

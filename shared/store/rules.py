@@ -5,11 +5,12 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from typing import TypedDict
 
-from shared.errors import ShareNotFoundError, TooManySharesError
-from shared.models import KEEP, MAX_SHARES, JsonObject, Message, NewMessage, Share, Status, stored_bytes
+from shared.errors import LeaseLostError, ShareNotFoundError, TooManySharesError, TurnInProgressError
+from shared.models import KEEP, MAX_SHARES, JsonObject, Lease, Message, NewMessage, Share, Status, stored_bytes
 from shared.models.exact import as_sent
 
 PAGE_BYTES = 4 * 1024 * 1024  # of messages in one answer: as much as one Cosmos response page holds
+MAX_TURN_WAIT_SECONDS = 5  # before a turn that has to wait for another is sent again; most are over by then
 SCAN_MESSAGES = 2_000  # looked at by one call with a role filter before it hands back a cursor
 
 
@@ -58,6 +59,18 @@ def ends_with(sent: Sequence[NewMessage], newest: Sequence[NewMessage]) -> bool:
     return len(sent) == len(newest) and all(
         message.id == stored.id and message.says_the_same(stored) for message, stored in zip(sent, newest, strict=True)
     )
+
+
+def require_free(found: Lease | None, wanted: Lease, now: float) -> None:
+    """Raise TurnInProgressError while somebody else holds the lease that is wanted."""
+    if found and found.holder != wanted.holder and not found.is_over(now):
+        raise TurnInProgressError(found.reply_id, max(1, min(found.until - int(now), MAX_TURN_WAIT_SECONDS)))
+
+
+def require_held(found: Lease | None, holder: str) -> None:
+    """Raise LeaseLostError unless that holder has the lease still; an old one that nobody else took counts."""
+    if found is None or found.holder != holder:
+        raise LeaseLostError
 
 
 def applied_ttl(ttl_seconds: int, archive_ttl_seconds: int, *, pinned: bool, status: Status) -> int:

@@ -9,7 +9,7 @@ import pytest
 from shared.errors import MessageNotFoundError, SessionNotFoundError, ShareNotFoundError
 from shared.models import MessageQuery, Session, SessionChanges
 from shared.store.port import SessionStore
-from tests.builders import a_message, a_session, a_share, all_messages, an_owner, fill, listed, messages
+from tests.builders import a_lease, a_message, a_session, a_share, all_messages, an_owner, fill, listed, messages
 
 Verb = Callable[[SessionStore, str, str], Awaitable[object]]
 VERBS: dict[str, Verb] = {
@@ -25,6 +25,9 @@ VERBS: dict[str, Verb] = {
     "add_share": lambda store, user_id, session_id: store.add_share(user_id, session_id, a_share()),
     "list_shares": lambda store, user_id, session_id: store.list_shares(user_id, session_id),
     "remove_share": lambda store, user_id, session_id: store.remove_share(user_id, session_id, "none"),
+    "hold_turn": lambda store, user_id, session_id: store.hold_turn(user_id, session_id, a_lease()),
+    "end_turn": lambda store, user_id, session_id: store.end_turn(user_id, session_id, "holder"),
+    "stop_turn": lambda store, user_id, session_id: store.stop_turn(user_id, session_id, "reply"),
     "rewind": lambda store, user_id, session_id: store.rewind(user_id, session_id, 1),
     "replace_tail": lambda store, user_id, session_id: store.replace_tail(user_id, session_id, 0, []),
     "clear": lambda store, user_id, session_id: store.clear(user_id, session_id),

@@ -12,6 +12,7 @@ from shared.models import (
     IdleSession,
     ImportedMessage,
     ImportedSession,
+    Lease,
     MessageQuery,
     SearchKey,
     SearchQuery,
@@ -22,7 +23,7 @@ from shared.models import (
     utc_now,
 )
 from shared.store.port import SessionStore
-from tests.builders import a_message, a_session
+from tests.builders import a_lease, a_message, a_session
 
 UNTOUCHED = {"ping", "close", "maintain"}  # they take no text
 LONG_AGO = datetime(2000, 1, 1, tzinfo=UTC)
@@ -74,6 +75,10 @@ def _idle(texts: Texts) -> IdleSession:
     )
 
 
+def _lease(texts: Texts) -> Lease:
+    return a_lease(texts.label, reply_id=texts.label)
+
+
 Make = Callable[[Texts], Any]
 # How an argument is made, and which texts go into it, by the parameter's name, or by verb and name.
 ARGUMENTS: dict[str, tuple[set[str], Make]] = {
@@ -95,6 +100,11 @@ ARGUMENTS: dict[str, tuple[set[str], Make]] = {
     "query": (set(), lambda _: MessageQuery(limit=10)),
     "after": ({"session_id"}, _key),
     "share": ({"new_id", "label"}, _share),
+    "holder": ({"label"}, lambda texts: texts.label),
+    "reply_id": ({"message_id"}, lambda texts: texts.message_id),
+    "lease": ({"label"}, _lease),
+    "turn": ({"label"}, _lease),
+    "edit_message.turn": (set(), lambda _: None),
     "share_id": ({"new_id"}, lambda texts: texts.new_id),
     "token_hash": ({"label"}, lambda texts: texts.label),
     "days": ({"label"}, lambda texts: [texts.label]),

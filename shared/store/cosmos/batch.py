@@ -3,7 +3,8 @@
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
-from shared.models import Message, NewMessage, format_time
+from shared.errors import LeaseLostError, TurnInProgressError
+from shared.models import JsonObject, Lease, Message, NewMessage, Replied, ReplyUsage, format_time
 from shared.store.cosmos.concurrency import AT_ONCE
 from shared.store.cosmos.documents import MessageDocument
 from shared.store.cosmos.guards import (
@@ -12,6 +13,8 @@ from shared.store.cosmos.guards import (
     appendable,
     duplicates_detectable,
     increment,
+    lease_free,
+    lease_held,
     matching,
     none_forgotten_since,
     not_in_recent_ids,
@@ -20,8 +23,9 @@ from shared.store.cosmos.guards import (
 from shared.store.cosmos.head import RECENT_IDS, Head, short_hash
 from shared.store.cosmos.pages import read_pages
 from shared.store.cosmos.partition import Partition
-from shared.store.rules import documents_bytes
+from shared.store.rules import documents_bytes, require_free, require_held
 
+MESSAGES_PER_PATCH = 6  # with four operations for the counters that makes ten, the most a Patch may have
 REPEAT_SECONDS = 60  # how long before a try of a request another one of it may have come
 
 
@@ -29,9 +33,16 @@ class Batch:
     """Messages about to be appended, as they are stored, with what every try of theirs needs."""
 
     def __init__(
-        self, partition: Partition, session_id: str, messages: Sequence[NewMessage], if_match: str | None
+        self,
+        partition: Partition,
+        session_id: str,
+        messages: Sequence[NewMessage],
+        if_match: str | None,
+        *,
+        turn: Lease | Replied | None = None,
     ) -> None:
         self._partition = partition
+        self.turn = turn
         self.messages = messages
         self.if_match = if_match
         self.documents = [message.document() for message in messages]
@@ -49,9 +60,24 @@ class Batch:
         """
         judged = none_forgotten_since(self.searched) if self.searched else duplicates_detectable(self.received)
         cap = self._partition.limits.head_cap_bytes - self.size
-        return all_of(
-            appendable(self._ids, cap, self._partition.now), self._not_recent, judged, *matching(self.if_match)
-        )
+        return all_of(appendable(self._ids, cap, self._partition.now), self._not_recent, judged, *self.conditions())
+
+    @property
+    def fits_counters(self) -> bool:
+        """Whether a Patch that leaves the rest of the log alone has room for what is counted beside the messages."""
+        return self.turn is None or len(self.documents) + len(turn_operations(self.turn)) <= MESSAGES_PER_PATCH
+
+    def conditions(self) -> list[str]:
+        """Hold while the session has the version and the lease that the caller wants it to have."""
+        return [*matching(self.if_match), *turn_conditions(self.turn, self._partition.now)]
+
+    def turn_fields(self, head: Head) -> JsonObject:
+        """Return the fields of that very head which the batch changes because it takes a turn or ends one."""
+        if self.turn is None or isinstance(self.turn, Lease):
+            return {"lease": self.turn.model_dump()} if self.turn else {}
+        usage = self.turn.usage
+        counted = {name: getattr(head.usage, name) + getattr(usage, name) for name in ReplyUsage.model_fields}
+        return {"lease": None, **counted}
 
     def may_follow(self, head: Head) -> bool:
         """Return whether the guard holds for that very head, so that a write need only prove the head to be so still.
@@ -62,12 +88,27 @@ class Batch:
         return (
             head.status == "active"
             and self.if_match in {None, head.version}
+            and self._may_turn(head)
             and head.document["renew_at"] > self._partition.now
             and head.duplicates_known_from_ms <= self.received
             and head.bytes + head.previous_bytes + self.size < self._partition.limits.head_cap_bytes
             and known.isdisjoint(self._ids)
             and not any(short_hash(head.id, message_id) in head.recent_ids for message_id in self._ids)
         )
+
+    def require_turn(self, head: Head) -> None:
+        """Raise TurnInProgressError where the lease cannot be taken, LeaseLostError where it is not held."""
+        if isinstance(self.turn, Lease):
+            require_free(head.lease, self.turn, self._partition.now)
+        elif self.turn:
+            require_held(head.lease, self.turn.holder)
+
+    def _may_turn(self, head: Head) -> bool:
+        try:
+            self.require_turn(head)
+        except (TurnInProgressError, LeaseLostError):
+            return False
+        return True
 
     def is_newer_than(self, documents: Sequence[MessageDocument]) -> bool:
         """Return whether these were stored too long ago to hold a message that came with this request or a repeat."""
@@ -99,7 +140,23 @@ class Batch:
             increment("/last_seq", len(self.documents)),
             increment("/message_count", len(self.documents)),
             *set_fields(last_activity_at=self.documents[-1]["created_at"]),
+            *turn_operations(self.turn),
         ]
+
+
+def turn_conditions(turn: Lease | Replied | None, now: int) -> list[str]:
+    """Hold while a write may take that turn, or end it."""
+    if turn is None:
+        return []
+    return [lease_free(turn.holder, now) if isinstance(turn, Lease) else lease_held(turn.holder)]
+
+
+def turn_operations(turn: Lease | Replied | None) -> list[Operation]:
+    """Return what a write does beside its own work that takes a turn, or ends it: one operation, or four."""
+    if turn is None or isinstance(turn, Lease):
+        return set_fields(lease=turn.model_dump()) if turn else []
+    counted = (increment(f"/{name}", value) for name, value in turn.usage.model_dump().items())
+    return [*set_fields(lease=None), *counted]
 
 
 async def find_stored(partition: Partition, head: Head, batch: Batch) -> dict[str, Message]:

@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import NotRequired, TypedDict
 
-from shared.models import ROLES, DayCount, FeedbackCounts, OwnerStats, SessionCounts
+from shared.models import ROLES, DayCount, FeedbackCounts, OwnerStats, ReplyUsage, SessionCounts
 from shared.store.cosmos.documents import PageSummary
 from shared.store.cosmos.partition import Partition
 from shared.store.cosmos.retry import Retries
@@ -13,6 +13,7 @@ from shared.store.rules import MessageCounts
 TRIES = 5
 _HEADS = (
     "SELECT c.id, c.status, c.channel, c.message_count, c.log.epoch, c.log.generation, c.log.sealed, c.log.bytes,"
+    " c.replies, c.input_tokens, c.output_tokens,"
     " c.log.previous_bytes,"
     " ARRAY(SELECT m.role, m.created_at, m.feedback.rating FROM m IN c.log.messages) AS messages,"
     " ARRAY(SELECT m.role, m.created_at, m.feedback.rating FROM m IN c.log.previous) AS previous"
@@ -54,6 +55,9 @@ class _HeadRow(TypedDict):
     sealed: PageSummary
     bytes: int
     previous_bytes: int
+    replies: NotRequired[int]
+    input_tokens: NotRequired[int]
+    output_tokens: NotRequired[int]
     messages: list[_HeldMessage]
     previous: list[_HeldMessage]
 
@@ -82,7 +86,9 @@ def _stats(heads: Sequence[_HeadRow], pages: Sequence[MessageCounts], days: Sequ
         per_day.update(page["days"])
         ratings.update({"up": page["up"], "down": page["down"]})
     head_bytes = sum(head["bytes"] + head["previous_bytes"] for head in heads) - len(held)  # less the commas
+    usage = {name: sum(int(str(head.get(name, 0))) for head in heads) for name in ReplyUsage.model_fields}
     return OwnerStats(
+        usage=ReplyUsage.model_validate(usage),
         sessions=SessionCounts.model_validate(Counter(head["status"] for head in heads)),
         by_channel=dict(Counter(head["channel"] for head in heads)),
         messages=sum(head["message_count"] for head in heads),

@@ -77,6 +77,15 @@ class SessionFields(TypedDict):
     fingerprint: NotRequired[str | None]
 
 
+class HeldLease(TypedDict):
+    """Who makes the session's next reply; see shared.models.Lease."""
+
+    reply_id: str
+    holder: str
+    until: int
+    is_stopped: bool
+
+
 class NewHeadDocument(SessionFields):
     """A head about to be created; what is NotRequired is missing in one that is older, or never had a use for it."""
 
@@ -89,6 +98,10 @@ class NewHeadDocument(SessionFields):
     building: NotRequired[Building | None]
     ttl_once_used: NotRequired[int]
     shares: list[JsonObject]
+    lease: NotRequired[HeldLease | None]
+    replies: NotRequired[int]
+    input_tokens: NotRequired[int]
+    output_tokens: NotRequired[int]
     log: Log
 
 

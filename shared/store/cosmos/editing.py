@@ -3,8 +3,9 @@
 from collections.abc import Callable, Sequence
 from typing import Literal, NamedTuple, cast
 
-from shared.errors import MessageNotFoundError, PreconditionFailedError
-from shared.models import Edited, Message, format_time, utc_now
+from shared.errors import LeaseLostError, MessageNotFoundError, PreconditionFailedError
+from shared.models import Edited, Message, Replied, format_time, utc_now
+from shared.store.cosmos.batch import turn_conditions, turn_operations
 from shared.store.cosmos.documents import MessageDocument, PageDocument
 from shared.store.cosmos.errors import ItemMissingError, ItemRefusedError
 from shared.store.cosmos.guards import (
@@ -43,6 +44,13 @@ class Place(NamedTuple):
     page: PageDocument | None = None
 
 
+class Along(NamedTuple):
+    """What else has to hold for an edit, and what it changes beside the message."""
+
+    conditions: Sequence[str]
+    operations: Sequence[Operation]
+
+
 async def read_message(partition: Partition, session_id: str, message_id: str) -> Message:
     """Return one message; see SessionStore.get_message."""
     retries = Retries(partition.limits, READ_TRIES, seconds=0)
@@ -57,8 +65,14 @@ async def read_message(partition: Partition, session_id: str, message_id: str) -
 
 
 @proven
-async def edit_message(
-    partition: Partition, session_id: str, message_id: str, change: MessageEdit, if_match: str | None = None
+async def edit_message(  # noqa: PLR0913 - what a session, a message and an edit are named by, and its conditions
+    partition: Partition,
+    session_id: str,
+    message_id: str,
+    change: MessageEdit,
+    if_match: str | None = None,
+    *,
+    turn: Replied | None = None,
 ) -> Edited:
     """Change one message; see SessionStore.edit_message.
 
@@ -71,13 +85,15 @@ async def edit_message(
         head = await read_head(partition, session_id)
         try:
             place = await _find(partition, head, message_id)
-            if if_match not in {None, head.version}:
+            refusal = _refusal(head, if_match, turn)
+            if refusal:
                 if place.document in written:
                     return Edited(message=head.message(place.seq, place.document), etag=head.version)
-                raise PreconditionFailedError
+                raise refusal
             changed = change(head.message(place.seq, place.document))
             edit = _edit_page if place.kept_in == "page" else _edit_held
-            after = await edit(partition, head, place, document=changed.document(), if_match=if_match)
+            along = Along([*matching(if_match), *turn_conditions(turn, partition.now)], turn_operations(turn))
+            after = await edit(partition, head, place, document=changed.document(), along=along)
             if after is not None:
                 return Edited(message=changed, etag=after.version)
             if not await renew_if_due(partition, head):  # which a rotation would be refused for, without a word
@@ -87,6 +103,15 @@ async def edit_message(
                 written.append(changed.document())
             await renew_if_due(partition, head)
         await retries.again()
+
+
+def _refusal(head: Head, if_match: str | None, turn: Replied | None) -> PreconditionFailedError | LeaseLostError | None:
+    """Return what keeps a session in this state from being edited on these conditions."""
+    if if_match not in {None, head.version}:
+        return PreconditionFailedError()
+    if turn and (head.lease is None or head.lease.holder != turn.holder):
+        return LeaseLostError()
+    return None
 
 
 async def _find(partition: Partition, head: Head, message_id: str) -> Place:
@@ -118,7 +143,7 @@ async def _page_with_id(partition: Partition, head: Head, message_id: str) -> Pa
 
 
 async def _edit_held(
-    partition: Partition, head: Head, place: Place, *, document: MessageDocument, if_match: str | None
+    partition: Partition, head: Head, place: Place, *, document: MessageDocument, along: Along
 ) -> Head | None:
     """Change a message in the head; return None where that cannot be done, or where there is no room."""
     grown = documents_bytes([document]) - documents_bytes([place.document])
@@ -129,18 +154,19 @@ async def _edit_held(
         replace_at(f"/log/messages/{place.position}", document),
         increment("/log/bytes", grown),
         *_count_edit(),
+        *along.operations,
     ]
-    where = all_of(message_unchanged_since(head, place.position, partition.now), has_room(cap), *matching(if_match))
+    where = all_of(message_unchanged_since(head, place.position, partition.now), has_room(cap), *along.conditions)
     return Head(await partition.patch(head.id, operations, where))
 
 
 async def _edit_page(
-    partition: Partition, head: Head, place: Place, *, document: MessageDocument, if_match: str | None
+    partition: Partition, head: Head, place: Place, *, document: MessageDocument, along: Along
 ) -> Head:
     """Change a message in a page that counts, and what the head says of the page's messages, in one step."""
     page = cast("PageDocument", place.page)
-    where = all_of(page_counts(head, page["generation"], partition.now), *matching(if_match))
-    noted = [*_count_edit(), *_count_roles(place.document["role"], document["role"])]
+    where = all_of(page_counts(head, page["generation"], partition.now), *along.conditions)
+    noted = [*_count_edit(), *_count_roles(place.document["role"], document["role"]), *along.operations]
     if document == place.document:
         return Head(await partition.patch(head.id, noted, where))
     messages = [*page["messages"][: place.position], document, *page["messages"][place.position + 1 :]]

@@ -36,6 +36,22 @@ def all_of(*predicates: str) -> str:
     return " AND ".join(predicates)
 
 
+def lease_free(holder: str, now: int) -> str:
+    """Hold while that holder may take the session's lease: nobody else has it, or it is over."""
+    free = f"NOT IS_DEFINED(c.lease.until) OR c.lease.until <= {now:d}"
+    return f"({free} OR c.lease.holder = {literal(holder)})"
+
+
+def lease_held(holder: str) -> str:
+    """Hold while that holder has the session's lease, over or not."""
+    return f"c.lease.holder = {literal(holder)}"
+
+
+def lease_of(reply_id: str, now: int) -> str:
+    """Hold while somebody makes that reply."""
+    return all_of(f"c.lease.reply_id = {literal(reply_id)}", f"c.lease.until > {now:d}")
+
+
 def writable(now: int) -> str:
     """Hold while the session is there and its pages need no renewal first."""
     return all_of(VISIBLE, not_due(now))

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, cast
 
-from shared.models import KEEP, JsonObject, Message, NewSession, Session, format_time
+from shared.models import KEEP, JsonObject, Lease, Message, NewSession, ReplyUsage, Session, format_time
 from shared.models.exact import context_as_sent, context_as_stored
 from shared.store.cosmos.documents import (
     HeadDocument,
@@ -230,11 +230,17 @@ class Head:
         self.duplicates_known_from_ms = self.page_summary.get("known_from", FAR_FUTURE * 1000)
         self.edits = log["edits"]
         self.building = document.get("building")
+        self.lease = _lease(document)
 
     @property
     def version(self) -> str:
         """The session's etag as its owner knows it; `etag` is the item's own, which every write moves."""
         return Version.of(self.document).etag
+
+    @property
+    def usage(self) -> ReplyUsage:
+        """What the session's replies have cost; a head that never had one says nothing of it."""
+        return ReplyUsage.model_validate({name: self.document.get(name, 0) for name in ReplyUsage.model_fields})
 
     @property
     def is_hidden(self) -> bool:
@@ -308,6 +314,11 @@ class Head:
         return session_from(self.document, Version.of(self.document), self.last_message_at())
 
 
+def _lease(document: HeadRow) -> Lease | None:
+    found = cast("Mapping[str, object]", document).get("lease")
+    return Lease.model_validate(found) if found else None
+
+
 def changed_at(document: HeadRow) -> str:
     """Return when the settings were last changed; an archiving need not say so twice."""
     return max(document["updated_at"], document["archived_at"] or "")
@@ -326,6 +337,7 @@ def session_from(document: HeadRow, version: Version, last_message_at: str | Non
             "context": context_as_sent(document["context"]),
             "etag": version.etag,
             "fingerprint": document.get("fingerprint"),
+            "lease": fields.get("lease"),
         }
     )
 

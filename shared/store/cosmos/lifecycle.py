@@ -6,6 +6,7 @@ from typing import cast
 from shared.errors import PreconditionFailedError, SessionExistsError, SessionNotFoundError
 from shared.models import (
     KEEP,
+    Lease,
     NewMessage,
     NewSession,
     Session,
@@ -26,7 +27,9 @@ from shared.store.cosmos.retry import Retries
 from shared.store.rules import first_activity
 
 
-async def create(partition: Partition, session: NewSession, messages: Sequence[NewMessage]) -> Session:
+async def create(
+    partition: Partition, session: NewSession, messages: Sequence[NewMessage], lease: Lease | None = None
+) -> Session:
     """Store a new session; see SessionStore.create.
 
     Every try has an epoch of its own: the one before it may have been carried out, and its session deleted since.
@@ -36,6 +39,8 @@ async def create(partition: Partition, session: NewSession, messages: Sequence[N
 
     def make() -> list[NewHeadDocument | NewPageDocument]:
         head, *page = _new_documents(partition, session, documents)
+        if lease:
+            head = cast("NewHeadDocument", {**head, "lease": lease.model_dump()})
         tried.add(cast("NewHeadDocument", head)["log"]["epoch"])
         return [head, *page]
 
@@ -122,6 +127,7 @@ async def _start_over(partition: Partition, head: Head, begun: set[str], if_matc
         renew_at=FAR_FUTURE,
         building=None,
         pending=True,
+        lease=None,
     )
     where = all_of(epoch_unchanged_since(head), *matching(if_match))
     return Head(await partition.patch(head.id, operations, where))

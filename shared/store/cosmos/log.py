@@ -10,8 +10,8 @@ from shared.errors import (
     SessionArchivedError,
     SessionNotFoundError,
 )
-from shared.models import Appended, Message, NewMessage
-from shared.store.cosmos.batch import Batch, find_stored
+from shared.models import Appended, Lease, Message, NewMessage, Replied
+from shared.store.cosmos.batch import MESSAGES_PER_PATCH, Batch, find_stored
 from shared.store.cosmos.documents import MessageDocument
 from shared.store.cosmos.errors import ItemExistsError, ItemMissingError, ItemRefusedError
 from shared.store.cosmos.guards import (
@@ -23,7 +23,6 @@ from shared.store.cosmos.guards import (
     counts_unchanged_since,
     holds_just_what,
     increment,
-    matching,
     move,
     not_due,
     set_at,
@@ -39,8 +38,6 @@ from shared.store.cosmos.renewal import renew, renew_if_due, touch
 from shared.store.cosmos.retry import Retries
 from shared.store.rules import conflicting_ids, documents_bytes
 
-MESSAGES_PER_PATCH = 6  # with four operations for the counters that makes ten, the most a Patch may have
-
 
 async def read_head(partition: Partition, session_id: str) -> Head:
     """Return the head of a session that exists; raises SessionNotFoundError."""
@@ -55,10 +52,15 @@ async def read_head(partition: Partition, session_id: str) -> Head:
 
 @proven
 async def append(
-    partition: Partition, session_id: str, messages: Sequence[NewMessage], if_match: str | None = None
+    partition: Partition,
+    session_id: str,
+    messages: Sequence[NewMessage],
+    if_match: str | None = None,
+    *,
+    turn: Lease | Replied | None = None,
 ) -> Appended:
     """Append the messages, all or none; see SessionStore.append."""
-    batch = Batch(partition, session_id, messages, if_match)
+    batch = Batch(partition, session_id, messages, if_match, turn=turn)
     write = _append_to_known
     retries = Retries(partition.limits)
     while True:
@@ -71,7 +73,7 @@ async def append(
             if stored is not None:
                 return stored
             await retries.again()
-            write = _append_beside_others
+            write = _append_beside_others if batch.fits_counters else _append_to_known
         else:
             await _follow_up(partition, head, batch.size)
             first_seq = head.last_seq - len(messages) + 1
@@ -87,7 +89,7 @@ async def _append_to_known(partition: Partition, session_id: str, batch: Batch) 
     would fill a head by itself, is put there with the whole log, for which a head that is not known is read.
     """
     room = partition.limits.generation_bytes
-    few = len(batch.documents) <= MESSAGES_PER_PATCH and batch.size < room
+    few = len(batch.documents) <= MESSAGES_PER_PATCH and batch.fits_counters and batch.size < room
     head = partition.known(session_id).head
     if few and (head is None or head.bytes + head.previous_bytes + batch.size < room or not batch.may_follow(head)):
         return await _append_beside_others(partition, session_id, batch)
@@ -97,7 +99,7 @@ async def _append_to_known(partition: Partition, session_id: str, batch: Batch) 
             raise ItemMissingError
         raise ItemRefusedError
     try:
-        return await _advance(partition, head, batch.documents, room=room, if_match=batch.if_match)
+        return await _advance(partition, head, batch.documents, room=room, batch=batch)
     except (ItemRefusedError, ItemExistsError) as error:
         if not error.repeated:
             partition.known(session_id).contend()
@@ -130,7 +132,7 @@ async def _append_many(partition: Partition, session_id: str, batch: Batch) -> H
 
 
 async def _advance(
-    partition: Partition, head: Head, documents: Sequence[MessageDocument], *, room: int, if_match: str | None = None
+    partition: Partition, head: Head, documents: Sequence[MessageDocument], *, room: int, batch: Batch | None = None
 ) -> Head:
     """Put messages after those of a head and what leaves it into a page, in one step; return the head as it is then.
 
@@ -140,7 +142,10 @@ async def _advance(
     fields, leaving = advanced(head.document, documents, room=room, milliseconds=partition.milliseconds)
     if documents:
         fields["last_activity_at"] = documents[-1]["created_at"]
-    where = all_of(ACTIVE if documents else VISIBLE, not_due(partition.now), holds_just_what(head), *matching(if_match))
+    if batch:
+        fields |= batch.turn_fields(head)
+    conditions = batch.conditions() if batch else []
+    where = all_of(ACTIVE if documents else VISIBLE, not_due(partition.now), holds_just_what(head), *conditions)
     if not leaving:
         return Head(await partition.patch(head.id, set_fields(**fields), where))
     page = page_document(
@@ -274,6 +279,7 @@ async def _explain(partition: Partition, head: Head, batch: Batch) -> Appended |
         raise MessageConflictError(conflicts)
     if head.status == "archived":
         raise SessionArchivedError
+    batch.require_turn(head)
     is_full = head.bytes + head.previous_bytes + batch.size >= partition.limits.head_cap_bytes
     if not await renew_if_due(partition, head) and is_full:
         await rotate(partition, head)

@@ -5,22 +5,26 @@ from functools import wraps
 from typing import Concatenate, ParamSpec, TypeVar
 
 from shared.errors import (
+    LeaseLostError,
     MessageNotFoundError,
     PreconditionFailedError,
     SessionArchivedError,
     SessionNotFoundError,
     ShareNotFoundError,
     TooManySharesError,
+    TurnInProgressError,
 )
 from shared.store.cosmos.partition import Partition
 
 REFUSALS = (
+    LeaseLostError,
     MessageNotFoundError,
     PreconditionFailedError,
     SessionArchivedError,
     SessionNotFoundError,
     ShareNotFoundError,
     TooManySharesError,
+    TurnInProgressError,
 )
 P = ParamSpec("P")
 Result = TypeVar("Result")

@@ -237,6 +237,7 @@ def _followed(partition: Partition, head: Head, tail: Tail, *, log: Log) -> tupl
         "updated_at": format_time(utc_now()),
         "last_activity_at": activity,
         "quiet": last_message_hint(activity, last_message_at(kept["log"])),
+        **({"lease": None} if tail.kept_seq(head) < head.last_seq else {}),
     }, pages
 
 
@@ -275,6 +276,7 @@ async def _cut_messages(partition: Partition, head: Head, tail: Tail) -> None:
             updated_at=format_time(utc_now()),
             last_activity_at=activity,
             quiet=last_message_hint(activity, last_message_at({**head.document["log"], "messages": kept})),
+            lease=None,
         ),
     ]
     where = all_of(history_unchanged_since(head, partition.now), log_unchanged_since(head), *tail.guards(head))

@@ -17,12 +17,14 @@ from shared.models import (
     IdleSession,
     ImportedMessage,
     ImportedSession,
+    Lease,
     Message,
     MessagePage,
     MessageQuery,
     NewMessage,
     NewSession,
     OwnerStats,
+    Replied,
     SearchKey,
     SearchPage,
     SearchQuery,
@@ -47,6 +49,7 @@ from shared.store.cosmos import (
     maintenance,
     search,
     shares,
+    turns,
 )
 from shared.store.cosmos.background import Background
 from shared.store.cosmos.changes import SettingsChange, update
@@ -94,8 +97,10 @@ class CosmosStore(SessionStore):
         )
 
     @override
-    async def create(self, session: NewSession, messages: Sequence[NewMessage] = ()) -> Session:
-        return await lifecycle.create(self._items.of(session.user_id), session, messages)
+    async def create(
+        self, session: NewSession, messages: Sequence[NewMessage] = (), lease: Lease | None = None
+    ) -> Session:
+        return await lifecycle.create(self._items.of(session.user_id), session, messages, lease)
 
     @override
     async def import_session(self, session: ImportedSession, messages: Sequence[ImportedMessage]) -> Session | None:
@@ -147,9 +152,27 @@ class CosmosStore(SessionStore):
 
     @override
     async def append(
-        self, user_id: str, session_id: str, messages: Sequence[NewMessage], if_match: str | None = None
+        self,
+        user_id: str,
+        session_id: str,
+        messages: Sequence[NewMessage],
+        if_match: str | None = None,
+        *,
+        turn: Lease | Replied | None = None,
     ) -> Appended:
-        return await log.append(self._items.of(user_id), session_id, messages, if_match)
+        return await log.append(self._items.of(user_id), session_id, messages, if_match, turn=turn)
+
+    @override
+    async def hold_turn(self, user_id: str, session_id: str, lease: Lease) -> None:
+        await turns.hold(self._items.of(user_id), session_id, lease)
+
+    @override
+    async def end_turn(self, user_id: str, session_id: str, holder: str) -> None:
+        await turns.end(self._items.of(user_id), session_id, holder)
+
+    @override
+    async def stop_turn(self, user_id: str, session_id: str, reply_id: str) -> bool:
+        return await turns.stop(self._items.of(user_id), session_id, reply_id)
 
     @override
     async def replace_tail(
@@ -178,8 +201,10 @@ class CosmosStore(SessionStore):
         message_id: str,
         change: Callable[[Message], Message],
         if_match: str | None = None,
+        *,
+        turn: Replied | None = None,
     ) -> Edited:
-        return await editing.edit_message(self._items.of(user_id), session_id, message_id, change, if_match)
+        return await editing.edit_message(self._items.of(user_id), session_id, message_id, change, if_match, turn=turn)
 
     @override
     async def search(self, user_id: str, query: SearchQuery, after: SearchKey | None = None) -> SearchPage:
@@ -196,6 +221,7 @@ class CosmosStore(SessionStore):
                 "first_message_at": head.first_message_at(),
                 "last_message_at": head.last_message_at(),
                 "is_active": head.status == "active",
+                "usage": head.usage,
             }
         )
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from shared.models import ROLES, DayCount, FeedbackCounts, OwnerStats, SessionCounts, format_time
+from shared.models import ROLES, DayCount, FeedbackCounts, OwnerStats, ReplyUsage, SessionCounts, format_time
 from shared.store.sqlite.database import Transaction
 
 ALIVE = "FROM sessions WHERE user_id = :user_id AND (expires_at IS NULL OR expires_at > :now)"
@@ -23,6 +23,12 @@ def owner_stats(transaction: Transaction, user_id: str, days: Sequence[str]) -> 
         user_id=user_id,
         now=format_time(transaction.now),
     )
+    usage = transaction.row(
+        "SELECT sum(replies) AS replies, sum(input_tokens) AS input_tokens, sum(output_tokens) AS output_tokens "
+        f"{ALIVE}",
+        user_id=user_id,
+        now=format_time(transaction.now),
+    )
     per_day = counted("substr(json_extract(document, '$.created_at'), 1, 10)", SAID)
     return OwnerStats(
         sessions=SessionCounts.model_validate(counted("status", ALIVE)),
@@ -32,4 +38,5 @@ def owner_stats(transaction: Transaction, user_id: str, days: Sequence[str]) -> 
         feedback=FeedbackCounts.model_validate(counted("json_extract(document, '$.feedback.rating')", SAID)),
         stored_bytes=size["bytes"] if size else 0,
         per_day=[DayCount(date=day, messages=per_day.get(day, 0)) for day in days],
+        usage=ReplyUsage.model_validate({name: value or 0 for name, value in dict(usage or {}).items()}),
     )

@@ -110,7 +110,14 @@ VERSION_5 = (
     "INSERT INTO message_texts (rowid, text) SELECT number, indexed_text(document) FROM messages",
 )
 VERSION_6 = VERSION_5  # what tools were called with and answered, and thoughts, are indexed too (shared/parts.py)
-MIGRATIONS: Sequence[Sequence[str]] = (VERSION_1, VERSION_2, VERSION_3, VERSION_4, VERSION_5, VERSION_6)
+# Who makes a session's next reply, as JSON, and what its replies have cost.
+VERSION_7 = (
+    "ALTER TABLE sessions ADD COLUMN lease TEXT",
+    "ALTER TABLE sessions ADD COLUMN replies INTEGER NOT NULL DEFAULT 0",
+    "ALTER TABLE sessions ADD COLUMN input_tokens INTEGER NOT NULL DEFAULT 0",
+    "ALTER TABLE sessions ADD COLUMN output_tokens INTEGER NOT NULL DEFAULT 0",
+)
+MIGRATIONS: Sequence[Sequence[str]] = (VERSION_1, VERSION_2, VERSION_3, VERSION_4, VERSION_5, VERSION_6, VERSION_7)
 OWN_TABLES = 2  # that LOOK counts, of each file since version 1
 # One statement, so that what another process is just making is seen whole or not at all.
 LOOK = """

@@ -12,6 +12,7 @@ from shared.models import (
     ImportedMessage,
     ImportedSession,
     JsonObject,
+    Lease,
     NewMessage,
     NewSession,
     Session,
@@ -124,7 +125,8 @@ def list_idle(
 
 def session_from(row: sqlite3.Row) -> Session:
     """Return the session that a row holds."""
-    return Session.model_validate({**row, "context": json.loads(row["context"]), "tags": json.loads(row["tags"])})
+    texts = {name: json.loads(row[name]) for name in ("context", "tags")}
+    return Session.model_validate({**row, **texts, "lease": json.loads(row["lease"] or "null")})
 
 
 def columns_of(fields: JsonObject) -> dict[str, Parameter]:
@@ -132,7 +134,14 @@ def columns_of(fields: JsonObject) -> dict[str, Parameter]:
     return {name: stored_json(value) if name in {"context", "tags"} else value for name, value in fields.items()}
 
 
-def insert(transaction: Transaction, session: NewSession, messages: list[NewMessage], archive_ttl_seconds: int) -> None:
+def insert(
+    transaction: Transaction,
+    session: NewSession,
+    messages: Sequence[NewMessage],
+    archive_ttl_seconds: int,
+    *,
+    lease: Lease | None,
+) -> None:
     """Store a new session that counts these messages as its first; its id must be free."""
     created_at = format_time(session.created_at)
     last_message_at = format_time(messages[-1].created_at) if messages else None
@@ -144,6 +153,7 @@ def insert(transaction: Transaction, session: NewSession, messages: list[NewMess
         "last_message_at": last_message_at,
         "message_count": len(messages),
         "last_seq": len(messages),
+        "lease": stored_json(lease) if lease else None,
     }
     _insert(transaction, columns | _written(transaction, columns, archive_ttl_seconds))
 

@@ -1,7 +1,7 @@
 """The port's verbs on SQLite, each one transaction."""
 
 import sqlite3
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from time import monotonic
@@ -23,12 +23,15 @@ from shared.models import (
     IdleSession,
     ImportedMessage,
     ImportedSession,
+    Lease,
     Message,
     MessagePage,
     MessageQuery,
     NewMessage,
     NewSession,
     OwnerStats,
+    Replied,
+    ReplyUsage,
     SearchKey,
     SearchPage,
     SearchQuery,
@@ -48,8 +51,9 @@ from shared.store.rules import conflicting_ids, counts_after_rewind, ends_with, 
 from shared.store.sqlite import messages as message_table
 from shared.store.sqlite import sessions as session_table
 from shared.store.sqlite import shares as share_table
+from shared.store.sqlite import turns
 from shared.store.sqlite.counting import owner_stats
-from shared.store.sqlite.database import Database, Transaction
+from shared.store.sqlite.database import Database, Parameter, Transaction
 from shared.store.sqlite.schema import BUSY_SECONDS
 from shared.store.sqlite.search import search
 
@@ -74,14 +78,16 @@ class SqliteStore(SessionStore):
         self._archive_ttl_seconds = archive_ttl_seconds
 
     @override
-    async def create(self, session: NewSession, messages: Sequence[NewMessage] = ()) -> Session:
+    async def create(
+        self, session: NewSession, messages: Sequence[NewMessage] = (), lease: Lease | None = None
+    ) -> Session:
         owned = session.user_id, session.id
 
         def work(transaction: Transaction) -> Session:
             if session_table.find_any(transaction, *owned):
                 raise SessionExistsError
             session_table.remove(transaction, *owned)
-            session_table.insert(transaction, session, list(messages), self._archive_ttl_seconds)
+            session_table.insert(transaction, session, messages, self._archive_ttl_seconds, lease=lease)
             message_table.insert(transaction, *owned, messages, first_seq=1)
             return _session(transaction, *owned)
 
@@ -164,7 +170,13 @@ class SqliteStore(SessionStore):
 
     @override
     async def append(
-        self, user_id: str, session_id: str, messages: Sequence[NewMessage], if_match: str | None = None
+        self,
+        user_id: str,
+        session_id: str,
+        messages: Sequence[NewMessage],
+        if_match: str | None = None,
+        *,
+        turn: Lease | Replied | None = None,
     ) -> Appended:
         def work(transaction: Transaction) -> Appended:
             row = session_table.find(transaction, user_id, session_id)
@@ -177,9 +189,21 @@ class SqliteStore(SessionStore):
                 raise SessionArchivedError
             if conflicts:
                 raise MessageConflictError(conflicts)
-            return self._put(transaction, row, messages, row["last_seq"])
+            return self._put(transaction, row, messages, row["last_seq"], turns.columns(transaction, row, turn))
 
         return await self._write(work)
+
+    @override
+    async def hold_turn(self, user_id: str, session_id: str, lease: Lease) -> None:
+        await self._write(lambda transaction: turns.hold(transaction, user_id, session_id, lease))
+
+    @override
+    async def end_turn(self, user_id: str, session_id: str, holder: str) -> None:
+        await self._write(lambda transaction: turns.end(transaction, user_id, session_id, holder))
+
+    @override
+    async def stop_turn(self, user_id: str, session_id: str, reply_id: str) -> bool:
+        return await self._write(lambda transaction: turns.stop(transaction, user_id, session_id, reply_id))
 
     @override
     async def replace_tail(
@@ -205,7 +229,8 @@ class SqliteStore(SessionStore):
             if kept:
                 raise MessageConflictError(kept)
             message_table.remove_after(transaction, user_id, session_id, kept_seq)
-            return self._put(transaction, row, messages, kept_seq)
+            taken_away = {"lease": None} if kept_seq < row["last_seq"] else {}
+            return self._put(transaction, row, messages, kept_seq, taken_away)
 
         return await self._write(work)
 
@@ -233,6 +258,8 @@ class SqliteStore(SessionStore):
         message_id: str,
         change: Callable[[Message], Message],
         if_match: str | None = None,
+        *,
+        turn: Replied | None = None,
     ) -> Edited:
         def work(transaction: Transaction) -> Edited:
             row = session_table.find(transaction, user_id, session_id)
@@ -240,7 +267,7 @@ class SqliteStore(SessionStore):
             session_table.require_match(row, if_match)
             changed = change(found)
             message_table.replace(transaction, session_id, changed)
-            updated = {"updated_at": format_time(transaction.now)}
+            updated = {"updated_at": format_time(transaction.now), **turns.columns(transaction, row, turn)}
             etag = session_table.change(transaction, row, updated, self._archive_ttl_seconds)
             return Edited(message=changed, etag=etag)
 
@@ -286,7 +313,12 @@ class SqliteStore(SessionStore):
             row = session_table.find(transaction, user_id, session_id)
             session_table.require_match(row, if_match)
             message_table.remove_all(transaction, user_id, session_id)
-            emptied = {"message_count": 0, "last_message_at": None, "updated_at": format_time(transaction.now)}
+            emptied = {
+                "message_count": 0,
+                "last_message_at": None,
+                "updated_at": format_time(transaction.now),
+                "lease": None,
+            }
             session_table.change(transaction, row, emptied, self._archive_ttl_seconds)
 
         await self._write(work)
@@ -301,9 +333,9 @@ class SqliteStore(SessionStore):
             if seq >= row["last_seq"]:
                 return
             newest = message_table.remove_after(transaction, user_id, session_id, seq)
-            times = {"last_message_at": newest, "updated_at": format_time(transaction.now)}
+            moved = {"last_message_at": newest, "updated_at": format_time(transaction.now), "lease": None}
             counted = counts_after_rewind(first_seq, seq)
-            session_table.change(transaction, row, {**counted, **times}, self._archive_ttl_seconds)
+            session_table.change(transaction, row, {**counted, **moved}, self._archive_ttl_seconds)
 
         await self._write(work)
 
@@ -363,9 +395,14 @@ class SqliteStore(SessionStore):
         return await self._database.write(work_and_purge)
 
     def _put(
-        self, transaction: Transaction, row: sqlite3.Row, messages: Sequence[NewMessage], after_seq: int
+        self,
+        transaction: Transaction,
+        row: sqlite3.Row,
+        messages: Sequence[NewMessage],
+        after_seq: int,
+        changed: Mapping[str, Parameter],
     ) -> Appended:
-        """Store messages as those that follow `after_seq`, the newest one that is there."""
+        """Store messages as those that follow `after_seq`, the newest one that is there; also change these columns."""
         user_id, session_id = row["user_id"], row["id"]
         first_seq = session_table.first_seq(row)
         stored = message_table.insert(transaction, user_id, session_id, messages, first_seq=after_seq + 1)
@@ -377,6 +414,7 @@ class SqliteStore(SessionStore):
             **moved,
             "last_message_at": last_message_at,
             "updated_at": last_message_at if stored else format_time(transaction.now),
+            **changed,
         }
         etag = session_table.change(transaction, row, columns, self._archive_ttl_seconds)
         message_count = int(columns["message_count"] or 0)
@@ -392,7 +430,8 @@ def _session(transaction: Transaction, user_id: str, session_id: str) -> Session
 
 
 def _stats(transaction: Transaction, user_id: str, session_id: str) -> SessionStats:
-    session = _session(transaction, user_id, session_id)
+    row = session_table.find(transaction, user_id, session_id)
+    session = session_table.session_from(row)
     oldest = message_table.page(transaction, user_id, session_id, MessageQuery(limit=1, order="asc")).messages
     return SessionStats(
         message_count=session.message_count,
@@ -400,4 +439,5 @@ def _stats(transaction: Transaction, user_id: str, session_id: str) -> SessionSt
         first_message_at=oldest[0].created_at if oldest else None,
         last_message_at=session.last_message_at,
         is_active=session.status == "active",
+        usage=ReplyUsage.model_validate(dict(row)),
     )
