@@ -22,8 +22,8 @@ routes: list[Route] = []
 
 
 async def close() -> None:
-    """Let go of the store, where a host says when it ends."""
-    await chat.store.close()
+    """Let go of everything, where a host says when it ends."""
+    await chat.close()
 
 
 gc.freeze()  # else enabling it looks through all of it at once
@@ -68,6 +68,11 @@ route("read_message", "GET", "chat/sessions/{session_id}/messages/{message_id}",
 route("change_message", "PATCH", "chat/sessions/{session_id}/messages/{message_id}", "messages.change")
 route("replace_message", "PUT", "chat/sessions/{session_id}/messages/{message_id}", "messages.replace")
 route("redact_message", "DELETE", "chat/sessions/{session_id}/messages/{message_id}", "messages.redact")
+route("take_turn", "POST", "chat/sessions/{session_id}/turns", "turns.take")
+route("look_at_turn", "GET", "chat/sessions/{session_id}/turns/{message_id}", "turns.look")
+route("stop_turn", "DELETE", "chat/sessions/{session_id}/turns/{message_id}", "turns.stop")
+route("regenerate_reply", "POST", "chat/sessions/{session_id}/turns/{message_id}/regenerate", "turns.regenerate")
+route("take_turn_anywhere", "POST", "chat/turns", "turns.take_anywhere")
 route("append_anywhere", "POST", "chat/messages", "messages.append_anywhere")
 route("owner_stats", "GET", "chat/stats", "operations.stats")
 route("search_messages", "GET", "chat/search", "search.search")

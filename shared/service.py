@@ -5,8 +5,9 @@ import hashlib
 import secrets
 import time
 import uuid
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
+from typing import Protocol
 
 from shared.errors import (
     IdempotencyConflictError,
@@ -27,6 +28,7 @@ from shared.models import (
     Edited,
     ImportedMessage,
     ImportedSession,
+    Lease,
     MessageFields,
     MessageInput,
     MessageQuery,
@@ -47,6 +49,13 @@ from shared.store.rules import documents_bytes
 HEALTH_SECONDS = 2.0  # an answer about the store's health is good for this long
 PING_SECONDS = 3.0
 MESSAGES_AT_ONCE = 200
+LeaseMaker = Callable[[str, str], Lease]  # of a session and the last message said in it
+
+
+class Closing(Protocol):
+    """What goes on behind answers, and can be ended."""
+
+    async def close(self) -> None: ...
 
 
 class ChatService:
@@ -57,6 +66,17 @@ class ChatService:
         self.store = store
         self.settings = settings
         self._health = HealthCheck(store)
+        self.closing: list[Closing] = []  # what is to end before the store does
+
+    async def settle(self) -> None:
+        """Let what goes on behind answers end."""
+        for each in self.closing:
+            await each.close()
+
+    async def close(self) -> None:
+        """Let what goes on behind answers end, and let go of the store."""
+        await self.settle()
+        await self.store.close()
 
     async def create_session(
         self, user_id: str, wanted: SessionInput, key: IdempotencyKey | None = None
@@ -78,7 +98,7 @@ class ChatService:
                 raise IdempotencyConflictError from error
             return found, False
 
-    async def append(
+    async def append(  # noqa: PLR0913 - a route's request, and what only one caller says
         self,
         user_id: str,
         session_id: str,
@@ -86,13 +106,15 @@ class ChatService:
         key: IdempotencyKey | None = None,
         *,
         if_match: str | None = None,
+        lease_for: LeaseMaker | None = None,
     ) -> Appended:
-        """Append messages to a session that exists; see SessionStore.append.
+        """Append messages to a session that exists; see SessionStore.append. A turn makes its lease of their last id.
 
         Raises PayloadTooLargeError too, and IdempotencyConflictError when the key was used for others.
         """
         new_messages = self._new_messages(messages, utc_now(), session_id, key)
-        return await self._append(user_id, session_id, new_messages, key, if_match)
+        lease = lease_for(session_id, new_messages[-1].id) if lease_for else None
+        return await self._append(user_id, session_id, new_messages, key, if_match, lease=lease)
 
     async def replace_tail(
         self,
@@ -126,6 +148,7 @@ class ChatService:
         *,
         ttl_seconds: int | None = None,
         if_match: str | None = None,
+        lease_for: LeaseMaker | None = None,
     ) -> tuple[str, Appended]:
         """Append messages to the session named, or to a new one when it is unnamed or not there yet.
 
@@ -141,17 +164,18 @@ class ChatService:
         now = utc_now()
         session = self._new_session(user_id, wanted, now)
         new_messages = self._new_messages(messages, now, session.id, key)
+        lease = lease_for(session.id, new_messages[-1].id) if lease_for else None
         if target.session_id is not None:
             try:
-                return session.id, await self._append(user_id, session.id, new_messages, key, if_match)
+                return session.id, await self._append(user_id, session.id, new_messages, key, if_match, lease=lease)
             except SessionNotFoundError:
                 pass  # then it is made, with the messages in it
         if if_match is not None:
             raise PreconditionFailedError
         try:
-            created = await self.store.create(session, new_messages)
+            created = await self.store.create(session, new_messages, lease)
         except SessionExistsError:  # somebody else made it meanwhile, or this very request before
-            return session.id, await self._append(user_id, session.id, new_messages, key)
+            return session.id, await self._append(user_id, session.id, new_messages, key, lease=lease)
         return session.id, _first_messages(created, new_messages)
 
     async def share(self, user_id: str, session_id: str, wanted: ShareInput) -> tuple[Share, str]:
@@ -199,16 +223,18 @@ class ChatService:
             query = query.after_page(page)
         return messages
 
-    async def _append(
+    async def _append(  # noqa: PLR0913 - as above
         self,
         user_id: str,
         session_id: str,
         messages: Sequence[NewMessage],
         key: IdempotencyKey | None,
         if_match: str | None = None,
+        *,
+        lease: Lease | None = None,
     ) -> Appended:
         try:
-            appended = await self.store.append(user_id, session_id, messages, if_match)
+            appended = await self.store.append(user_id, session_id, messages, if_match, turn=lease)
         except MessageConflictError as conflict:
             derived = {key.id_of(index, session_id) for index in range(MAX_MESSAGES_PER_REQUEST)} if key else set()
             if derived.intersection(conflict.ids):

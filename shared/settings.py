@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Literal, TypeVar
 
 from shared.local_settings import LocalSettings
+from shared.model_settings import ModelSettings, read_model_settings
 from shared.models import CHANNEL, KEEP, MAX_TTL_SECONDS
 from shared.secrecy import holds_secret, shown
 
@@ -68,6 +69,7 @@ class Settings:
     archive_concurrency: int
     archive_budget_seconds: int
     max_message_bytes: int
+    model: ModelSettings
     log_hash_key: str | None = field(repr=False)
     port: int
     cors_origins: tuple[str, ...]
@@ -100,6 +102,7 @@ def load_settings(environ: Mapping[str, str] | None = None, root: Path = PROJECT
         archive_concurrency=reader.number("ARCHIVE_CONCURRENCY", 8, 1, 64),
         archive_budget_seconds=reader.number("ARCHIVE_BUDGET_SECONDS", 240, 1, 280),
         max_message_bytes=reader.number("MAX_MESSAGE_BYTES", MAX_CONTENT_BYTES, 1, MAX_CONTENT_BYTES),
+        model=read_model_settings(reader),
         log_hash_key=reader.secret("LOG_HASH_KEY") or _secret_of_all_instances(reader, emulator=emulator),
         port=reader.number("PORT", 7071, 0, 65_535),
         cors_origins=tuple(part.strip() for part in (reader.text("CORS_ORIGINS") or "").split(",") if part.strip()),

@@ -6,7 +6,7 @@ import logging
 import re
 import secrets
 import time
-from collections.abc import Awaitable
+from collections.abc import AsyncIterator, Awaitable
 from typing import Any
 
 import azure.functions as func
@@ -18,6 +18,7 @@ from shared.http.body import require_length
 from shared.http.call import Answer, Call
 from shared.http.endpoint import Endpoint, answer
 from shared.http.problems import INTERNAL, Problem, kind_of, problem, retry_after
+from shared.http.streaming import Streamed, can_stream
 from shared.interruptions import must_pass
 from shared.logs import trace, user_hash
 from shared.service import ChatService
@@ -34,30 +35,36 @@ EXPOSED = f"ETag, Location, Retry-After, x-request-id, x-request-charge, x-next-
 async def respond(request: func.HttpRequest, chat: ChatService, endpoint: Endpoint) -> func.HttpResponse:
     """Answer a request with what the handler says, or with the problem document of what it raised."""
     started = time.perf_counter()
-    request_id = _request_id(request)
     call = Call(request, chat)
+    call.request_id = _request_id(request)
     with measured() as usage, fresh_as(call.header(SESSION_TOKEN)) as freshness:
         try:
             require_length(request.get_body(), call.header("transfer-encoding"))
-            answered = await _in_time(answer(endpoint, call))
-            response = _response(answered, request_id, usage, freshness.token)
+            answered = await _in_time(answer(endpoint, call), _seconds(endpoint, chat))
+            response = await _response(call, answered, usage=usage, session_token=freshness.token)
         except BaseException as error:  # the one place where everything ends as a problem document
             if must_pass(error):
                 raise
-            answered = _problem_answer(error, request_id)
-            response = _response(answered, request_id, usage, freshness.token)
+            answered = _problem_answer(error, call.request_id)
+            response = await _response(call, answered, usage=usage, session_token=freshness.token)
     seconds = time.perf_counter() - started
     if logger.isEnabledFor(logging.INFO):
         handler = endpoint.handler
-        about = {"request_id": request_id, "handler": f"{handler.__module__}.{handler.__name__}"}
+        about = {"request_id": call.request_id, "handler": f"{handler.__module__}.{handler.__name__}"}
         logger.info(json.dumps(about | _log_fields(call, answered, usage, seconds)))
     return response
 
 
-async def _in_time(answering: Awaitable[Answer[Any]]) -> Answer[Any]:
+def _seconds(endpoint: Endpoint, chat: ChatService) -> float:
+    """Return how long an answer may take; a turn's time is counted by itself, and its steps at the store beside it."""
+    waits = chat.settings.model.timeout_seconds if endpoint.waits_for_model else 0
+    return REQUEST_SECONDS + waits
+
+
+async def _in_time(answering: Awaitable[Answer[Any]], seconds: float) -> Answer[Any]:
     """Wait for an answer no longer than anybody may wait: many steps of a slow store add up."""
     try:
-        async with asyncio.timeout(REQUEST_SECONDS):
+        async with asyncio.timeout(seconds):
             return await answering
     except TimeoutError as error:
         raise StoreUnavailableError from error
@@ -82,9 +89,9 @@ def _problem_answer(error: BaseException, request_id: str) -> Answer[Problem]:
     )
 
 
-def _response(answer: Answer[Any], request_id: str, usage: Usage, session_token: str | None) -> func.HttpResponse:
+async def _response(call: Call, answer: Answer[Any], *, usage: Usage, session_token: str | None) -> func.HttpResponse:
     headers = {
-        "x-request-id": request_id,
+        "x-request-id": call.request_id,
         "x-request-charge": f"{usage.request_units:.2f}".rstrip("0").rstrip("."),
         "Cache-Control": "private, no-cache",
         "X-Content-Type-Options": "nosniff",
@@ -92,6 +99,11 @@ def _response(answer: Answer[Any], request_id: str, usage: Usage, session_token:
         **({SESSION_TOKEN: session_token} if session_token else {}),
         **answer.headers,
     }
+    if isinstance(answer.body, AsyncIterator):
+        if can_stream(call.request):
+            return Streamed(answer.body, status_code=answer.status, headers=headers, mimetype=answer.media_type)
+        whole = b"".join([chunk async for chunk in answer.body])  # where the host cannot stream, all comes together
+        return func.HttpResponse(whole, status_code=answer.status, headers=headers, mimetype=answer.media_type)
     body = answer.body if answer.body is None or isinstance(answer.body, bytes) else to_json(answer.body)
     return func.HttpResponse(body, status_code=answer.status, headers=headers, mimetype=answer.media_type)
 

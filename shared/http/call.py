@@ -33,9 +33,15 @@ class Call:
     def __init__(self, request: func.HttpRequest, chat: ChatService) -> None:
         """Wrap the host's request."""
         self._request = request
+        self.request_id = ""  # its name in logs and answers, set at the boundary
         self.chat = chat
         self.owner = ""  # the user this request speaks for; nobody on routes that are open to anybody
         self.path: Mapping[str, str] = {}  # the parameters of the path, as they were understood
+
+    @property
+    def request(self) -> func.HttpRequest:
+        """The host's request, for whoever has to know which host made it."""
+        return self._request
 
     @property
     def store(self) -> SessionStore:

@@ -42,6 +42,7 @@ class Endpoint:
 
     `owner` finds out whom a request speaks for; None is for routes that are open to anybody. `errors` are those that do
     not follow from owner, path, query, body or store. `notes` end the description, `path` is what differs in the path.
+    What `waits_for_model` may take as long as a turn.
     """
 
     tag: str
@@ -54,6 +55,7 @@ class Endpoint:
     owner_optional: bool = False
     asks_store: bool = True
     deprecated: bool = False
+    waits_for_model: bool = False
     handler: Handler = _undeclared
 
     def __call__(self, handler: Handler) -> "Endpoint":

@@ -80,6 +80,15 @@ KINDS: Mapping[type[Exception], Kind] = {
     errors.SessionArchivedError: Kind(409, "session_archived", "The session is archived"),
     errors.IdempotencyConflictError: Kind(409, "idempotency_conflict", "The key was used for something else"),
     errors.MessageConflictError: Kind(409, "message_conflict", "Messages with these ids are stored already"),
+    errors.TurnInProgressError: Kind(409, "turn_in_progress", "Another reply is being made"),
+    errors.TurnNotNewestError: Kind(409, "turn_not_newest", "More was said since"),
+    errors.CallerMayNotSetError: Kind(403, "forbidden", "Not allowed"),
+    errors.NothingToAnswerError: Kind(422, "validation_failed", "The request breaks a rule"),
+    errors.NoResponderError: Kind(501, "no_responder", "Nothing here replies"),
+    errors.ModelFailedError: Kind(502, "model_failed", "The model failed"),
+    errors.ModelTimeoutError: Kind(504, "model_timeout", "The model did not answer in time"),
+    errors.ModelThrottledError: Kind(429, "model_throttled", "The model is busy"),
+    errors.ContentFilteredError: Kind(422, "content_filtered", "The content filter refused it"),
     LengthRequiredError: Kind(411, "length_required", "A body needs a length"),
     errors.PreconditionFailedError: Kind(412, "precondition_failed", "The session has changed"),
     errors.PayloadTooLargeError: Kind(413, "payload_too_large", "Too large"),
@@ -123,7 +132,8 @@ def problem(error: Exception, request_id: str) -> Problem:
 
 def retry_after(error: Exception) -> dict[str, str]:
     """Return the Retry-After header where waiting helps."""
-    return {"Retry-After": str(error.retry_after_seconds)} if isinstance(error, errors.StoreError) else {}
+    waiting = (errors.StoreError, errors.ModelThrottledError, errors.TurnInProgressError)
+    return {"Retry-After": str(error.retry_after_seconds)} if isinstance(error, waiting) else {}
 
 
 def _detail(error: Exception, kind: Kind) -> str:

@@ -39,6 +39,24 @@ _session = Session(
     etag='"1"',
 )
 _message = Message(**NEW_MESSAGE, created_at=LAST, seq=1, user_id="alice")
+_reply = Message(
+    id="1f0c9a52-5c0e-5b0e-9a52-1f8c1a6f7f0e",
+    role="assistant",
+    content="At 05:40.",
+    created_at=LAST,
+    seq=2,
+    user_id="alice",
+    metadata={
+        "reply": {
+            "model": "gpt-4o-mini",
+            "finish_reason": "stop",
+            "input_tokens": 21,
+            "output_tokens": 6,
+            "milliseconds": 640,
+            "history": {"messages": 1, "left_out": 0},
+        }
+    },
+)
 _stats = SessionStats(
     message_count=1,
     by_role={"user": 1, "assistant": 0, "system": 0, "developer": 0, "tool": 0},
@@ -49,6 +67,7 @@ _stats = SessionStats(
 
 SESSION: JsonObject = _session.model_dump(mode="json")
 MESSAGE: JsonObject = _message.model_dump(mode="json")
+REPLY: JsonObject = _reply.model_dump(mode="json")
 LINK: JsonObject = {
     "share_id": "9f2c4d1b7a3e5f60",
     "up_to_seq": 1,
@@ -67,6 +86,18 @@ BODIES: Mapping[str, Mapping[str, JsonObject]] = {
     },
     "replace_tail": {"Another end": NEW_MESSAGES, "Nothing behind it": {"messages": []}},
     "replace_message": {"What it says now": {"role": "assistant", "content": "At 23:50.", "name": "timetable"}},
+    "take_turn": {
+        "A question": NEW_MESSAGE,
+        "Results of tools": {
+            "messages": [{"role": "tool", "tool_call_id": "call_1", "content": '{"departs": "05:40"}'}]
+        },
+        "Answer what is there": {},
+    },
+    "take_turn_anywhere": {
+        "The first question of a chat": {"role": "user", "content": "Hello!"},
+        "In a session of that id": {"session_id": "trip-2026", **NEW_MESSAGE},
+    },
+    "regenerate_reply": {"As it was asked": {}, "Shorter": {"max_output_tokens": 100}},
     "change_message": {"A thumb up": {"feedback": {"rating": "up", "comment": "Just what I needed."}}},
     "send_message": {
         "The first message of a chat": {"content": "Hello!", "message_type": "user"},
@@ -100,6 +131,14 @@ ANSWERS: Mapping[str, JsonObject] = {
     "Message": MESSAGE,
     "MessageList": {"data": [MESSAGE], "has_more": False, "next_cursor": None},
     "AppendedMessages": {"session_id": "trip-2026", "messages": [MESSAGE], "message_count": 1},
+    "TurnAnswer": {
+        "session_id": "trip-2026",
+        "messages": [MESSAGE],
+        "reply": REPLY,
+        "message_count": 2,
+        "usage": {"input_tokens": 21, "output_tokens": 6},
+    },
+    "TurnState": {"state": "done", "reply": REPLY},
     "OwnerStats": {
         "sessions": {"active": 1, "archived": 0},
         "by_channel": {"web": 1},
@@ -108,6 +147,7 @@ ANSWERS: Mapping[str, JsonObject] = {
         "feedback": {"up": 0, "down": 0},
         "stored_bytes": 123,
         "per_day": [{"date": "2026-11-20", "messages": 0}, {"date": "2026-11-21", "messages": 1}],
+        "usage": {"replies": 0, "input_tokens": 0, "output_tokens": 0},
     },
     "HitList": {
         "data": [

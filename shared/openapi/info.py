@@ -60,6 +60,7 @@ INFO: JsonObject = {
 TAGS: list[JsonObject] = [
     {"name": "Sessions", "description": "Chats, with a name, a channel, tags and a time to live."},
     {"name": "Messages", "description": "What was said, in order."},
+    {"name": "Turns", "description": "Something is said, and the model that is configured replies."},
     {"name": "Shared", "description": "What somebody shows to everybody who has the link."},
     {"name": "Owner", "description": "Everything an owner has."},
     {

@@ -9,7 +9,7 @@ from pydantic.json_schema import GenerateJsonSchema, JsonSchemaMode, JsonSchemaV
 from pydantic_core.core_schema import ModelSchema
 
 from shared.http.query import QueryModel
-from shared.models import ROLE_ALIASES, ROLES, JsonObject, meanings
+from shared.models import ROLE_ALIASES, ROLES, JsonObject, MessageInput, meanings
 
 REFERENCE = "#/components/schemas/{model}"
 OWNER = r"^[^/\\?#\x00-\x1f\x7f-\x9f]{0,128}$"  # as USER_ID; an empty one counts as absent
@@ -34,6 +34,7 @@ CONTENT_IS_GIVEN: JsonObject = {
         },
     ]
 }
+NOTHING_IS_SAID: JsonObject = {"properties": {name: {"type": "null"} for name in MessageInput.model_fields}}
 
 
 Models = tuple[type[BaseModel], ...]
@@ -80,7 +81,8 @@ def body_schemas(wanted: Iterable[Models]) -> tuple[dict[Models, tuple[JsonObjec
         if "Change" in name:
             _forget_defaults(component)
         if "message_type" in component["properties"]:
-            component["allOf"] = [ROLE_IS_GIVEN, ROLES_AGREE, CONTENT_IS_GIVEN]
+            said = [ROLE_IS_GIVEN, ROLES_AGREE, CONTENT_IS_GIVEN]
+            component.update({"anyOf": [NOTHING_IS_SAID, {"allOf": said}]} if "Turn" in name else {"allOf": said})
     return {
         models: (found[str(each)], _is_required(models)) for models, each in zip(choices, types, strict=True)
     }, components

@@ -54,7 +54,8 @@ def serve(function_app: ModuleType, settings: Settings) -> Serve:
 
     @asynccontextmanager
     async def serving(store: SessionStore, **changed: Any) -> AsyncIterator[Client]:
-        with _answering(function_app, ChatService(store, replace(settings, **changed))):
+        chat = ChatService(store, replace(settings, **changed))
+        with _answering(function_app, chat):
             runner = runner_for(build_web_app(function_app.app, host_json=host_json))
             await runner.setup()
             try:
@@ -63,6 +64,7 @@ def serve(function_app: ModuleType, settings: Settings) -> Serve:
                     yield Client(http, f"http://127.0.0.1:{runner.addresses[0][1]}", an_owner())
             finally:
                 await runner.cleanup()
+                await chat.settle()
 
     return serving
 

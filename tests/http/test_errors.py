@@ -256,7 +256,7 @@ async def test_a_defect_is_a_problem_document_that_tells_nothing_of_it(
 async def test_a_throttled_store_says_when_to_come_back(
     api: Client, store: SessionStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async def throttle(*_: object) -> None:
+    async def throttle(*_: object, **__: object) -> None:
         raise StoreThrottledError(7)
 
     monkeypatch.setattr(store, "append", throttle)

@@ -15,7 +15,9 @@ from shared.legacy_ids import session_id_for
 
 USUAL_OWNER = "default"  # what the earlier systems took where nobody was named, and their clients sent for nobody
 NOBODY = "Without an owner, or for `default`, it is for `default`, or for whoever is signed in."
-NO_REPLY = "Nothing here replies yet: the words are stored, and the reply is null."
+NO_REPLY = (
+    "The model that is configured replies; without one, or where it fails, the words are stored and the reply is null."
+)
 MADE = "An unknown `session_id` makes a session of that id; one that Parley's grammar forbids becomes `x-` and a hash."
 OLD_ID = "The session: the id it has here or had in the system it came from."
 

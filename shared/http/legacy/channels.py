@@ -106,6 +106,7 @@ CHANNEL = PathParameter(
         f"{NO_REPLY} {MADE} One that another channel has already gets `.<channel>` behind it. "
         f"A chat that is made here is gone a day after the last message. {NOBODY}"
     ),
+    waits_for_model=True,
 )
 async def say(call: Call, body: ChannelMessage) -> Answer[ChannelTurn]:
     """Say something in a channel's chat."""

@@ -99,7 +99,12 @@ class SessionReset(TypedDict):
     session_id: Annotated[str, meanings.SESSION]
 
 
-@LegacyEndpoint(answers={200: Reply("Stored.")}, errors=(SessionArchivedError,), notes=f"{NO_REPLY} {MADE} {NOBODY}")
+@LegacyEndpoint(
+    answers={200: Reply("Stored.")},
+    errors=(SessionArchivedError,),
+    notes=f"{NO_REPLY} {MADE} {NOBODY}",
+    waits_for_model=True,
+)
 async def ask(call: Call, body: Question) -> Answer[Answered]:
     """Ask a question in the chat named, or in a new one."""
     target = SessionTarget(session_id=session_id_for(body.session_id) if body.session_id else None)

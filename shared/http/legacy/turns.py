@@ -4,11 +4,12 @@ from typing import NamedTuple
 
 from pydantic import Field
 
+from shared.errors import ModelError, ModelThrottledError, TurnInProgressError
 from shared.models import MessageInput, SessionTarget
 from shared.service import ChatService
 
 SUCCESS = Field(description="Always true; what fails is a problem document.")
-REPLY = Field(description="The reply; null as long as nothing here replies.")
+REPLY = Field(description="The reply; null where no model is configured, or where it failed.")
 
 
 class Turn(NamedTuple):
@@ -22,9 +23,29 @@ class Turn(NamedTuple):
 async def take_turn(
     chat: ChatService, user_id: str, target: SessionTarget, said: MessageInput, *, ttl_seconds: int | None = None
 ) -> Turn:
-    """Store what the user said; nothing answers it yet, so the reply is None.
+    """Store what the user said and get the model's reply; None where there is no model, or no reply of it.
 
-    A responder's place is here: behind the append, before the count.
+    Those clients know no turns: where another reply, or too many, are being made, their words are stored without one.
     """
+    if chat.settings.model.endpoint is not None:
+        try:
+            return await _answered(chat, user_id, target, said, ttl_seconds=ttl_seconds)
+        except (TurnInProgressError, ModelThrottledError):
+            pass  # nothing was stored yet
     session_id, appended = await chat.append_anywhere(user_id, target, [said], ttl_seconds=ttl_seconds)
     return Turn(session_id, appended.message_count, reply=None)
+
+
+async def _answered(
+    chat: ChatService, user_id: str, target: SessionTarget, said: MessageInput, *, ttl_seconds: int | None
+) -> Turn:
+    from shared.turns.turns import Said, turns_of  # noqa: PLC0415 - where no model is configured nothing needs it
+
+    taken = await turns_of(chat).say(user_id, target, Said([said], ttl_seconds=ttl_seconds))
+    try:
+        answered = await taken.making.answered()
+    except ModelError:
+        session = await chat.store.get(user_id, taken.session_id)
+        return Turn(session.id, session.message_count, reply=None)
+    content = answered.reply.content
+    return Turn(taken.session_id, answered.message_count, content if isinstance(content, str) else None)

@@ -1,0 +1,128 @@
+"""What a chat completions API streams, put together: the text as it comes, and at last how it ended."""
+
+import json
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+from shared.errors import ContentFilteredError, ModelFailedError
+from shared.models import JsonObject, stored_bytes
+from shared.models.values import MAX_ATTACHMENT_BYTES, MAX_ATTACHMENTS
+
+MAX_NAME_CHARACTERS = 128
+
+
+class Tokens(NamedTuple):
+    """What the model counted."""
+
+    input: int
+    output: int
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """How a reply ended: why, with which calls of tools, by which model, and what it took if the model told."""
+
+    finish_reason: str
+    calls: list[JsonObject] = field(default_factory=list)
+    model: str | None = None
+    tokens: Tokens | None = None
+
+
+class Assembly:
+    """Puts chunks together; a chunk that is not as the API has it counts for nothing, an error in it ends all."""
+
+    def __init__(self) -> None:
+        """Begin with nothing."""
+        self.finish_reason: str | None = None
+        self._calls: dict[int, dict[str, str]] = {}
+        self._model: str | None = None
+        self._tokens: Tokens | None = None
+
+    def add(self, data: bytes) -> str:
+        """Take one chunk, and return the text it adds; raises ModelFailedError, ContentFilteredError."""
+        chunk = _object(data)
+        if chunk.get("error"):
+            raise ContentFilteredError if is_filtered(chunk) else ModelFailedError
+        if isinstance(chunk.get("model"), str) and chunk["model"]:
+            self._model = chunk["model"][:MAX_NAME_CHARACTERS]
+        if isinstance(usage := chunk.get("usage"), dict):
+            self._tokens = Tokens(_count(usage.get("prompt_tokens")), _count(usage.get("completion_tokens")))
+        choices = chunk.get("choices")
+        choice = choices[0] if isinstance(choices, list) and choices and isinstance(choices[0], dict) else {}
+        if isinstance(choice.get("finish_reason"), str):
+            self.finish_reason = choice["finish_reason"][:MAX_NAME_CHARACTERS]
+        delta = choice.get("delta")
+        return self._add_delta(delta) if isinstance(delta, dict) else ""
+
+    def ended(self) -> Ended:
+        """Return how it ended; raises ModelFailedError where it broke off, or its calls are more than may be stored."""
+        if self.finish_reason is None:
+            raise ModelFailedError
+        calls = [_call(number, call) for number, call in sorted(self._calls.items()) if call["name"]]
+        if len(calls) > MAX_ATTACHMENTS or stored_bytes(calls) > MAX_ATTACHMENT_BYTES:
+            raise ModelFailedError
+        return Ended(self.finish_reason, calls, self._model, self._tokens)
+
+    def _add_delta(self, delta: JsonObject) -> str:
+        for number, call in enumerate(delta.get("tool_calls") or ()):
+            if isinstance(call, dict):
+                self._add_call(call, number)
+        texts = (delta.get("content"), delta.get("refusal"))
+        return "".join(text.encode("utf-8", "replace").decode() for text in texts if isinstance(text, str))
+
+    def _add_call(self, call: JsonObject, number: int) -> None:
+        index = call.get("index")
+        known = self._calls.setdefault(index if isinstance(index, int) else len(self._calls) + number, _NO_CALL.copy())
+        told = call.get("function")
+        told = told if isinstance(told, dict) else {}
+        known["id"] = known["id"] or _text(call.get("id"))
+        known["name"] = known["name"] or _text(told.get("name"))
+        arguments = told.get("arguments")
+        known["arguments"] += _text(json.dumps(arguments) if isinstance(arguments, dict) else arguments)
+
+
+_NO_CALL = {"id": "", "name": "", "arguments": ""}
+
+
+def is_filtered(answer: JsonObject) -> bool:
+    """Return whether an error says that a content filter was the reason."""
+    return "content_filter" in _codes(answer) or "ResponsibleAIPolicyViolation" in _codes(answer)
+
+
+def is_too_long(answer: JsonObject) -> bool:
+    """Return whether an error says that the prompt was too long, in the words of the servers that were tried."""
+    if _codes(answer) & {"context_length_exceeded", "exceed_context_size_error"}:
+        return True
+    error = answer.get("error")
+    told = error.get("message") if isinstance(error, dict) else error
+    text = str(told or answer.get("message") or "").lower()
+    return any(words in text for words in ("context length", "context size", "context window", "too long"))
+
+
+def _codes(answer: JsonObject) -> set[object]:
+    error = answer.get("error")
+    error = error if isinstance(error, dict) else {}
+    inner = error.get("innererror")
+    named = (error.get("code"), error.get("type"), inner.get("code") if isinstance(inner, dict) else None)
+    return {name for name in named if isinstance(name, str)}
+
+
+def _call(number: int, call: dict[str, str]) -> JsonObject:
+    function = {"name": call["name"], "arguments": call["arguments"] or "{}"}
+    return {"id": call["id"] or f"call_{number}", "type": "function", "function": function}
+
+
+def _object(data: bytes) -> JsonObject:
+    try:
+        found: Any = json.loads(data)
+    except ValueError as error:
+        raise ModelFailedError from error
+    return found if isinstance(found, dict) else {}
+
+
+def _text(value: object) -> str:
+    return value.encode("utf-8", "replace").decode() if isinstance(value, str) else ""
+
+
+def _count(value: object) -> int:
+    return value if isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 2**40 else 0

@@ -1,0 +1,268 @@
+"""Making one reply: read the window, ask the model, store the reply; its own task, whoever waits for it."""
+
+import asyncio
+import logging
+import time
+from collections.abc import Awaitable, Callable
+from contextlib import aclosing, suppress
+from typing import NamedTuple, TypeVar
+
+from shared.errors import (
+    ContentFilteredError,
+    LeaseLostError,
+    MessageConflictError,
+    MessageNotFoundError,
+    ModelError,
+    ModelFailedError,
+    ModelTimeoutError,
+    ParleyError,
+    PromptTooLongError,
+    SessionArchivedError,
+    StoreError,
+    TurnInProgressError,
+)
+from shared.logs import trace
+from shared.model_settings import ModelSettings
+from shared.models import JsonObject, Lease, Message, NewMessage, Replied, ReplyUsage, Session, utc_now
+from shared.store.port import SessionStore
+from shared.turns.asking import Question, Wishes
+from shared.turns.chunks import Ended
+from shared.turns.making import Answered, Making
+from shared.turns.model import Model
+from shared.turns.window import TokenRate, Window, messages_for, prompt, window
+
+logger = logging.getLogger(__name__)
+
+LOOK_SECONDS = 5.0  # between two looks at the store, of a reply that takes longer: was it stopped, is its lease gone
+STORE_PAUSES = (0.5, 1.0, 2.0, 4.0)  # before a paid reply is stored again: the store may be busy
+SHORTER_TRIES = 3  # after the model found a prompt too long, each of half the size
+MARGIN_TOKENS = 32  # for what a model puts around messages
+CLOSING_SECONDS = 2
+Result = TypeVar("Result")
+
+
+class Turn(NamedTuple):
+    """A reply to be made: of which session, to which message, under which lease; `replaces` one that is there."""
+
+    user_id: str
+    session_id: str
+    said: list[Message]
+    question_id: str
+    lease: Lease
+    wishes: Wishes
+    replaces: bool = False
+
+    @property
+    def place(self) -> tuple[str, str]:
+        """The session, as a store's verbs name it."""
+        return self.user_id, self.session_id
+
+
+class Workshop(NamedTuple):
+    """What all replies of this instance share."""
+
+    store: SessionStore
+    settings: ModelSettings
+    model: Model
+    rate: TokenRate
+    max_bytes: int
+
+
+class Maker:
+    """Makes one reply; the words that are asked about are stored, and the lease is held, when this begins."""
+
+    def __init__(self, workshop: Workshop, turn: Turn, making: Making) -> None:
+        """Make this reply, and put into `making` what comes."""
+        self._shop = workshop
+        self._turn = turn
+        self._making = making
+        self._history: JsonObject = {}
+
+    async def run(self) -> None:
+        """Make the reply; however that ends, the lease is given back, and then `making` says so."""
+        outcome: Answered | Exception = ModelFailedError()
+        try:
+            outcome = await self._make()
+        except ParleyError as error:
+            outcome = error
+        except Exception as error:  # noqa: BLE001 - a task's own boundary: nobody else would hear of it
+            logger.error("a turn failed\n%s", trace(error))  # noqa: TRY400 - its text may hold what was said
+        finally:
+            if not isinstance(outcome, Answered):
+                await self._give_back()
+            self._making.finish(outcome)
+
+    async def _make(self) -> Answered:
+        started = time.monotonic()
+        session, messages = await self._read()
+        stored = next((message for message in messages if message.id == self._making.reply_id), None)
+        if stored and not self._turn.replaces:
+            await self._give_back()
+            return Answered(self._turn.said, stored, session.message_count, session.etag)
+        if all(message.id != self._turn.question_id for message in messages):
+            return await self._explain_loss()
+        question = Question(self._shop.settings, self._turn.wishes, session.channel)
+        messages = [message for message in messages if message.id != self._making.reply_id]
+        ended = await self._asked(question, messages, session.message_count)
+        milliseconds = round((time.monotonic() - started) * 1000)
+        return await self._store(self._told(question, ended, milliseconds), ended)
+
+    async def _read(self) -> tuple[Session, list[Message]]:
+        budget = self._shop.rate.bytes_for(self._shop.settings.context_tokens - self._shop.settings.max_tokens)
+        session, page = await self._shop.store.read(*self._turn.place, messages_for(budget))
+        return session, page.messages[::-1]
+
+    async def _asked(self, question: Question, messages: list[Message], count: int) -> Ended:
+        """Read the reply to its end, or to where it broke off if it had begun; raises ModelError where it had not."""
+        reading = asyncio.ensure_future(self._read_reply(question, messages, count))
+        self._making.on_stop(reading.cancel)
+        looking = asyncio.create_task(self._look())
+        try:
+            async with asyncio.timeout(self._shop.settings.timeout_seconds):
+                return await reading
+        except asyncio.CancelledError:
+            if not self._making.is_stopped or not reading.cancelled():
+                raise
+            return Ended("stopped")
+        except TimeoutError:
+            return self._broken_off(ModelTimeoutError())
+        except ModelError as error:
+            return self._broken_off(error)
+        finally:
+            looking.cancel()
+
+    def _broken_off(self, error: ModelError) -> Ended:
+        if self._turn.replaces or not self._making.text:
+            raise error
+        return Ended(error.finish_reason)
+
+    async def _read_reply(self, question: Question, messages: list[Message], count: int) -> Ended:
+        """Ask with as much of the history as fits, with less where the model finds that too long."""
+        settings, rate = self._shop.settings, self._shop.rate
+        budget = rate.bytes_for(settings.context_tokens - question.max_tokens - MARGIN_TOKENS) - question.size
+        for tried in range(SHORTER_TRIES + 1):
+            found = window(messages, budget)
+            self._history = {"messages": found.sent, "left_out": max(0, count - found.sent)}
+            try:
+                return await self._stream(question, found)
+            except PromptTooLongError as error:
+                rate.was_too_low()
+                budget = found.size // 2
+                if found.is_least or tried == SHORTER_TRIES:
+                    raise ModelFailedError from error
+        raise AssertionError
+
+    async def _stream(self, question: Question, found: Window) -> Ended:
+        size = 0
+        async with aclosing(self._shop.model.stream(question.asked(prompt(question.instructions, found)))) as events:
+            async for event in events:
+                if isinstance(event, Ended):
+                    if event.tokens:
+                        self._shop.rate.learn(found.size + question.size, event.tokens.input)
+                    return self._whole(event)
+                room = self._shop.max_bytes - size
+                size += len(event.encode())
+                if size > self._shop.max_bytes:
+                    self._making.add(event.encode()[:room].decode(errors="ignore"))
+                    return Ended("length")
+                self._making.add(event)
+        raise ModelFailedError
+
+    def _whole(self, ended: Ended) -> Ended:
+        """Return how it ended, if it says something; raises ModelError where nothing came."""
+        if self._making.text or ended.calls:
+            return ended
+        raise ContentFilteredError if ended.finish_reason == "content_filter" else ModelFailedError
+
+    async def _look(self) -> None:
+        """Look now and then whether somebody has stopped the turn on another instance, or taken it away."""
+        while True:
+            await asyncio.sleep(LOOK_SECONDS)
+            with suppress(StoreError):
+                try:
+                    lease = (await self._shop.store.get(*self._turn.place)).lease
+                except ParleyError as error:
+                    if isinstance(error, StoreError):
+                        raise
+                    lease = None
+                if lease is None or lease.holder != self._turn.lease.holder or lease.is_stopped:
+                    self._making.stop()
+                    return
+
+    def _told(self, question: Question, ended: Ended, milliseconds: int) -> JsonObject:
+        """Return what the reply's metadata say of it."""
+        return {
+            "model": ended.model or question.model,
+            "finish_reason": ended.finish_reason,
+            "input_tokens": ended.tokens.input if ended.tokens else None,
+            "output_tokens": ended.tokens.output if ended.tokens else None,
+            "milliseconds": milliseconds,
+            "history": self._history,
+        }
+
+    async def _store(self, told: JsonObject, ended: Ended) -> Answered:
+        """Store the reply where it still has its place; whose reply is there first, counts."""
+        reply = NewMessage(
+            id=self._making.reply_id,
+            role="assistant",
+            content=self._making.text,
+            created_at=utc_now(),
+            function_calls=[*ended.calls],
+            metadata={"reply": told},
+        )
+        tokens = ended.tokens
+        usage = ReplyUsage(
+            replies=1, input_tokens=tokens.input if tokens else 0, output_tokens=tokens.output if tokens else 0
+        )
+        replied = Replied(holder=self._turn.lease.holder, usage=usage)
+        try:
+            if self._turn.replaces:
+                return await self._replace(reply, replied)
+            appended = await _patiently(lambda: self._shop.store.append(*self._turn.place, [reply], turn=replied))
+        except (LeaseLostError, MessageConflictError):
+            return await self._explain_loss()
+        return Answered(self._turn.said, appended.messages[0], appended.message_count, appended.etag)
+
+    async def _replace(self, reply: NewMessage, replied: Replied) -> Answered:
+        if self._making.is_stopped:
+            return await self._explain_loss()
+
+        def change(found: Message) -> Message:
+            earlier = found.metadata.get("reply")
+            count = earlier.get("regenerated", 0) if isinstance(earlier, dict) else 0
+            told = {"reply": {**reply.metadata["reply"], "regenerated": count + 1}}
+            return found.replaced_by(reply.model_copy(update={"metadata": told})).model_copy(update={"feedback": None})
+
+        edited = await _patiently(
+            lambda: self._shop.store.edit_message(*self._turn.place, reply.id, change, turn=replied)
+        )
+        session = await self._shop.store.get(*self._turn.place)
+        return Answered(self._turn.said, edited.message, session.message_count, edited.etag)
+
+    async def _explain_loss(self) -> Answered:
+        """Return the reply that is there in place of this one; raises why there is none."""
+        await self._give_back()
+        session = await self._shop.store.get(*self._turn.place)
+        with suppress(MessageNotFoundError):
+            reply = await self._shop.store.get_message(*self._turn.place, self._making.reply_id)
+            return Answered(self._turn.said, reply, session.message_count, session.etag)
+        if session.status != "active":
+            raise SessionArchivedError
+        await self._shop.store.get_message(*self._turn.place, self._turn.question_id)
+        raise TurnInProgressError(self._making.reply_id, 1)
+
+    async def _give_back(self) -> None:
+        """Give the lease back, so that sending the turn again asks at once; else it ends by itself."""
+        with suppress(ParleyError, TimeoutError):
+            async with asyncio.timeout(CLOSING_SECONDS):
+                await self._shop.store.end_turn(*self._turn.place, self._turn.lease.holder)
+
+
+async def _patiently(write: Callable[[], Awaitable[Result]]) -> Result:
+    """Write what was paid for; while the store is busy or away, again for some seconds."""
+    for pause in STORE_PAUSES:
+        try:
+            return await write()
+        except StoreError as error:
+            await asyncio.sleep(max(pause, min(error.retry_after_seconds, 2 * pause)))
+    return await write()

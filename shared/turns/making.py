@@ -1,0 +1,89 @@
+"""Replies that are being made, as this instance sees them: whoever waits for one follows its buffer."""
+
+import asyncio
+from collections.abc import Callable
+from typing import NamedTuple
+
+from shared.models import JsonObject, Message
+
+
+class Answered(NamedTuple):
+    """A reply that is stored, what it answers, how much the session has then, and its etag if that is known."""
+
+    messages: list[Message]
+    reply: Message
+    message_count: int
+    etag: str | None = None
+
+
+class Making:
+    """One reply, from its first word to its place in the store; `text` grows, `outcome` comes last.
+
+    Nobody who follows it has any part in it: they may come late, go early, or be none.
+    """
+
+    def __init__(self, reply_id: str, *, is_own: bool = False) -> None:
+        """Begin with nothing said; `is_own` if this instance asks the model."""
+        self.reply_id = reply_id
+        self.is_own = is_own
+        self.text = ""
+        self.calls: list[JsonObject] = []
+        self.outcome: Answered | Exception | None = None
+        self.is_stopped = False
+        self.task: asyncio.Task[None] | None = None
+        self._stop: Callable[[], object] | None = None
+        self._changed = asyncio.Event()
+
+    @classmethod
+    def of(cls, answered: Answered) -> "Making":
+        """Return one that was over before anybody asked."""
+        making = cls(answered.reply.id)
+        making.finish(answered)
+        return making
+
+    def add(self, text: str) -> None:
+        """Let the reply go on with this."""
+        self.text += text
+        self._tell()
+
+    def finish(self, outcome: Answered | Exception) -> None:
+        """Let it be over; what is stored counts, whatever came before."""
+        if isinstance(outcome, Answered):
+            content = outcome.reply.content
+            self.text = content if isinstance(content, str) else self.text
+            self.calls = [call for call in outcome.reply.function_calls if isinstance(call, dict)]
+        self.outcome = outcome
+        self._tell()
+
+    def on_stop(self, stop: Callable[[], object]) -> None:
+        """Call this when somebody asks for an end; at once if somebody has."""
+        self._stop = stop
+        if self.is_stopped:
+            stop()
+
+    def stop(self) -> None:
+        """Ask for an end with what there is."""
+        self.is_stopped = True
+        if self._stop is not None:
+            self._stop()
+
+    async def changed(self, seconds: float) -> bool:
+        """Return whether there was news within so many seconds."""
+        try:
+            async with asyncio.timeout(seconds):
+                await self._changed.wait()
+        except TimeoutError:
+            return False
+        return True
+
+    async def answered(self) -> Answered:
+        """Return the reply once it is stored; raises what kept it from that."""
+        while self.outcome is None:
+            await self._changed.wait()
+        if isinstance(self.outcome, Exception):
+            raise self.outcome
+        return self.outcome
+
+    def _tell(self) -> None:
+        told, self._changed = self._changed, asyncio.Event()
+        told.set()

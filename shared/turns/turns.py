@@ -1,0 +1,287 @@
+"""Turns: what is said is stored, then the model is asked, then its reply is stored; whoever repeats finds or joins."""
+
+import asyncio
+import json
+import secrets
+import time
+import uuid
+from collections.abc import Coroutine, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Literal, NamedTuple
+
+from shared.errors import (
+    MessageNotFoundError,
+    ModelThrottledError,
+    NoResponderError,
+    NothingToAnswerError,
+    TurnInProgressError,
+    TurnNotNewestError,
+)
+from shared.idempotency import NAMESPACE, IdempotencyKey
+from shared.models import Appended, Lease, Message, MessageInput, Session, SessionTarget
+from shared.service import ChatService
+from shared.turns.asking import NO_WISHES, Wishes
+from shared.turns.elsewhere import wait_for
+from shared.turns.maker import Maker, Turn, Workshop
+from shared.turns.making import Answered, Making
+from shared.turns.model import Model
+from shared.turns.window import TokenRate
+
+LEASE_MARGIN_SECONDS = 10  # after a turn's whole time, for the write of its reply
+NEWEST = 50  # messages among which a question is looked for that is to be answered again
+CLOSING_SECONDS = 5
+SPEAKS = {"user", "assistant", "tool"}
+How = Literal["started", "joined", "found"]
+
+
+class Said(NamedTuple):
+    """What is said in a turn, and what makes saying it again a repeat."""
+
+    messages: Sequence[MessageInput]
+    key: IdempotencyKey | None = None
+    ttl_seconds: int | None = None  # of a session that is made
+
+
+class Taken(NamedTuple):
+    """A turn that was taken: in which session, what was said in it, how its reply comes, and where it is followed."""
+
+    session_id: str
+    messages: list[Message]
+    how: How
+    making: Making
+
+
+def reply_id_for(user_id: str, session_id: str, message_id: str) -> str:
+    """Return the id of the reply to a message: the same wherever, and whenever, it is made."""
+    return str(uuid.uuid5(NAMESPACE, json.dumps([user_id, session_id, message_id, "reply"])))
+
+
+def turns_of(chat: "ChatService") -> "Turns":
+    """Return the turns of a service, which this instance takes."""
+    known = next((each for each in chat.closing if isinstance(each, Turns)), None)
+    if known is None:
+        known = Turns(chat)
+        chat.closing.append(known)
+    return known
+
+
+class Turns:
+    """Takes turns, and knows of the replies that this instance makes or waits for."""
+
+    def __init__(self, chat: ChatService) -> None:
+        """Take the turns of this service's sessions."""
+        self._chat = chat
+        self._store = chat.store
+        self._settings = chat.settings.model
+        self.model = Model(self._settings)
+        self._shop = Workshop(
+            chat.store, self._settings, self.model, TokenRate(), max_bytes=chat.settings.max_message_bytes
+        )
+        self._makings: dict[tuple[str, str, str], Making] = {}
+        self._own = 0  # of these, and of those about to begin, how many ask the model here
+
+    @property
+    def is_configured(self) -> bool:
+        """Whether there is a model to reply."""
+        return self._settings.endpoint is not None
+
+    async def say(self, user_id: str, target: str | SessionTarget, said: Said, wishes: Wishes = NO_WISHES) -> Taken:
+        """Store what is said, in the session of that id, or in one that is made if need be, and have it answered.
+
+        Nothing said means to answer what is there. Raises as an append does, and NoResponderError,
+        CallerMayNotSetError, NothingToAnswerError, TurnInProgressError, TurnNotNewestError and ModelThrottledError:
+        all of it before anything is stored, but the last two of a repeat.
+        """
+        self._require(wishes)
+        session_id = target if isinstance(target, str) else target.session_id
+        if not said.messages:
+            if session_id is None:
+                raise NothingToAnswerError
+            return await self._go_on(user_id, session_id, wishes)
+        if (said.messages[-1].role or said.messages[-1].message_type) == "assistant":
+            raise NothingToAnswerError
+        with self._room():
+            session_id, appended, lease = await self._append(user_id, target, said)
+            if not appended.created:
+                return await self._repeat(user_id, session_id, appended.messages, wishes)
+            turn = Turn(user_id, session_id, appended.messages, appended.messages[-1].id, lease, wishes)
+            return self._start(turn)
+
+    async def regenerate(self, user_id: str, session_id: str, message_id: str, wishes: Wishes = NO_WISHES) -> Taken:
+        """Put another reply in the place of the newest one; raises TurnNotNewestError for any other, and as `say`."""
+        self._require(wishes)
+        reply_id = reply_id_for(user_id, session_id, message_id)
+        if making := self._makings.get((user_id, session_id, reply_id)):
+            return Taken(session_id, [], "joined", making)
+        await self._store.catch_up(user_id, session_id)
+        _, page = await self._store.read(user_id, session_id, NEWEST)
+        newest = page.messages[:1]
+        said = [message for message in page.messages if message.id == message_id]
+        with self._room():
+            if said and newest[0].id == message_id:
+                return await self._repeat(user_id, session_id, said, wishes)
+            if not (newest and newest[0].id == reply_id):
+                await self._store.get_message(user_id, session_id, message_id)
+                raise TurnNotNewestError
+            lease = self._lease(user_id, session_id, message_id)
+            await self._store.hold_turn(user_id, session_id, lease)
+            return self._start(Turn(user_id, session_id, said, message_id, lease, wishes, replaces=True))
+
+    async def look(self, user_id: str, session_id: str, message_id: str, *, follow: bool) -> Taken | None:
+        """Return the turn of a message: its reply as it is made, here or elsewhere, or as it is stored; None without.
+
+        Unless it is to be followed, one that is made elsewhere is not waited for, and stays as it is.
+        Raises SessionNotFoundError, MessageNotFoundError.
+        """
+        reply_id = reply_id_for(user_id, session_id, message_id)
+        if making := self._makings.get((user_id, session_id, reply_id)):
+            return Taken(session_id, [], "joined", making)
+        session = await self._store.get(user_id, session_id)
+        if session.lease and session.lease.reply_id == reply_id and not session.lease.is_over(time.time()):
+            if follow:
+                return self._join_elsewhere((user_id, session_id), [], reply_id)
+            return Taken(session_id, [], "joined", Making(reply_id))
+        try:
+            reply = await self._store.get_message(user_id, session_id, reply_id)
+        except MessageNotFoundError:
+            await self._store.get_message(user_id, session_id, message_id)
+            return None
+        return _found(session, [], reply)
+
+    async def stop(self, user_id: str, session_id: str, message_id: str) -> None:
+        """End the turn of a message with what there is of its reply; elsewhere within some seconds.
+
+        Where nothing is being made nothing happens; raises SessionNotFoundError, MessageNotFoundError.
+        """
+        reply_id = reply_id_for(user_id, session_id, message_id)
+        making = self._makings.get((user_id, session_id, reply_id))
+        if making and making.is_own:
+            making.stop()
+            while making.outcome is None:
+                await making.changed(CLOSING_SECONDS)
+            return
+        if not await self._store.stop_turn(user_id, session_id, reply_id):
+            await self._store.get_message(user_id, session_id, message_id)
+
+    async def close(self) -> None:
+        """Break off what is being made, giving the leases back, and let go of the model."""
+        tasks = [making.task for making in self._makings.values() if making.task]
+        for task in tasks:
+            task.cancel()
+        if tasks:
+            await asyncio.wait(tasks, timeout=CLOSING_SECONDS)
+        await self.model.close()
+
+    def require_model(self) -> None:
+        """Raise NoResponderError without a model."""
+        if not self.is_configured:
+            raise NoResponderError
+
+    def _require(self, wishes: Wishes) -> None:
+        self.require_model()
+        wishes.require_allowed(self._settings)
+
+    async def _append(self, user_id: str, target: str | SessionTarget, said: Said) -> tuple[str, Appended, Lease]:
+        made: list[Lease] = []
+
+        def lease_for(session_id: str, message_id: str) -> Lease:
+            made.append(self._lease(user_id, session_id, message_id))
+            return made[0]
+
+        messages, key, ttl_seconds = said
+        if isinstance(target, str):
+            appended = await self._chat.append(user_id, target, messages, key, lease_for=lease_for)
+            return target, appended, made[0]
+        session_id, appended = await self._chat.append_anywhere(
+            user_id, target, messages, key, ttl_seconds=ttl_seconds, lease_for=lease_for
+        )
+        return session_id, appended, made[0]
+
+    async def _go_on(self, user_id: str, session_id: str, wishes: Wishes) -> Taken:
+        """Answer the newest message; if that is a reply it is the answer."""
+        await self._store.catch_up(user_id, session_id)
+        session, page = await self._store.read(user_id, session_id, 1)
+        if not page.messages:
+            raise NothingToAnswerError
+        (newest,) = page.messages
+        if newest.role == "assistant":
+            return _found(session, [], newest)
+        with self._room():
+            return await self._repeat(user_id, session_id, [newest], wishes)
+
+    async def _repeat(self, user_id: str, session_id: str, said: list[Message], wishes: Wishes) -> Taken:
+        """Have what is stored already answered: find its reply, join whoever makes it, or make it."""
+        question = said[-1]
+        reply_id = reply_id_for(user_id, session_id, question.id)
+        if making := self._makings.get((user_id, session_id, reply_id)):
+            return Taken(session_id, said, "joined", making)
+        session, page = await self._store.read(user_id, session_id, NEWEST)
+        try:
+            reply = await self._among(page.messages, user_id, session_id, reply_id)
+        except MessageNotFoundError:
+            pass
+        else:
+            return _found(session, said, reply)
+        if any(message.seq > question.seq and message.role in SPEAKS for message in page.messages):
+            raise TurnNotNewestError
+        lease = self._lease(user_id, session_id, question.id)
+        try:
+            await self._store.hold_turn(user_id, session_id, lease)
+        except TurnInProgressError as error:
+            if error.reply_id != reply_id:
+                raise
+            return self._join_elsewhere((user_id, session_id), said, reply_id)
+        return self._start(Turn(user_id, session_id, said, question.id, lease, wishes))
+
+    async def _among(self, newest: Sequence[Message], user_id: str, session_id: str, message_id: str) -> Message:
+        found = next((message for message in newest if message.id == message_id), None)
+        return found or await self._store.get_message(user_id, session_id, message_id)
+
+    def _start(self, turn: Turn) -> Taken:
+        making = Making(turn.lease.reply_id, is_own=True)
+        self._run(making, turn.place, Maker(self._shop, turn, making).run())
+        return Taken(turn.session_id, turn.said, "started", making)
+
+    def _join_elsewhere(self, place: tuple[str, str], said: list[Message], reply_id: str) -> Taken:
+        making = self._makings.get((*place, reply_id))
+        if making is None:
+            making = Making(reply_id)
+            self._run(making, place, wait_for(self._store, place, said, making))
+        return Taken(place[1], said, "joined", making)
+
+    def _run(self, making: Making, place: tuple[str, str], work: Coroutine[None, None, None]) -> None:
+        """Let a task of its own fill `making`, and keep it as long as that takes."""
+        key = (*place, making.reply_id)
+        self._makings[key] = making
+        self._own += making.is_own
+        making.task = asyncio.create_task(work)
+
+        def done(_: object) -> None:
+            self._own -= making.is_own
+            if self._makings.get(key) is making:
+                del self._makings[key]
+
+        making.task.add_done_callback(done)
+
+    @contextmanager
+    def _room(self) -> Iterator[None]:
+        """Keep room for one more reply; raises ModelThrottledError where as many are made as may be."""
+        if self._own >= self._settings.concurrency:
+            raise ModelThrottledError(1)
+        self._own += 1
+        try:
+            yield
+        finally:
+            self._own -= 1
+
+    def _lease(self, user_id: str, session_id: str, message_id: str) -> Lease:
+        return Lease(
+            reply_id=reply_id_for(user_id, session_id, message_id),
+            holder=secrets.token_hex(8),
+            until=int(time.time()) + self._settings.timeout_seconds + LEASE_MARGIN_SECONDS,
+        )
+
+
+def _found(session: Session, said: list[Message], reply: Message) -> Taken:
+    answered = Answered(said, reply, session.message_count, session.etag)
+    return Taken(session.id, said, "found", Making.of(answered))

@@ -1,0 +1,98 @@
+"""How much of a session a model is sent: whole turns, newest first, as many as are guessed to fit."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from shared.chat_completions import OpenAIMessage, for_model
+from shared.models import JsonObject, Message, stored_bytes
+
+FIRST_RATE = 0.3  # tokens a byte: English has 0.19, German up to 0.39, digits up to 1 (measured on two vocabularies)
+SLOWLY = 0.2  # how far the rate goes towards a lower one; a higher one counts at once
+MAX_RATE = 2.0
+MOST_MESSAGES = 200
+BYTES_A_MESSAGE = 100  # at least, as JSON with its role: more than this many are not asked for
+
+
+class Window(NamedTuple):
+    """What a model is sent of a session's messages; `size` in bytes, `is_least` when there is nothing to leave out."""
+
+    messages: list[OpenAIMessage]
+    sent: int
+    size: int
+    is_least: bool
+
+
+class TokenRate:
+    """How many tokens a byte takes, as the model itself has counted."""
+
+    def __init__(self) -> None:
+        """Begin with a guess."""
+        self.tokens_per_byte = FIRST_RATE
+
+    def learn(self, size_bytes: int, tokens: int) -> None:
+        """Take what a prompt of that size has taken."""
+        if size_bytes <= 0 or tokens <= 0:
+            return
+        seen = min(tokens / size_bytes, MAX_RATE)
+        lower = self.tokens_per_byte + SLOWLY * (seen - self.tokens_per_byte)
+        self.tokens_per_byte = max(seen, lower)
+
+    def was_too_low(self) -> None:
+        """Guess more: a prompt was longer than it was thought to be."""
+        self.tokens_per_byte = min(self.tokens_per_byte * 1.5, MAX_RATE)
+
+    def bytes_for(self, tokens: int) -> int:
+        """Return how many bytes are guessed to take that many tokens."""
+        return int(tokens / self.tokens_per_byte)
+
+
+def messages_for(size_bytes: int) -> int:
+    """Return how many of the newest messages to read for a window of that size."""
+    return max(1, min(MOST_MESSAGES, size_bytes // BYTES_A_MESSAGE + 1))
+
+
+def window(messages: Sequence[Message], size_bytes: int) -> Window:
+    """Return the newest whole turns of messages, oldest first, that take no more bytes, and the newest in any case."""
+    written = [_written(turn) for turn in _turns(messages)]
+    chosen: list[list[OpenAIMessage]] = []
+    size = 0
+    for turn in reversed(written):
+        if chosen and size + stored_bytes(turn) > size_bytes:
+            break
+        chosen.insert(0, turn)
+        size += stored_bytes(turn)
+    flat = [message for turn in chosen for message in turn]
+    return Window(flat, len(flat), size, is_least=len(chosen) == 1)
+
+
+def prompt(instructions: str, found: Window) -> list[JsonObject]:
+    """Return the messages of a request: the instructions if there are any, then the window."""
+    first: list[JsonObject] = [{"role": "system", "content": instructions}] if instructions else []
+    return first + [_plain(message) for message in found.messages]
+
+
+def _turns(messages: Sequence[Message]) -> list[list[Message]]:
+    """Divide messages where a user speaks after somebody else; calls of tools and their results stay together."""
+    turns: list[list[Message]] = []
+    before = None
+    for message in messages:
+        if not turns or (message.role == "user" and before != "user"):
+            turns.append([])
+        turns[-1].append(message)
+        before = message.role
+    return turns
+
+
+def _written(turn: Sequence[Message]) -> list[OpenAIMessage]:
+    """Return a turn as the API takes it, without replies that say nothing."""
+    return [message for message in for_model(turn).messages if _says_something(message)]
+
+
+def _says_something(message: OpenAIMessage) -> bool:
+    return message["role"] != "assistant" or bool(message["content"] or message.get("tool_calls"))
+
+
+def _plain(message: OpenAIMessage) -> JsonObject:
+    """Return a message for servers that know no developers."""
+    role = "system" if message["role"] == "developer" else message["role"]
+    return {**message, "role": role}

@@ -1,0 +1,113 @@
+"""A small OpenAI-compatible model on loopback, which does what a test tells it to."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+from aiohttp import web
+
+from shared.model_settings import ModelSettings
+
+REPLY = ("Hel", "lo", " there", ".")
+USAGE = {"prompt_tokens": 20, "completion_tokens": 4}
+
+
+def chunk(content: str | None = None, **choice: Any) -> dict[str, Any]:
+    """Return a chunk as it is streamed."""
+    delta = choice.pop("delta", {} if content is None else {"content": content})
+    return {"model": "small-2026", "choices": [{"index": 0, "delta": delta, "finish_reason": None, **choice}]}
+
+
+def whole(*texts: str, finish: str = "stop") -> list[Any]:
+    """Return all chunks of a reply."""
+    return [*map(chunk, texts), chunk(finish_reason=finish), {"choices": [], "usage": USAGE}]
+
+
+@dataclass
+class Script:
+    """What one answer is: a status with a body, or chunks; `None` among them waits until the test goes on."""
+
+    chunks: list[Any] = field(default_factory=lambda: whole(*REPLY))
+    status: int = 200
+    body: Any = None
+    headers: dict[str, str] = field(default_factory=dict)
+    breaks_off: bool = False
+    ends_with_done: bool = True
+
+
+class FakeModel:
+    """The model, and what it was asked."""
+
+    def __init__(self) -> None:
+        self.url = ""
+        self.asked: list[dict[str, Any]] = []
+        self.headers: list[dict[str, str]] = []
+        self.scripts: list[Script] = []
+        self.usual = Script()
+        self.going_on = asyncio.Event()
+        self.waiting = asyncio.Event()
+        self.judge: Callable[[dict[str, Any]], Script | None] = lambda _: None
+        self.left = 0
+
+    def next(self, *scripts: Script) -> None:
+        """Answer the next questions so, and then as usual."""
+        self.scripts += scripts
+
+    def go_on(self) -> None:
+        """Let what waits go on."""
+        self.going_on.set()
+
+    @property
+    def settings(self) -> ModelSettings:
+        """The settings that lead here."""
+        return ModelSettings(endpoint=f"{self.url}/v1", name="small", key="sk-very-secret", timeout_seconds=20)
+
+    async def answer(self, request: web.Request) -> web.StreamResponse:
+        """Answer one question."""
+        asked = await request.json()
+        self.asked.append(asked)
+        self.headers.append(dict(request.headers))
+        script = self.judge(asked) or (self.scripts.pop(0) if self.scripts else self.usual)
+        if script.status != 200:
+            return web.json_response(script.body, status=script.status, headers=script.headers)
+        response = web.StreamResponse(headers={"content-type": "text/event-stream"})
+        await response.prepare(request)
+        try:
+            await self._stream(request, response, script)
+        except (ConnectionResetError, asyncio.CancelledError):
+            self.left += 1
+            raise
+        return response
+
+    async def _stream(self, request: web.Request, response: web.StreamResponse, script: Script) -> None:
+        for each in script.chunks:
+            if each is None:
+                self.waiting.set()
+                await self.going_on.wait()
+                self.going_on.clear()
+            else:
+                data = each if isinstance(each, bytes) else json.dumps(each).encode()
+                await response.write(b"data: " + data + b"\n\n")
+        if script.breaks_off and request.transport:
+            request.transport.abort()
+        elif script.ends_with_done:
+            await response.write(b"data: [DONE]\n\n")
+
+
+@asynccontextmanager
+async def serving_model() -> AsyncIterator[FakeModel]:
+    """Serve a model on a free port."""
+    model = FakeModel()
+    app = web.Application()
+    app.router.add_post("/v1/chat/completions", model.answer)
+    runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1, handler_cancellation=True)
+    await runner.setup()
+    try:
+        await web.TCPSite(runner, "127.0.0.1", 0).start()
+        model.url = f"http://127.0.0.1:{runner.addresses[0][1]}"
+        yield model
+    finally:
+        await runner.cleanup()
