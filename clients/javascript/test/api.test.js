@@ -4,24 +4,17 @@ import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { test } from "node:test";
 
-import { Parley, answerOf, newId } from "parley-client";
+import { Parley, answerOf } from "parley-client";
 
 import { everyCall } from "./every-call.js";
+import { all, newcomer as aNewcomer, url } from "./real-parley.js";
 
-const url = process.env.PARLEY_URL ?? "";
 const DOCUMENT = new URL("../../../shared/http/docs_page/openapi.json", import.meta.url);
 const NOT_A_CLIENTS = new Set(["PUT /api/chat/sessions/{}", "HEAD /api/health", "GET /api/openapi.json"]);
 const HELLO = { role: /** @type {const} */ ("user"), content: "Hello" };
 
 /** A client of a user who has nothing yet. */
-const newcomer = () => new Parley({ baseUrl: url, userId: newId() });
-
-/** @param {AsyncIterable<any>} items */
-async function all(items) {
-  const found = [];
-  for await (const item of items) found.push(item);
-  return found;
-}
+const newcomer = () => aNewcomer().parley;
 
 test("every route of the API is a method", async () => {
   /** @type {Set<string>} */
@@ -61,25 +54,22 @@ test("a session is made, read, changed under its etag and deleted", async () => 
 });
 
 test("what a lost answer was about is stored once", async () => {
-  const real = newcomer();
-  const { user_id: userId } = await real.createSession();
-  let lost = 0;
-  const fetch = /** @type {typeof globalThis.fetch} */ (
-    async (...request) => {
-      const answer = await globalThis.fetch(...request);
-      if (lost++ % 2) return answer;
-      throw new TypeError("fetch failed");
-    }
-  );
-  const unlucky = new Parley({ baseUrl: url, userId, fetch });
+  const { parley, network } = aNewcomer();
+  const losing = (/** @type {() => Promise<any>} */ ask) => {
+    network.lose = 1;
+    return ask();
+  };
 
-  const { id } = await unlucky.createSession();
-  const appended = await unlucky.appendMessages(id, [HELLO, HELLO]);
-  const elsewhere = await unlucky.appendAnywhere(HELLO);
+  const { id } = await losing(() => parley.createSession());
+  const appended = await losing(() => parley.appendMessages(id, [HELLO, HELLO]));
+  const elsewhere = await losing(() => parley.appendAnywhere(HELLO));
+  const guarded = await losing(() => parley.appendMessages(id, HELLO, { ifMatch: answerOf(appended).etag }));
+  const tail = await losing(() => parley.replaceTail(id, 1, [HELLO], { ifMatch: answerOf(guarded).etag }));
+  await losing(() => parley.deleteSession(elsewhere.session_id, { ifMatch: answerOf(elsewhere).etag }));
 
   assert.deepEqual([appended.message_count, answerOf(appended).status], [2, 200]);
-  assert.equal(elsewhere.message_count, 1);
-  assert.equal((await all(real.sessions())).length, 3);
+  assert.deepEqual([guarded.message_count, tail.message_count], [3, 2]);
+  assert.equal((await all(parley.sessions())).length, 1);
 });
 
 test("whatever a user is called, it is that user", async () => {

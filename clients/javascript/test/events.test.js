@@ -10,7 +10,13 @@ async function read(text, size) {
   const bytes = new TextEncoder().encode(text);
   const pieces = Array.from({ length: Math.ceil(bytes.length / size) }, (_, n) => bytes.slice(n * size, (n + 1) * size));
   const found = [];
-  for await (const event of eventsOf(ReadableStream.from(pieces))) found.push(event);
+  const body = new ReadableStream({
+    start(controller) {
+      for (const piece of pieces) controller.enqueue(piece);
+      controller.close();
+    },
+  });
+  for await (const event of eventsOf(body)) found.push(event);
   return found;
 }
 
