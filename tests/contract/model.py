@@ -175,6 +175,38 @@ class Model:
             life.messages = kept
             life.writes += 1
 
+    def replace_tail(self, user_id: str, session_id: str, after_seq: int, messages: Sequence[NewMessage]) -> Seen:
+        """Let messages be what follows a seq, or see that they do."""
+        life = self.life(user_id, session_id)
+        kept = [message for message in life.messages if message.seq <= after_seq]
+        gone = len(life.messages) - len(kept)
+        created = not self._ends_with(life, messages, gone)
+        if created:
+            self._let_follow(life, kept, messages)
+        placed = life.messages[len(life.messages) - len(messages) :]
+        return {
+            "messages": [seen_message(message) for message in placed],
+            "message_count": len(life.messages),
+            "created": created and bool(messages),
+        }
+
+    def _ends_with(self, life: Life, messages: Sequence[NewMessage], least: int) -> bool:
+        newest = life.messages[max(0, len(life.messages) - len(messages)) :]
+        said = [[getattr(message, name) for name in ("id", *SAYS)] for message in newest]
+        return least <= len(messages) and said == [[getattr(each, name) for name in ("id", *SAYS)] for each in messages]
+
+    def _let_follow(self, life: Life, kept: list[Message], messages: Sequence[NewMessage]) -> None:
+        if not life.is_active:
+            raise SessionArchivedError
+        ids = {message.id for message in kept}
+        if twice := [message.id for message in messages if message.id in ids]:
+            raise MessageConflictError(twice)
+        life.last_seq -= len(life.messages) - len(kept)
+        life.messages = kept
+        if messages:
+            life.last_activity_at = messages[-1].created_at
+        self._add(life, messages)
+
     def erase(self, user_id: str) -> Seen:
         """End all sessions of an owner."""
         ended = [self.lives.pop(key) for key in list(self.lives) if key[0] == user_id]

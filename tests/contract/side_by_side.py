@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from shared.errors import MessageConflictError, ParleyError, SessionNotFoundError
-from shared.models import ROLES, MessageQuery, NewMessage, NewSession, SessionChanges, SessionFilter
+from shared.models import ROLES, Appended, MessageQuery, NewMessage, NewSession, SessionChanges, SessionFilter
 from shared.store.port import SessionStore
 from tests.builders import all_messages, an_owner, listed
 from tests.contract.model import Model, Seen, seen_message, seen_session, seen_stats
@@ -103,14 +103,23 @@ class Both:
 
     def append(self, user_id: str, session_id: str, numbers: list[int], version: int) -> Pair:
         sent = make_messages(numbers, self.moment(), version)
+        return (
+            lambda: self._appended(user_id, session_id, self.store.append(user_id, session_id, sent)),
+            lambda: self.model.append(user_id, session_id, sent),
+        )
 
-        async def on_store() -> Seen:
-            appended = await self.store.append(user_id, session_id, sent)
-            assert appended.etag == (await self.store.get(user_id, session_id)).etag
-            seen = {name: value for name, value in dict(appended).items() if name != "etag"}
-            return {**seen, "messages": [seen_message(message) for message in appended.messages]}
+    def replace_tail(self, user_id: str, session_id: str, after_seq: int, numbers: list[int], version: int) -> Pair:
+        sent = make_messages(numbers, self.moment(), version)
+        return (
+            lambda: self._appended(user_id, session_id, self.store.replace_tail(user_id, session_id, after_seq, sent)),
+            lambda: self.model.replace_tail(user_id, session_id, after_seq, sent),
+        )
 
-        return on_store, lambda: self.model.append(user_id, session_id, sent)
+    async def _appended(self, user_id: str, session_id: str, call: Awaitable[Appended]) -> Seen:
+        appended = await call
+        assert appended.etag == (await self.store.get(user_id, session_id)).etag
+        seen = {name: value for name, value in dict(appended).items() if name != "etag"}
+        return {**seen, "messages": [seen_message(message) for message in appended.messages]}
 
     def update(self, user_id: str, session_id: str, if_match: str, **changes: Any) -> Pair:
         wanted = SessionChanges(**changes)

@@ -61,13 +61,16 @@ DETAILS: dict[str, st.SearchStrategy[dict[str, Any]]] = {
     "stats": st.just({}),
     "clear": st.just({}),
     "rewind": st.fixed_dictionaries({"after_seq": st.integers(0, 60)}),
+    "replace_tail": st.fixed_dictionaries(
+        {"after_seq": st.integers(0, 60), "numbers": st.just([]) | batches, "version": versions}
+    ),
     "erase": st.just({}),
     "delete": st.just({}),
 }
 OFTEN = (
     ["append"] * 12
     + ["create", "update"] * 3
-    + ["messages", "read", "rewind"] * 2
+    + ["messages", "read", "rewind", "replace_tail"] * 2
     + ["sessions", "stats", "clear", "delete", "erase"]
 )
 

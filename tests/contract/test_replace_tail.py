@@ -4,6 +4,7 @@ import pytest
 
 from shared.errors import MessageConflictError, PreconditionFailedError, SessionArchivedError, SessionNotFoundError
 from shared.models import Feedback, MessageChanges, Session, SessionChanges
+from shared.settings import MAX_CONTENT_BYTES
 from shared.store.port import SessionStore
 from tests.builders import a_message, again, all_messages, fill, messages
 
@@ -95,6 +96,23 @@ async def test_a_message_that_grew_is_another_and_has_no_feedback(store: Session
 
     newest = (await all_messages(store, session))[-1]
     assert (newest.id, newest.seq, newest.content, newest.feedback) == (sent[1].id, 2, "grown", None)
+
+
+async def test_a_deep_tail_of_sealed_pages_larger_than_a_request_is_replaced(
+    store: SessionStore, session: Session
+) -> None:
+    long = "漢" * (MAX_CONTENT_BYTES // 4)
+    stored = await fill(store, session, 30)
+    for _ in range(3):
+        await store.append(session.user_id, session.id, [a_message(long)])
+    await fill(store, session, 30)
+
+    appended = await store.replace_tail(session.user_id, session.id, 29, messages(200))
+
+    assert appended.message_count == 229
+    assert await all_messages(store, session) == [*stored[:29], *appended.messages]
+    stats = await store.stats(session.user_id, session.id)
+    assert (stats.message_count, stats.last_message_at) == (229, appended.messages[-1].created_at)
 
 
 async def test_an_id_that_is_kept_conflicts(store: SessionStore, session: Session) -> None:

@@ -41,6 +41,7 @@ VERBS = {
     "change ttl": 9,
     "pin": 5,
     "rewind": 6,
+    "replace a tail": 6,
     "archive": 2,
     "restore": 4,
     "maintain": 2,
@@ -51,7 +52,8 @@ VERBS = {
 DEEP = {
     "append": 10,
     "append a batch": 40,
-    "rewind": 24,
+    "rewind": 16,
+    "replace a tail": 12,
     "clear": 6,
     "maintain": 8,
     "read": 4,
@@ -122,11 +124,12 @@ class Client:
         ids: list[str],
         if_match: str | None = None,
         sought: str = "",
+        after: int = 0,
     ) -> Any:
         """Run one call; None if it failed as it may, the failure judged."""
         place = self._seed.choice(self._places)
         self._store = place.store
-        self.deed = deed = Deed(self.number, verb, ids, self._truth.now, if_match, sought)
+        self.deed = deed = Deed(self.number, verb, ids, self._truth.now, if_match, sought, after)
         refused, seen = place.turnstile.refused, place.turnstile.instance.reached
         shown_before = lsn_of(self._token)
         try:
@@ -148,7 +151,7 @@ class Client:
             require(self._truth.some(deed, lambda state: state.document is not None), "nothing by that id exists")
         except MessageConflictError as conflict:
             named = conflict.ids
-            require(self._truth.some(deed, lambda state: self._conflicts(state, ids, named)), f"{verb}: no conflict")
+            require(self._truth.some(deed, lambda state: self._conflicts(state, deed, named)), f"{verb}: no conflict")
         except MessageNotFoundError:
             require(self._truth.some(deed, lambda state: not self._kept(state, deed.sought)), f"{deed.sought} is there")
         except PreconditionFailedError:
@@ -169,10 +172,12 @@ class Client:
     def _kept(self, state: State, message_id: str) -> bool:
         return message_id in dict(self._truth.ids(state, state.seqs)).values()
 
-    def _conflicts(self, state: State, sent: list[str], named: list[str]) -> bool:
-        kept = dict(self._truth.ids(state, state.seqs)).values()
-        found = [message_id for message_id in sent if message_id in kept]
-        return len(found) < len(sent) and found == named
+    def _conflicts(self, state: State, deed: Deed, named: list[str]) -> bool:
+        is_tail = deed.verb == "replace_tail"
+        seqs = range(state.seqs.start, min(state.seqs.stop, deed.after + 1)) if is_tail else state.seqs
+        kept = dict(self._truth.ids(state, seqs)).values()
+        found = [message_id for message_id in deed.ids if message_id in kept]
+        return (is_tail or len(found) < len(deed.ids)) and found == named
 
     # What clients do
 
@@ -296,10 +301,36 @@ class Client:
     async def _restore(self) -> None:
         await self._update(is_active=True)
 
+    def _place(self) -> int:
+        """Choose a seq that is among the newest, or far down."""
+        last = self._truth.last.document["last_seq"] if self._truth.last.document else 0
+        return max(0, last - self._seed.choice((0, 1, 3, 8, 15, 30, 1_000)))
+
+    async def _replace_a_tail(self) -> None:
+        """Put other messages in the place of some of the newest, some of which may be kept ones, or none."""
+        after, messages = self._place(), self._messages(self._seed.choice((0, 1, 4, 20)))
+        if self._sent and self._seed.random() < 0.2:
+            messages = [self._again(message) for message in self._seed.choice(self._sent[-3:])]
+        ids = [message.id for message in messages]
+        self._sent += [messages] if messages else []
+        user_id, session_id = self._name.user_id, self._name.session_id
+        appended = await self._do(
+            "replace_tail",
+            lambda: self._store.replace_tail(user_id, session_id, after, messages),
+            ids,
+            after=after,
+        )
+        if appended is None:
+            return
+        placed = _placed(appended.messages)
+        require([message_id for _, message_id in placed] == ids, "a new tail was answered with other messages")
+        require(appended.created == bool(self.deed.applied), f"created is {appended.created}: {self.deed.applied}")
+        told = self._truth.some(self.deed, lambda state: self._truth.ids(state, state.seqs)[-len(ids) :] == placed)
+        require(not ids or told, f"never was the end: {placed}")
+
     async def _rewind(self) -> None:
         """Cut off some of the newest messages, or nearly all of them."""
-        last = self._truth.last.document["last_seq"] if self._truth.last.document else 0
-        after = max(0, last - self._seed.choice((0, 1, 3, 8, 15, 30, 1_000)))
+        after = self._place()
         user_id, session_id = self._name.user_id, self._name.session_id
         done = await self._do("rewind", lambda: self._told(self._store.rewind(user_id, session_id, after)), [])
         if done:

@@ -127,11 +127,11 @@ async def run_all(world: World, seeds: Collection[int]) -> None:
 @pytest.mark.parametrize(
     ("mutate", "seeds"),
     [
-        (sweeps_by_a_read, (51, 74, 106)),
-        (takes_1002_for_missing, (2, 3, 4, 12, 13)),
-        (ignores_tokens, (13, 51, 52)),
-        (guards_no_count, (14, 15, 18, 20, 21)),
-        (rotates_in_two_steps, (2, 16, 17, 21, 29)),
+        (sweeps_by_a_read, (28, 74, 109)),
+        (takes_1002_for_missing, (3, 4, 9, 12, 13)),
+        (ignores_tokens, (2, 21, 28)),
+        (guards_no_count, (5, 14, 17, 20, 29)),
+        (rotates_in_two_steps, (13, 16, 20, 21, 28)),
     ],
 )
 async def test_a_store_that_believes_what_it_reads_is_found_out(

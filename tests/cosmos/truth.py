@@ -19,7 +19,8 @@ VISIBLE = (
     "last_seq",
     "created_at",
 )
-MAY_END = {"clear", "delete", "create", "rewind"}  # a create finishes the deletion that holds its id
+CUTS = {"rewind", "replace_tail"}
+MAY_END = {"clear", "delete", "create", *CUTS}  # a create finishes the deletion that holds its id
 
 
 class ViolationError(AssertionError):
@@ -62,6 +63,7 @@ class Deed:
     """One call of one client: what it sent, when it ran (as places in the row of states), and what it brought about.
 
     `oldest` is the place of the oldest state that a read may answer from; where nothing lags, that in which it began.
+    `after` is the seq after which `ids` are to follow, and nothing else.
     """
 
     client: int
@@ -70,6 +72,7 @@ class Deed:
     start: int
     if_match: str | None = None
     sought: str = ""
+    after: int = 0
     end: int | None = None
     faults: int = 0
     refused: int = 0  # reads that no replica served, for want of the state they asked for
@@ -135,14 +138,17 @@ class Truth:
         if same:
             assert before.document
             cut = document["last_seq"] < before.document["last_seq"]
-            require(not cut or deed.verb == "rewind", "last_seq went back")
+            require(not cut or deed.verb in CUTS, "last_seq went back")
             require(head.generation >= self.generations[head.epoch], "a generation went back")
             fresh = range(before.document["last_seq"] + 1, head.last_seq + 1)
         else:
             require(deed.verb != "clear" or document["message_count"] == 0, "a clear left messages")
             fresh = range(0) if deed.verb == "rewind" else state.seqs
-        if same or deed.verb == "rewind":
-            known |= {seq: message_id for seq, message_id in before.messages.items() if seq <= head.last_seq}
+        if deed.verb == "replace_tail":
+            fresh = self._new_tail(seen, before, deed)
+        if same or deed.verb in CUTS:
+            last = min(head.last_seq, fresh.start - 1 if fresh else head.last_seq)
+            known |= {seq: message_id for seq, message_id in before.messages.items() if seq <= last}
         self.generations[head.epoch] = head.generation
         self._take_messages(seen, known, fresh, deed)
         require(sorted(known) == list(state.seqs), f"message_count or last_seq is wrong: {sorted(known)} {state.seqs}")
@@ -154,6 +160,18 @@ class Truth:
                 "if_match was not kept",
             )  # type: ignore[index]
         self.visible[Version.of(document).etag] = visible
+
+    def _new_tail(self, seen: "_Seen", before: State, deed: Deed) -> range:
+        """Return the seqs of a tail that this write has put in another's place; none where it wrote no message."""
+        last_seq = seen.head.last_seq
+        held, tail = seen.ids(), range(last_seq - len(deed.ids) + 1, last_seq + 1)
+        if last_seq == before.seqs.stop - 1 and all(
+            before.messages[seq] == held[seq] for seq in tail if seq in before.seqs
+        ):
+            return range(0)
+        kept = min(max(deed.after, before.seqs.start - 1), before.seqs.stop - 1)
+        require(tail.start == kept + 1, f"{tail} follows {deed.after} of {before.seqs}")
+        return tail
 
     def _take_messages(self, seen: "_Seen", known: dict[int, str], fresh: range, deed: Deed) -> None:
         head, held = seen.head, seen.ids()
