@@ -8,6 +8,7 @@ import re
 
 from shared.models.values import JsonObject, stored_json
 
+CONFIDENCE = "transcription_confidence"  # a float whatever a store makes of 1.0, but for the sign of zero
 FIELDS = ("content", "audio_files", "function_calls", "metadata")  # of a message: what may hold JSON of any shape
 AS_TEXT = "as_text"  # the field that holds those kept as text, by their names
 DIGITS = re.compile(r"[0-9]+")
@@ -27,6 +28,8 @@ def could_change(value: object) -> bool:
 def as_stored(document: JsonObject) -> JsonObject:
     """Return a message's document with what a store might change as text, in `as_text`."""
     texts = {name: stored_json(document[name]) for name in FIELDS if could_change(document.get(name))}
+    if str(document.get(CONFIDENCE)) == "-0.0":
+        texts[CONFIDENCE] = "-0.0"
     if not texts:
         return document
     return {name: value for name, value in document.items() if name not in texts} | {AS_TEXT: texts}

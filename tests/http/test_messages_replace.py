@@ -25,6 +25,53 @@ async def test_a_message_is_replaced_in_its_place(api: Client) -> None:
     assert answer.headers["etag"] == session.headers["etag"]
 
 
+RAW_BYTES = 512 * 1024
+
+
+async def test_a_raw_of_the_largest_size_comes_back_byte_for_byte(api: Client) -> None:
+    path = await a_talk(api)
+    raw = '"\\\n\u0001' + "漢" * ((RAW_BYTES - 4) // 3)
+    assert (await api.post(path, spoken("short", id="m", raw=raw))).status == 201
+
+    found = (await api.get(f"{path}/m")).json
+    replaced = await api.send("PUT", f"{path}/m", spoken("shorter", raw=raw[:-1]))
+
+    assert (found["raw"], replaced.json["raw"]) == (raw, raw[:-1])
+
+
+@pytest.mark.parametrize("method", ["POST", "PUT"])
+async def test_a_larger_raw_is_refused_and_nothing_is_stored(api: Client, method: str) -> None:
+    path = await a_talk(api, "kept")
+    one = spoken("short", raw="x" * (RAW_BYTES + 1))
+
+    refused = await (
+        api.post(path, one) if method == "POST" else api.send("PUT", f"{path}?after=0", {"messages": [one]})
+    )
+
+    assert refused.refusal == (422, "validation_failed")
+    assert [message["content"] for message in (await api.get(path)).json["data"]] == ["kept"]
+
+
+EXACT = '{"b":1.0,"10":-0.0,"9":12.0,"a":[{"2":2,"1":0.5}]}'
+EXACT_MESSAGE = (
+    f'{{"role":"assistant","content":[{{"type":"x","value":{EXACT}}}],"function_calls":[{EXACT}],'
+    f'"audio_files":[{EXACT}],"metadata":{EXACT},"transcription_confidence":-0.0}}'
+)
+
+
+async def test_numbers_and_the_order_of_keys_come_back_as_they_were_sent(api: Client) -> None:
+    path = await a_talk(api)
+    await api.send("PATCH", path.removesuffix("/messages"), f'{{"context":{EXACT}}}'.encode())
+
+    appended = await api.post(path, EXACT_MESSAGE.encode())
+    replaced = await api.send("PUT", f"{path}?after=0", f'{{"messages":[{EXACT_MESSAGE}]}}'.encode())
+    read = await api.get(path.removesuffix("/messages"))
+
+    for answer in (appended, replaced, read):
+        assert answer.body.count(EXACT.encode()) == (5 if answer is read else 4)
+        assert b'"transcription_confidence":-0.0' in answer.body
+
+
 async def test_a_message_keeps_its_id_when_it_is_replaced(api: Client) -> None:
     path = await a_talk(api)
     await api.post(path, spoken("Hello", id="m"))

@@ -32,6 +32,13 @@ def test_everything_else_is_stored_as_it_is(value: Any) -> None:
     assert as_sent(document) is document
 
 
+def test_a_confidence_is_a_number_unless_it_would_lose_its_sign() -> None:
+    assert a_message(transcription_confidence=1.0).document()["transcription_confidence"] == 1.0
+    document = a_message(transcription_confidence=-0.0).document()
+    assert "transcription_confidence" not in document
+    assert str(as_sent(document)["transcription_confidence"]) == "-0.0"
+
+
 def test_a_context_is_kept_by_the_same_rule() -> None:
     assert context_as_stored({"a": 1}) == {"a": 1}
     assert context_as_sent(context_as_stored({"b": 1.0, "1": 2})) == {"b": 1.0, "1": 2}
