@@ -176,11 +176,11 @@ ANSWERS: Mapping[str, JsonObject] = {
         "conversation_length": 2,
         "session_id": "trip-2026",
     },
-    "History": {
+    "ConversationHistory": {
         "session_id": "trip-2026",
         "history": [{"message_id": MESSAGE["id"], "timestamp": MESSAGE["created_at"], **_ENTRY}],
     },
-    "SessionStatus": {
+    "ConversationStatus": {
         "session_id": "trip-2026",
         "message_count": 1,
         "created_at": SESSION["created_at"],

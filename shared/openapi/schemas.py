@@ -9,7 +9,7 @@ from pydantic.json_schema import GenerateJsonSchema, JsonSchemaMode, JsonSchemaV
 from pydantic_core.core_schema import ModelSchema
 
 from shared.http.query import QueryModel
-from shared.models import ROLE_ALIASES, ROLES, JsonObject, MessageInput, meanings
+from shared.models import ROLE_ALIASES, ROLES, JsonObject, MessageInput, meanings, stored_json
 
 REFERENCE = "#/components/schemas/{model}"
 OWNER = r"^[^/\\?#\x00-\x1f\x7f-\x9f]{0,128}$"  # as USER_ID; an empty one counts as absent
@@ -77,9 +77,10 @@ def body_schemas(wanted: Iterable[Models]) -> tuple[dict[Models, tuple[JsonObjec
     types = [Union[tuple(map(_owned, models))] for models in choices]  # noqa: UP007 - of types that are made here
     found, components = _schemas(types, "validation")
     for name, component in components.items():
-        _allow_null(component)
         if "Change" in name:
             _forget_defaults(component)
+        _tell_defaults(component)
+        _allow_null(component)
         if "message_type" in component["properties"]:
             said = [ROLE_IS_GIVEN, ROLES_AGREE, CONTENT_IS_GIVEN]
             component.update({"anyOf": [NOTHING_IS_SAID, {"allOf": said}]} if "Turn" in name else {"allOf": said})
@@ -125,9 +126,15 @@ def _forget_defaults(component: JsonObject) -> None:
 def _allow_null(component: JsonObject) -> None:
     """Write down that null means absent, for every field that may be absent."""
     for name, field in component["properties"].items():
-        if name in component.get("required", []) or {"type": "null"} in field.get("anyOf", []):
-            if field.get("default", 0) is None:
-                del field["default"]
-            continue
-        kept = {key: field.pop(key) for key in ("default", "description") if key in field}
-        component["properties"][name] = {"anyOf": [field, {"type": "null"}], **kept}
+        if name not in component.get("required", []) and {"type": "null"} not in field.get("anyOf", []):
+            kept = {"description": field.pop("description")} if "description" in field else {}
+            component["properties"][name] = {"anyOf": [field, {"type": "null"}], **kept}
+
+
+def _tell_defaults(component: JsonObject) -> None:
+    """Say what a field is when it is left out: generators take one with a `default` for one that is always there."""
+    for field in component["properties"].values():
+        default = field.pop("default", None)
+        if default not in (None, {}, []):
+            written = default if isinstance(default, str) else stored_json(default)
+            field["description"] = f"{field['description']} Left out it is `{written}`."

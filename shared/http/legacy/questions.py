@@ -71,7 +71,7 @@ class HistoryEntry(TypedDict):
     metadata: Annotated[JsonObject, meanings.METADATA]
 
 
-class History(TypedDict):
+class ConversationHistory(TypedDict):
     """What was said in a session, oldest first."""
 
     session_id: Annotated[str, meanings.SESSION]
@@ -81,7 +81,7 @@ class History(TypedDict):
     ]
 
 
-class SessionStatus(TypedDict):
+class ConversationStatus(TypedDict):
     """How much was said in a session, and when; the duration runs from the first to the last message."""
 
     session_id: Annotated[str, meanings.SESSION]
@@ -123,7 +123,7 @@ async def ask(call: Call, body: Question) -> Answer[Answered]:
 
 
 @LegacyEndpoint(path={"session_id": SESSION_ID}, answers=HISTORY, notes=NOBODY)
-async def history(call: Call) -> Answer[History]:
+async def history(call: Call) -> Answer[ConversationHistory]:
     """Read all of a chat.
 
     All that was said in a session, or the newest 8 MiB of it.
@@ -132,7 +132,7 @@ async def history(call: Call) -> Answer[History]:
 
 
 @LegacyEndpoint(answers=HISTORY, errors=(SessionNotFoundError,), notes=NOBODY)
-async def load(call: Call, query: SessionQuery, body: Nothing) -> Answer[History]:  # noqa: ARG001 - it has to be empty
+async def load(call: Call, query: SessionQuery, body: Nothing) -> Answer[ConversationHistory]:  # noqa: ARG001 - it has to be empty
     """Load all of a chat.
 
     The same as the session's history: nothing has to be loaded here.
@@ -140,9 +140,9 @@ async def load(call: Call, query: SessionQuery, body: Nothing) -> Answer[History
     return await _history(call, query.session_id)
 
 
-async def _history(call: Call, session_id: str) -> Answer[History]:
+async def _history(call: Call, session_id: str) -> Answer[ConversationHistory]:
     found, page = await _everything(call.store, call.owner, session_id)
-    body: History = {"session_id": session_id, "history": [_entry(message) for message in reversed(found)]}
+    body: ConversationHistory = {"session_id": session_id, "history": [_entry(message) for message in reversed(found)]}
     return Answer(body, headers=older(call, session_id, page))
 
 
@@ -174,7 +174,7 @@ def _entry(message: Message) -> HistoryEntry:
 
 
 @LegacyEndpoint(answers={200: Reply("The counts.")}, errors=(SessionNotFoundError,), notes=NOBODY)
-async def status(call: Call, query: SessionQuery) -> Answer[SessionStatus]:
+async def status(call: Call, query: SessionQuery) -> Answer[ConversationStatus]:
     """Tell how much was said in a chat, and when.
 
     How much was said in a session, and when.
