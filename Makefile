@@ -5,11 +5,12 @@ SERVING := $(VENV)/requirements.ready
 COMMANDS := $(VENV)/requirements-commands.ready
 READY := $(VENV)/requirements-dev.ready
 NEIGHBOURS := benchmarks/.venv
+INFRA := .venv-infra
 SEEDS ?= 200
 WORKERS ?= 4
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-all check bench measure-live soak openapi test-worker archive migrate provision test-cosmos clean
+.PHONY: help run test test-all check bench measure-live soak openapi test-worker archive migrate provision package infra-tools test-cosmos clean
 
 help: ## say what can be made
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
@@ -75,5 +76,15 @@ archive: $(COMMANDS) ## archive idle sessions now; ARGS="--dry-run" only counts 
 provision: $(SERVING) ## make database and container in the account that COSMOS_ENDPOINT names
 	@$(BIN)/python -m shared.store.cosmos.provision
 
+package: $(SERVING) ## build what is deployed, build/functions, with its packages for the runtime's Python
+	@$(BIN)/python infra/package.py
+
+infra-tools: $(INFRA)/.ready ## install what `make test-all` checks infra/ and the workflows with: checkov, actionlint
+
+$(INFRA)/.ready: tests/deployment/requirements.txt
+	@test -x $(INFRA)/bin/python || $(PYTHON) -m venv $(INFRA)
+	@$(INFRA)/bin/python -m pip install --quiet --disable-pip-version-check -r $<
+	@touch $@
+
 clean: ## remove what was installed and generated
-	rm -rf $(VENV) .venv-worker $(NEIGHBOURS) .mypy_cache .pytest_cache .ruff_cache .hypothesis tests/cosmos_server/node_modules clients/javascript/node_modules
+	rm -rf $(VENV) .venv-worker $(INFRA) $(NEIGHBOURS) build .mypy_cache .pytest_cache .ruff_cache .hypothesis tests/cosmos_server/node_modules clients/javascript/node_modules

@@ -59,14 +59,9 @@ var ofTheModel = {
   MODEL_TOKEN_SCOPE: 'https://cognitiveservices.azure.com/.default'
 }
 
-var given = mapValues(settings, (value) => string(value))
-var appSettings = union(
-  empty(modelEndpoint) ? {} : ofTheModel,
-  given,
-  ofParley,
-  usersSignIn ? ofSigningIn : {},
-  ofThePlatform
-)
+var byDefault = empty(modelEndpoint) ? {} : ofTheModel
+var signingIn = usersSignIn ? ofSigningIn : {}
+var appSettings = union(byDefault, settings, ofParley, signingIn, ofThePlatform)
 
 resource plan 'Microsoft.Web/serverfarms@2025-03-01' = {
   name: 'plan-${name}'
@@ -115,14 +110,7 @@ resource app 'Microsoft.Web/sites@2025-03-01' = {
       scaleAndConcurrency: {
         instanceMemoryMB: instanceMemoryMB
         maximumInstanceCount: maximumInstanceCount
-        alwaysReady: alwaysReadyInstances == 0
-          ? []
-          : [
-              {
-                name: 'http'
-                instanceCount: alwaysReadyInstances
-              }
-            ]
+        alwaysReady: alwaysReadyInstances == 0 ? [] : [{ name: 'http', instanceCount: alwaysReadyInstances }]
         triggers: { http: { perInstanceConcurrency: requestsPerInstance } }
       }
     }
@@ -131,38 +119,8 @@ resource app 'Microsoft.Web/sites@2025-03-01' = {
       ftpsState: 'Disabled'
       http20Enabled: true
       cors: { allowedOrigins: corsOrigins }
+      appSettings: [for setting in items(appSettings): { name: setting.key, value: string(setting.value) }]
     }
-  }
-
-  resource configured 'config' = {
-    name: 'appsettings'
-    properties: appSettings
-  }
-
-  // What needs no sign-in (health, the documentation, shared links) stays open; to the rest Parley itself answers 401.
-  resource signIn 'config' = if (usersSignIn) {
-    name: 'authsettingsV2'
-    properties: {
-      platform: { enabled: true }
-      globalValidation: {
-        requireAuthentication: false
-        unauthenticatedClientAction: 'AllowAnonymous'
-      }
-      httpSettings: { requireHttps: true }
-      identityProviders: {
-        azureActiveDirectory: {
-          enabled: true
-          registration: {
-            clientId: authClientId
-            openIdIssuer: '${environment().authentication.loginEndpoint}${authTenantId}/v2.0'
-            clientSecretSettingName: 'OVERRIDE_USE_MI_FIC_ASSERTION_CLIENTID'
-          }
-          validation: { allowedAudiences: [authClientId, 'api://${authClientId}'] }
-        }
-      }
-      login: { tokenStore: { enabled: false } }
-    }
-    dependsOn: [configured]
   }
 
   resource noFtp 'basicPublishingCredentialsPolicies' = {
@@ -173,6 +131,32 @@ resource app 'Microsoft.Web/sites@2025-03-01' = {
   resource noPublishingPassword 'basicPublishingCredentialsPolicies' = {
     name: 'scm'
     properties: { allow: false }
+  }
+}
+
+// What needs no sign-in (health, the documentation, shared links) stays open; to the rest Parley itself answers 401.
+resource signIn 'Microsoft.Web/sites/config@2025-03-01' = if (usersSignIn) {
+  parent: app
+  name: 'authsettingsV2'
+  properties: {
+    platform: { enabled: true }
+    globalValidation: {
+      requireAuthentication: false
+      unauthenticatedClientAction: 'AllowAnonymous'
+    }
+    httpSettings: { requireHttps: true }
+    identityProviders: {
+      azureActiveDirectory: {
+        enabled: true
+        registration: {
+          clientId: authClientId
+          openIdIssuer: '${environment().authentication.loginEndpoint}${authTenantId}/v2.0'
+          clientSecretSettingName: 'OVERRIDE_USE_MI_FIC_ASSERTION_CLIENTID'
+        }
+        validation: { allowedAudiences: [authClientId, 'api://${authClientId}'] }
+      }
+    }
+    login: { tokenStore: { enabled: false } }
   }
 }
 

@@ -109,7 +109,9 @@ param budgetStart string = utcNow('yyyy-MM-01')
 var token = take(uniqueString(subscription().id, environmentName, location), 8)
 var tags = { 'azd-env-name': environmentName }
 var portal = '${environment().portal}/#resource'
-var modelPlace = split(modelAccountId, '/') // /subscriptions/SUBSCRIPTION/resourceGroups/GROUP/providers/…
+// A resource id is /subscriptions/SUBSCRIPTION/resourceGroups/GROUP/providers/…
+var modelSubscription = empty(modelAccountId) ? subscription().subscriptionId : split(modelAccountId, '/')[2]
+var modelGroup = empty(modelAccountId) ? 'rg-${environmentName}' : split(modelAccountId, '/')[4]
 
 resource group 'Microsoft.Resources/resourceGroups@2024-11-01' = {
   name: 'rg-${environmentName}'
@@ -187,10 +189,7 @@ module network 'network.bicep' = if (privateNetwork) {
 
 module model 'model.bicep' = if (!empty(modelAccountId)) {
   name: 'model-${token}'
-  scope: resourceGroup(
-    empty(modelAccountId) ? subscription().subscriptionId : modelPlace[2],
-    empty(modelAccountId) ? group.name : modelPlace[4]
-  )
+  scope: resourceGroup(modelSubscription, modelGroup)
   params: {
     accountName: last(split(modelAccountId, '/'))
     appPrincipalId: identity.outputs.principalId
@@ -222,7 +221,7 @@ module functions 'functions.bicep' = {
     requestsPerInstance: requestsPerInstance
     alwaysReadyInstances: alwaysReadyInstances
     zoneRedundant: zoneRedundant
-    corsOrigins: empty(corsOrigins) ? [] : map(split(corsOrigins, ','), (origin) => trim(origin))
+    corsOrigins: empty(corsOrigins) ? [] : split(replace(corsOrigins, ' ', ''), ',')
     authClientId: authClientId
     authTenantId: authTenantId
   }

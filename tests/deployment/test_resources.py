@@ -137,7 +137,7 @@ def test_what_parley_sets_itself_cannot_be_overridden(files: Files) -> None:
     merged = files["functions.bicep"].declarations["appSettings"].node.named_children[-1]
     order = [source(part) for part in merged.named_children[1].named_children]
 
-    assert order.index("given") < order.index("ofParley") < order.index("ofThePlatform")
+    assert order.index("settings") < order.index("ofParley") < order.index("ofThePlatform")
 
 
 def test_who_has_not_signed_in_reaches_what_is_open_and_parley_refuses_the_rest(files: Files) -> None:
