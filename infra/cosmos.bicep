@@ -74,6 +74,7 @@ resource sessions 'Microsoft.DocumentDB/databaseAccounts/sqlDatabases/containers
   }
 }
 
+@batchSize(1) // the service takes one change of roles at a time
 resource dataRoles 'Microsoft.DocumentDB/databaseAccounts/sqlRoleAssignments@2025-04-15' = [
   for reader in readersAndWriters: {
     parent: account

@@ -117,7 +117,6 @@ resource app 'Microsoft.Web/sites@2025-03-01' = {
     siteConfig: {
       minTlsVersion: '1.2'
       ftpsState: 'Disabled'
-      http20Enabled: true
       cors: { allowedOrigins: corsOrigins }
       appSettings: [for setting in items(appSettings): { name: setting.key, value: string(setting.value) }]
     }
