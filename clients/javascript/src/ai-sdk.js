@@ -8,12 +8,14 @@
 import { answerOf } from "./answers.js";
 import { batchesOf } from "./batches.js";
 import { NO_CHAT, knownBy, planFor } from "./chat-difference.js";
+import { create, hasCode, orNull, restoring } from "./conversations.js";
 import { ParleyError } from "./errors.js";
 import { sessionIdFor } from "./names.js";
 import { loaded } from "./ui-messages.js";
 
 /** @import { ChatMessage } from "./ui-messages.js" */
 /** @import { Known, Plan } from "./chat-difference.js" */
+/** @import { Place } from "./conversations.js" */
 /** @import { Parley } from "./parley.js" */
 /** @import { Message, MessageInput } from "./types.js" */
 
@@ -23,12 +25,6 @@ const TRIES = 5; // where others write at the same time
 
 /** @type {WeakMap<object, Known>} */
 const seen = new WeakMap(); // of the lists that were returned
-
-/**
- * Where a chat is.
- *
- * @typedef {{ parley: Parley, chatId: string, sessionId: string, channel: string, signal?: AbortSignal }} Place
- */
 
 /**
  * Returns all messages of a chat, equal to what was saved; an empty list where there is no such chat.
@@ -69,7 +65,7 @@ export async function loadChat(parley, chatId, { signal } = {}) {
  * @returns {Promise<M[]>}
  */
 export async function saveChat(parley, { chatId, messages, previous, channel = "ai-sdk", signal }) {
-  const place = { parley, chatId, sessionId: await sessionIdFor(chatId), channel, signal };
+  const place = { parley, conversationId: chatId, sessionId: await sessionIdFor(chatId), channel, signal };
   const before = previous && seen.get(previous);
   if (previous && !before) throw new TypeError("`previous` is no list that loadChat or saveChat returned");
   for (let tried = 1; ; tried++) {
@@ -137,40 +133,6 @@ async function replace(place, known, replaced) {
 }
 
 /**
- * Makes the session of a chat and returns its etag; one that is there already must be empty.
- *
- * @param {Place} place
- */
-async function create({ parley, chatId, sessionId, channel, signal }) {
-  const context = sessionId === chatId ? {} : { original_id: chatId.slice(0, 1000).replace(/\p{Surrogate}/gu, "\ufffd") };
-  try {
-    return answerOf(await parley.createSession({ id: sessionId, channel, context }, { signal })).etag;
-  } catch (error) {
-    if (!(error instanceof ParleyError) || error.code !== "session_exists") throw error;
-  }
-  const session = await parley.getSession(sessionId, { limit: 1, signal });
-  if (session.message_count) throw new ParleyError("Somebody else has begun this chat.", { status: 412 });
-  return answerOf(session).etag;
-}
-
-/**
- * Writes under an etag, and where the session is archived once more, after a restore under the same.
- *
- * @template T
- * @param {Place} place
- * @param {string | null} etag
- * @param {(etag: string | null) => Promise<T>} write
- */
-async function restoring({ parley, sessionId, signal }, etag, write) {
-  try {
-    return await write(etag);
-  } catch (error) {
-    if (!(error instanceof ParleyError) || error.code !== "session_archived") throw error;
-    return write(answerOf(await parley.restoreSession(sessionId, { ifMatch: etag, signal })).etag);
-  }
-}
-
-/**
  * Reads the newest messages of a chat.
  *
  * @param {Place} place
@@ -189,8 +151,8 @@ async function newest({ parley, sessionId, signal }) {
  * @param {ChatMessage[]} messages
  * @param {unknown} error
  */
-async function sameAs({ parley, chatId, signal }, messages, error) {
-  const found = await loadChat(parley, chatId, { signal });
+async function sameAs({ parley, conversationId, signal }, messages, error) {
+  const found = await loadChat(parley, conversationId, { signal });
   const known = seen.get(found);
   if (!known || JSON.stringify(found) !== JSON.stringify(messages)) throw error;
   return known;
@@ -198,22 +160,7 @@ async function sameAs({ parley, chatId, signal }, messages, error) {
 
 /** @param {unknown} error */
 function isRace(error) {
-  return error instanceof ParleyError && (error.status === 412 || error.code === "message_conflict");
-}
-
-/**
- * Returns null where there is no such session.
- *
- * @template T
- * @param {Promise<T>} session
- */
-async function orNull(session) {
-  try {
-    return await session;
-  } catch (error) {
-    if (error instanceof ParleyError && error.code === "session_not_found") return null;
-    throw error;
-  }
+  return error instanceof ParleyError && (error.status === 412 || hasCode(error, "message_conflict"));
 }
 
 /**
