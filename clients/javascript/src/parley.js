@@ -23,19 +23,19 @@ export class Parley extends Messages {
    * Says something and yields the model's reply as it comes: `turn`, `delta`, `tool_calls`, and last `done` or `error`.
    *
    * A stream that breaks off is joined where it was. Without a session (null) `session_id` or a new one is taken.
-   * Leaving the loop does not stop the turn; `stopTurn` does.
+   * Leaving the loop does not stop the turn unless `ifClosed` says so; `stopTurn` does.
    *
    * @param {string | null} sessionId
    * @param {T.NewTurnBody} [body]
-   * @param {T.Joining} [options]
+   * @param {T.Joining & { ifClosed?: "finish" | "stop" }} [options] `stop`: leaving the loop, or losing the stream, stops the turn
    * @returns {AsyncGenerator<T.TurnEvent, void, undefined>}
    */
-  async *takeTurn(sessionId, body = {}, { signal, lastEventId } = {}) {
+  async *takeTurn(sessionId, body = {}, { signal, lastEventId, ifClosed } = {}) {
     const said = /** @type {T.MessageInput & T.AnywhereFields} */ (withNamedMessages(body));
     const target = sessionId === null ? somewhere(said) : said;
     const path = CHAT + (sessionId === null ? "/turns" : at(sessionId, "turns"));
     const messageId = said.messages ? said.messages.at(-1)?.id : said.id;
-    const call = { method: "POST", path, body: target, signal };
+    const call = { method: "POST", path, query: { if_closed: ifClosed }, body: target, signal };
     yield* this.#turn(sessionId ?? String(target.session_id), call, { lastEventId, messageId });
   }
 
@@ -81,12 +81,12 @@ export class Parley extends Messages {
    *
    * @param {string} sessionId
    * @param {string} messageId the id of the last message said
-   * @param {T.Options} [options]
+   * @param {T.Options & T.TurnOptions} [options]
    * @returns {AsyncGenerator<T.TurnEvent, void, undefined>}
    */
-  async *regenerate(sessionId, messageId, { signal } = {}) {
+  async *regenerate(sessionId, messageId, { signal, ...wishes } = {}) {
     const path = CHAT + at(sessionId, "turns", messageId, "regenerate");
-    yield* this.#turn(sessionId, { method: "POST", path, once: true, signal }, { messageId });
+    yield* this.#turn(sessionId, { method: "POST", path, body: wishes, once: true, signal }, { messageId });
   }
 
   /**
@@ -166,9 +166,20 @@ export class Parley extends Messages {
    * @param {{ lastEventId?: string, messageId?: string }} known
    */
   #turn(session, call, { lastEventId, messageId }) {
-    return followTurn(this._connection, after(call, lastEventId), (eventId, said) => {
-      const path = CHAT + at(session, "turns", messageId ?? said ?? "");
-      return after({ method: "GET", path, signal: call.signal }, eventId);
+    return followTurn(this._connection, after(call, lastEventId), async (eventId, { messages, reply_id }) => {
+      const said = messageId ?? messages.at(-1)?.id ?? (await this.#answeredBy(session, reply_id));
+      return after({ method: "GET", path: CHAT + at(session, "turns", said), signal: call.signal }, eventId);
     });
+  }
+
+  /**
+   * Returns the id of the message that a reply answers, where nothing was said with the turn.
+   *
+   * @param {string} session
+   * @param {string} replyId
+   */
+  async #answeredBy(session, replyId) {
+    const { data } = await this.listMessages(session, { last: 2 });
+    return data.filter(({ id }) => id !== replyId).at(-1)?.id ?? replyId;
   }
 }

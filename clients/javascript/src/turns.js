@@ -7,35 +7,37 @@ import { pause } from "./pause.js";
 /** @import { Call, Connection } from "./connection.js" */
 /** @import { TurnEvent } from "./types.js" */
 
+/** @typedef {Extract<TurnEvent, { type: "turn" }>["data"]} Turn */
+
 const PAUSE_SECONDS = 0.25; // before a stream that broke off is joined again; longer each time it brings nothing
 
 /**
  * Yields the events of a turn to its `done` or `error`, however often the stream breaks off.
  *
- * `start` asks for the turn, `join` says how to go on after an event. Where joining brings nothing, `start` is sent
- * again, if it may be. Only the first `turn` event is shown. ParleyError where the turn is refused, or where nothing
- * new comes as often as a request is repeated.
+ * `start` asks for the turn, and again as long as nothing of it has come; `join` says how to go on after an event. Only
+ * the first `turn` event is shown. ParleyError where the turn is refused, or where nothing new comes as often as a
+ * request is repeated.
  *
  * @param {Connection} connection
  * @param {Call} start
- * @param {(lastEventId: string, said: string | undefined) => Call} join `said`: the id of the last message said
+ * @param {(lastEventId: string, turn: Turn) => Promise<Call>} join
  * @returns {AsyncGenerator<TurnEvent, void, undefined>}
  */
 export async function* followTurn(connection, start, join) {
-  let [said, lastEventId, hasBegun] = [/** @type {string | undefined} */ (undefined), "", false];
-  let call = start;
+  let turn = /** @type {Turn | null} */ (null);
+  let lastEventId = "";
   for (let idle = 0; idle <= connection.maxRetries; idle++) {
     if (idle) await pause(PAUSE_SECONDS * idle, start.signal);
-    for await (const event of eventsBy(connection, call)) {
+    for await (const event of eventsBy(connection, turn ? await join(lastEventId, turn) : start)) {
+      if (event.type === "turn") {
+        if (turn) continue;
+        turn = event.data;
+      }
       lastEventId = event.id || lastEventId;
-      if (event.type === "turn" && hasBegun) continue;
-      if (event.type === "turn") said = event.data.messages?.at(-1)?.id;
-      hasBegun = true;
       idle = 0;
       yield event;
       if (event.type === "done" || event.type === "error") return;
     }
-    call = lastEventId && (idle === 0 || start.once) ? join(lastEventId, said) : after(start, lastEventId);
   }
   throw new ParleyError("the stream of the turn broke off");
 }

@@ -91,7 +91,7 @@ export interface SessionStats {
   last_message_at: string | null;
   duration_seconds: number;
   is_active: boolean;
-  usage?: Usage & { replies: number };
+  usage?: RepliesUsage;
 }
 
 export interface Feedback {
@@ -207,7 +207,7 @@ export interface OwnerStats {
   feedback: { up: number; down: number };
   stored_bytes: number;
   per_day: { date: string; messages: number }[];
-  usage?: Usage & { replies: number };
+  usage?: RepliesUsage;
 }
 export interface Erased {
   sessions: number;
@@ -220,7 +220,14 @@ export interface Health {
   version?: string;
 }
 
+/** Null where the model did not say. */
 export interface Usage {
+  input_tokens: number | null;
+  output_tokens: number | null;
+}
+/** What all replies took. */
+export interface RepliesUsage {
+  replies: number;
   input_tokens: number;
   output_tokens: number;
 }
