@@ -41,11 +41,9 @@ REFUSED = {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN, HTTPStatus.NOT_FOUND}
 class Model:
     """Streams replies; connects, and imports what that takes, at the first of them."""
 
-    def __init__(self, settings: ModelSettings, *, first_seconds: float = FIRST_EVENT_SECONDS) -> None:
-        """Ask the endpoint of these settings, and wait so long for its first event."""
+    def __init__(self, settings: ModelSettings) -> None:
+        """Ask the endpoint of these settings."""
         self._settings = settings
-        self._first_seconds = first_seconds
-        self.between_seconds: float = BETWEEN_EVENTS_SECONDS
         self._session: ClientSession | None = None
         self._credential: Any = None
 
@@ -56,12 +54,12 @@ class Model:
         """
         assembly = Assembly()
         async with self._answer(asked) as events:
-            seconds = self._first_seconds
+            seconds: float = FIRST_EVENT_SECONDS
             while (data := await _next(events, seconds)) is not None:
                 text = assembly.add(data)
                 if text:
                     yield text
-                seconds = LAST_EVENTS_SECONDS if assembly.finish_reason else self.between_seconds
+                seconds = LAST_EVENTS_SECONDS if assembly.finish_reason else BETWEEN_EVENTS_SECONDS
         yield assembly.ended()
 
     async def close(self) -> None:
@@ -77,7 +75,7 @@ class Model:
         import aiohttp  # noqa: PLC0415 - most requests want no model, and SQLite no HTTP client
 
         try:
-            async with asyncio.timeout(self._first_seconds) as limit:
+            async with asyncio.timeout(FIRST_EVENT_SECONDS) as limit:
                 response = await self._opened(asked)
                 limit.reschedule(None)
             async with response:
