@@ -125,8 +125,9 @@ def list_idle(
 
 def session_from(row: sqlite3.Row) -> Session:
     """Return the session that a row holds."""
-    texts = {name: json.loads(row[name]) for name in ("context", "tags")}
-    return Session.model_validate({**row, **texts, "lease": json.loads(row["lease"] or "null")})
+    fields = dict(row)
+    texts = {name: json.loads(fields.get(name) or "null") for name in ("context", "tags", "lease")}
+    return Session.model_validate(fields | texts)
 
 
 def columns_of(fields: JsonObject) -> dict[str, Parameter]:
@@ -153,7 +154,7 @@ def insert(
         "last_message_at": last_message_at,
         "message_count": len(messages),
         "last_seq": len(messages),
-        "lease": stored_json(lease) if lease else None,
+        **({"lease": stored_json(lease)} if lease else {}),
     }
     _insert(transaction, columns | _written(transaction, columns, archive_ttl_seconds))
 

@@ -1,0 +1,264 @@
+"""One store, several instances of the service: a question has one reply, and one instance pays for it."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, replace
+
+import pytest
+import pytest_asyncio
+
+from shared.errors import ModelError, ModelFailedError, ModelThrottledError, TurnInProgressError
+from shared.models import Lease, Message, MessageInput, MessageQuery, Session
+from shared.service import ChatService
+from shared.settings import Settings, load_settings
+from shared.store.port import SessionStore
+from shared.turns import maker
+from shared.turns.turns import Said, Taken, Turns, reply_id_for, turns_of
+from tests.builders import a_message, a_session
+from tests.conftest import OpenStore
+from tests.turns.model_server import FakeModel, Script, chunk, whole
+
+pytestmark = pytest.mark.on_both_stores
+
+HELLO = "Hello there."
+
+
+@dataclass
+class Instance:
+    """An instance of the service, with a store of its own that leads to the same sessions."""
+
+    chat: ChatService
+    session: Session
+
+    @property
+    def turns(self) -> Turns:
+        return turns_of(self.chat)
+
+    async def say(self, text: str = "Hi", message_id: str = "m1") -> Taken:
+        said = Said([MessageInput(role="user", content=text, id=message_id)])
+        return await self.turns.say(self.session.user_id, self.session.id, said)
+
+    async def look(self, message_id: str = "m1", *, follow: bool = True) -> Taken | None:
+        return await self.turns.look(self.session.user_id, self.session.id, message_id, follow=follow)
+
+    async def stop(self, message_id: str = "m1") -> None:
+        await self.turns.stop(self.session.user_id, self.session.id, message_id)
+
+    async def contents(self) -> list[object]:
+        query = MessageQuery(limit=100, order="asc")
+        page = await self.chat.store.read_messages(self.session.user_id, self.session.id, query)
+        return [message.content for message in page.messages]
+
+
+@pytest_asyncio.fixture
+async def instances(
+    open_store: OpenStore, store: SessionStore, owner: str, model: FakeModel, tmp_path_factory: pytest.TempPathFactory
+) -> AsyncIterator[list[Instance]]:
+    """Run two instances, and let the owner have a session."""
+    settings: Settings = load_settings({}, tmp_path_factory.mktemp("unset"))
+    settings = replace(settings, model=model.settings)
+    session = await store.create(a_session(owner))
+    stores = [open_store(), open_store()]
+    running = [Instance(ChatService(each, settings), session) for each in stores]
+    yield running
+    for each in running:
+        await each.chat.close()
+
+
+async def content_of(taken: Taken | None) -> object:
+    assert taken
+    return (await taken.making.answered()).reply.content
+
+
+async def test_two_instances_at_once_have_one_reply_and_pay_once(instances: list[Instance], model: FakeModel) -> None:
+    model.next(Script([chunk("Half"), None, *whole("Rest")]))
+
+    taken = await asyncio.gather(*(each.say() for each in instances))
+    await model.waiting.wait()
+    model.go_on()
+
+    assert [await content_of(each) for each in taken] == ["HalfRest", "HalfRest"]
+    assert sorted(each.how for each in taken) == ["joined", "started"]
+    assert await instances[0].contents() == ["Hi", "HalfRest"]
+    assert len(model.asked) == 1
+
+
+async def test_a_turn_that_runs_elsewhere_can_be_followed_to_its_end(
+    instances: list[Instance], model: FakeModel
+) -> None:
+    here, there = instances
+    model.next(Script([chunk("Half"), None, *whole("Rest")]))
+    await there.say()
+    await model.waiting.wait()
+
+    seen = await here.look(follow=False)
+    followed = await here.look()
+    model.go_on()
+
+    assert seen
+    assert seen.making.outcome is None
+    assert await content_of(followed) == "HalfRest"
+    assert await content_of(await here.look()) == "HalfRest"
+
+
+async def test_another_turn_is_refused_on_every_instance(instances: list[Instance], model: FakeModel) -> None:
+    model.next(Script([chunk("Half"), None, *whole("Rest")]))
+    taken = await instances[0].say()
+    await model.waiting.wait()
+
+    for each in instances:
+        with pytest.raises(TurnInProgressError):
+            await each.say("Other", "m2")
+    model.go_on()
+
+    await taken.making.answered()
+    assert await instances[1].contents() == ["Hi", "HalfRest"]
+
+
+async def test_a_failure_elsewhere_is_one_here_and_a_repeat_asks_again(
+    instances: list[Instance], model: FakeModel
+) -> None:
+    model.next(Script([None, {"error": {}}]))
+    await instances[0].say()
+    await model.waiting.wait()
+    joined = await instances[1].say()
+    model.go_on()
+
+    with pytest.raises(ModelFailedError):
+        await joined.making.answered()
+    assert await content_of(await instances[1].say()) == HELLO
+
+
+def a_dead_instances(session: Session, message: Message | None = None, *, seconds: int) -> Lease:
+    reply_id = reply_id_for(session.user_id, session.id, message.id if message else "m1")
+    return Lease(reply_id=reply_id, holder="dead", until=int(time.time()) + seconds)
+
+
+async def test_a_crash_before_the_reply_leaves_the_words_and_a_repeat_answers_after_the_lease(
+    instances: list[Instance], model: FakeModel
+) -> None:
+    here, session = instances[0], instances[0].session
+    words = [a_message("Hi", id="m1")]
+    await here.chat.store.append(session.user_id, session.id, words, turn=a_dead_instances(session, seconds=-1))
+
+    taken = await here.say()
+
+    assert (taken.how, await content_of(taken)) == ("started", HELLO)
+    assert await here.contents() == ["Hi", HELLO]
+
+
+async def test_while_the_lease_of_a_crashed_instance_lasts_a_repeat_waits(
+    instances: list[Instance], model: FakeModel
+) -> None:
+    here, session = instances[0], instances[0].session
+    words = [a_message("Hi", id="m1")]
+    await here.chat.store.append(session.user_id, session.id, words, turn=a_dead_instances(session, seconds=2))
+
+    waiting = await here.say()
+    with pytest.raises(ModelError):
+        await waiting.making.answered()
+
+    assert model.asked == []
+    assert await content_of(await here.say()) == HELLO
+
+
+async def test_a_reply_that_comes_after_its_lease_was_taken_is_not_stored(
+    instances: list[Instance], model: FakeModel
+) -> None:
+    late, other = instances
+    session = late.session
+    model.next(Script([chunk("Late"), None, *whole()]), Script([None, *whole("In time")]))
+    first = await late.say()
+    await model.waiting.wait()
+    model.waiting.clear()
+    await other.chat.store.end_turn(session.user_id, session.id, await holder_of(other))
+    second = await other.say()
+    await model.waiting.wait()
+    model.go_on()
+    await asyncio.sleep(0)
+    while len([each for each in (first, second) if each.making.outcome is None]) > 0:
+        model.go_on()
+        await asyncio.sleep(0.01)
+
+    replies = [message for message in await other.contents() if message != "Hi"]
+    assert len(replies) == 1
+    assert len(await other.contents()) == 2
+
+
+async def holder_of(instance: Instance) -> str:
+    session = instance.session
+    lease = (await instance.chat.store.get(session.user_id, session.id)).lease
+    assert lease
+    return lease.holder
+
+
+async def test_a_stop_on_another_instance_is_seen_at_the_next_look(
+    instances: list[Instance], model: FakeModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(maker, "LOOK_SECONDS", 0.05)
+    here, there = instances
+    model.next(Script([chunk("Half"), None]))
+    taken = await here.say()
+    await model.waiting.wait()
+
+    await there.stop()
+
+    reply = (await taken.making.answered()).reply
+    assert (reply.content, reply.metadata["reply"]["finish_reason"]) == ("Half", "stopped")
+
+
+async def test_a_reply_to_what_is_gone_is_not_paid_to_its_end(
+    instances: list[Instance], model: FakeModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(maker, "LOOK_SECONDS", 0.05)
+    here, there = instances
+    model.next(Script([chunk("Half"), None]))
+    taken = await here.say()
+    await model.waiting.wait()
+
+    await there.chat.store.delete(here.session.user_id, here.session.id)
+
+    with pytest.raises(Exception, match="no session"):
+        await taken.making.answered()
+    assert model.left == 1
+
+
+async def test_an_instance_that_ends_gives_its_leases_back(instances: list[Instance], model: FakeModel) -> None:
+    here, there = instances
+    model.next(Script([chunk("Half"), None]))
+    taken = await here.say()
+    await model.waiting.wait()
+
+    await here.turns.close()
+
+    with pytest.raises(ModelFailedError):
+        await taken.making.answered()
+    assert await content_of(await there.say()) == HELLO
+    assert await there.contents() == ["Hi", HELLO]
+
+
+async def test_no_more_replies_are_made_at_once_than_the_deployment_allows(
+    instances: list[Instance], model: FakeModel
+) -> None:
+    here = instances[0]
+    owner = here.session.user_id
+    few = replace(here.chat.settings, model=replace(model.settings, concurrency=2))
+    chat = ChatService(here.chat.store, few)
+    model.next(Script([None, *whole("x")]), Script([None, *whole("x")]))
+    sessions = [await here.chat.store.create(a_session(owner)) for _ in range(3)]
+
+    def say(session: Session) -> Said:
+        return Said([MessageInput(role="user", content=session.id, id="m1")])
+
+    taken = [await turns_of(chat).say(owner, each.id, say(each)) for each in sessions[:2]]
+    with pytest.raises(ModelThrottledError):
+        await turns_of(chat).say(owner, sessions[2].id, say(sessions[2]))
+
+    for each in taken:
+        while each.making.outcome is None:
+            model.go_on()
+            await asyncio.sleep(0.01)
+    assert (await here.chat.store.get(owner, sessions[2].id)).message_count == 0
+    assert await content_of(await turns_of(chat).say(owner, sessions[2].id, say(sessions[2]))) == HELLO
+    await chat.settle()
