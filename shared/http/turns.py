@@ -31,9 +31,7 @@ from shared.turns.turns import Said, Taken, turns_of
 
 TAG = "Turns"
 ACCEPT = RequestHeader("Accept", "`text/event-stream`: the events of the turn, as they come.")
-LAST_EVENT_ID = RequestHeader(
-    "Last-Event-ID", "The `id` of the last event that arrived: go on after it.", "^[0-9]{0,9}$"
-)
+LAST_EVENT_ID = RequestHeader("Last-Event-ID", "The `id` of the last event that arrived: go on after it.")
 MODEL_ERRORS = (
     NoResponderError,
     CallerMayNotSetError,
@@ -178,10 +176,7 @@ async def stop(call: Call) -> Answer[None]:
 @Endpoint(
     tag=TAG,
     headers=(ACCEPT,),
-    answers={
-        200: Reply("The new reply.", ("ETag",), (MEDIA_TYPE,)),
-        201: Reply("There was none yet; here it is.", ("ETag",)),
-    },
+    answers={200: Reply("The new reply, or the first where there was none yet.", ("ETag",), (MEDIA_TYPE,))},
     errors=(*MODEL_ERRORS, SessionArchivedError),
     notes=EVENTS,
     waits_for_model=True,

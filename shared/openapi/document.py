@@ -90,7 +90,8 @@ class _Document:
         found = {status: self._reply(operation, status) for status in operation.endpoint.answers}
         problems: dict[int, list[Kind]] = defaultdict(list)
         for kind in dict.fromkeys(map(kind_of_type, _errors(operation))):
-            problems[kind.status].append(kind)
+            if all(known.code != kind.code for known in problems[kind.status]):
+                problems[kind.status].append(kind)
         found |= {status: self._problem(kinds, operation.method) for status, kinds in problems.items()}
         return {str(status): found[status] for status in sorted(found)}
 

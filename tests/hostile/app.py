@@ -20,6 +20,7 @@ from shared.http.docs_page import load_document
 from shared.local_host import build_web_app, runner_for
 from shared.local_host.index import HttpFunction, read_functions
 from shared.local_host.routing import HostRoute, RouteTable, compile_template, decode_path
+from shared.model_settings import ModelSettings
 from shared.models import JsonObject
 from shared.openapi.operations import Operation, operations
 from shared.service import ChatService
@@ -27,6 +28,7 @@ from shared.settings import PROJECT_ROOT, load_settings
 from shared.store.port import SessionStore
 
 DOCUMENT: JsonObject = json.loads(load_document().content)
+NO_MODEL = ModelSettings(endpoint="http://127.0.0.1:1/v1", name="none")  # set, so that turns are refused for the rest
 NOWHERE = Path(tempfile.gettempdir()) / f"parley-nobody-opens-this-{os.getpid()}.db"
 
 
@@ -103,11 +105,14 @@ async def serving(store: SessionStore, tally: Tally | None = None, **changed: An
     if tally:
         web_app.middlewares.insert(0, tally.count)
     runner = runner_for(web_app)
+    settings = replace(load_settings({}, NOWHERE.parent), **{"model": NO_MODEL, **changed})
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(module, "chat", ChatService(store, replace(load_settings({}, NOWHERE.parent), **changed)))
+        chat = ChatService(store, settings)
+        patch.setattr(module, "chat", chat)
         await runner.setup()
         try:
             await web.TCPSite(runner, "127.0.0.1", 0).start()
             yield f"http://127.0.0.1:{runner.addresses[0][1]}"
         finally:
             await runner.cleanup()
+            await chat.settle()

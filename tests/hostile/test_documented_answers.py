@@ -8,9 +8,10 @@ import aiohttp
 import pytest
 
 from shared.errors import StoreThrottledError, StoreUnavailableError
+from shared.model_settings import ModelSettings
 from shared.openapi.operations import Operation
 from shared.store.port import SessionStore
-from tests.builders import an_owner
+from tests.builders import a_lease, an_owner
 from tests.hostile.app import serving
 from tests.hostile.requests import (
     MUTE,
@@ -23,13 +24,62 @@ from tests.hostile.requests import (
     with_query,
     wrong_query,
 )
-from tests.hostile.state import ARCHIVED, IN_CHANNEL_ARCHIVED, MADE, MESSAGE, MINE, Scene, clean_up, set_up
+from tests.hostile.state import ARCHIVED, IN_CHANNEL_ARCHIVED, MADE, MESSAGE, MINE, SESSIONS, Scene, clean_up, set_up
 from tests.http.client import PROBLEM, Answer, Client, spoken
+from tests.turns.model_server import FakeModel, Script, serving_model
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 Provocation = Callable[[Client, Operation], Awaitable[Answer]]
 TOO_LARGE = b" " * (3 * 1024 * 1024)
 KEY = {"idempotency-key": "key"}
+
+
+SPEAKING = {"take_turn", "take_turn_anywhere"}
+MODEL: list[FakeModel] = []  # the one that is served
+
+
+def _with_a_model_that(script: Script) -> Provocation:
+    async def provoke(api: Client, route: Operation) -> Answer:
+        if route.operation_id == "regenerate_reply":
+            await _answered(api)
+        MODEL[0].next(script)
+        return await _as_it_should_be(api, route)
+
+    return provoke
+
+
+async def _answered(api: Client, message_id: str = MESSAGE) -> None:
+    """Let the newest message of the owner's session be the reply to that message."""
+    await api.send("PUT", f"{SESSIONS}/{MINE}/messages?after=0", {"messages": [spoken("secret", id=message_id)]})
+    assert (await api.post(f"{SESSIONS}/{MINE}/turns", {})).status == 201
+
+
+async def _regenerated(api: Client, route: Operation) -> Answer:
+    await _answered(api)
+    return await _as_it_should_be(api, route)
+
+
+async def _regenerated_in_an_archived_session(api: Client, route: Operation) -> Answer:
+    await _answered(api)
+    await api.post(f"{SESSIONS}/{MINE}/archive")
+    return await _as_it_should_be(api, route)
+
+
+async def _beside_another_turn(api: Client, route: Operation) -> Answer:
+    """Ask while another instance makes a reply."""
+    store = STORES[0]
+    await _answered(api)
+    await store.hold_turn(str(api.user), MINE, a_lease())
+    body = {**_to(route, MINE), **spoken("other")} if _appends(route) else {}
+    return await api.send(route.method, path_of(route), body)
+
+
+async def _after_more_was_said(api: Client, route: Operation) -> Answer:
+    body = {**_to(route, MINE), **spoken("secret", id=MESSAGE)} if _appends(route) else {}
+    return await api.send(route.method, path_of(route), body)
+
+
+STORES: list[SessionStore] = []
 
 
 async def _as_it_should_be(api: Client, route: Operation, headers: dict[str, str] | None = None) -> Answer:
@@ -127,7 +177,7 @@ async def _no_share(api: Client, route: Operation) -> Answer:
 
 
 def _appends(route: Operation) -> bool:
-    return route.operation_id in {"append_messages", "append_anywhere", "send_message"}
+    return route.operation_id in {"append_messages", "append_anywhere", "send_message"} | SPEAKING
 
 
 def _to(route: Operation, session_id: str) -> dict[str, object]:
@@ -161,7 +211,14 @@ PROVOCATIONS: dict[tuple[int, str | None], Provocation] = {
     (413, "payload_too_large"): _too_large,
     (415, "unsupported_media_type"): _no_json,
     (422, "validation_failed"): _unknown_field,
+    (409, "turn_in_progress"): _beside_another_turn,
+    (409, "turn_not_newest"): _after_more_was_said,
+    (422, "content_filtered"): _with_a_model_that(Script(status=400, body={"error": {"code": "content_filter"}})),
     (429, "throttled"): _as_it_should_be,
+    (429, "model_throttled"): _with_a_model_that(Script(status=429, body={}, headers={"Retry-After": "30"})),
+    (501, "no_responder"): _as_it_should_be,
+    (502, "model_failed"): _with_a_model_that(Script(status=500, body={})),
+    (504, "model_timeout"): _with_a_model_that(Script(status=504, body={})),
     (503, "store_unavailable"): _as_it_should_be,
     (411, None): _in_chunks,
     (429, None): _as_it_should_be,  # to a HEAD, which has no body to name a code in
@@ -173,11 +230,17 @@ OF_ONE_ROUTE: dict[tuple[str, int, str | None], Provocation] = {
     ("append_anywhere", 200, None): _twice,
     ("send_message", 200, None): _twice,
     ("replace_tail", 200, None): _twice,
+    ("take_turn", 200, None): _twice,
+    ("take_turn_anywhere", 200, None): _twice,
+    ("regenerate_reply", 200, None): _regenerated,
+    ("regenerate_reply", 409, "session_archived"): _regenerated_in_an_archived_session,
     ("replace_tail", 409, "message_conflict"): _with_a_used_id_at_the_end,
     ("replace_tail", 409, "session_archived"): _at_the_end_of_an_archived_session,
 }
 SIGNED_IN = {"user_identity": "easyauth", "easyauth_enabled": True}
-STAGES: dict[int, dict[str, Any]] = {401: SIGNED_IN, 403: SIGNED_IN}
+STAGES: dict[int, dict[str, Any]] = {401: SIGNED_IN, 403: SIGNED_IN, 501: {"model": ModelSettings()}}
+OF_A_MODEL = {"content_filtered", "model_throttled", "model_failed", "model_timeout"}  # after something was stored
+FAILING = {"throttled", "store_unavailable"}
 FAILURES: dict[int, type[Exception]] = {429: StoreThrottledError, 503: StoreUnavailableError}
 
 
@@ -194,15 +257,21 @@ def documented_answers() -> list[Any]:
 
 
 @asynccontextmanager
-async def _stage(scene: Scene, status: int) -> AsyncIterator[Client]:
-    """Serve to a user with sessions, where this status can come about."""
+async def _stage(scene: Scene, status: int, code: str | None) -> AsyncIterator[Client]:
+    """Serve to a user with sessions, where this answer can come about."""
     with pytest.MonkeyPatch.context() as patch:
-        for verb in SessionStore.__abstractmethods__ - {"close"} if status in FAILURES else ():
-            patch.setattr(scene.store, verb, _failing(FAILURES[status]))
-        async with serving(scene.store, **STAGES.get(status, {})) as url, aiohttp.ClientSession() as http:
+        for verb in SessionStore.__abstractmethods__ - {"close"} if code in FAILING or not code else ():
+            if status in FAILURES:
+                patch.setattr(scene.store, verb, _failing(FAILURES[status]))
+        async with (
+            serving_model() as model,
+            serving(scene.store, **{"model": model.settings} | STAGES.get(status, {})) as url,
+            aiohttp.ClientSession() as http,
+        ):
+            MODEL[:], STORES[:] = [model], [scene.store]
             if status == 403:
                 http.headers["x-ms-client-principal-id"] = an_owner()
-            if status >= 400 and status != 409:
+            if status >= 400 and status != 409 and code not in OF_A_MODEL:
                 yield Client(http, url, scene.owner.user)
                 return
             shared = dict(MADE)
@@ -224,7 +293,7 @@ async def test_a_documented_answer_comes_and_is_as_documented(
     scene: Scene, route: Operation, status: int, code: str | None
 ) -> None:
     provoke = OF_ONE_ROUTE.get((route.operation_id, status, code)) or PROVOCATIONS[status, code]
-    async with _stage(scene, status) as api:
+    async with _stage(scene, status, code) as api:
         answer = await provoke(api, route)
 
     assert answer.status == status, answer
