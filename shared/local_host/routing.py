@@ -10,8 +10,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache
 from typing import Final, Generic, TypeVar
-from urllib.parse import unquote_to_bytes
 
+from shared.http.over_aiohttp import unescape
 from shared.local_host.errors import HostError
 
 Target = TypeVar("Target")
@@ -73,12 +73,6 @@ def compile_template(text: str) -> RouteTemplate:
     except re.error as exc:
         raise HostError(f"the route {text!r} names a parameter twice") from exc
     return RouteTemplate(pattern)
-
-
-def unescape(text: str) -> str:
-    """Percent-decode as .NET does: bytes that are not UTF-8 stay encoded."""
-    decoded = unquote_to_bytes(text).decode("utf-8", "surrogateescape")
-    return re.sub(r"[\udc80-\udcff]", lambda byte: f"%{ord(byte[0]) - 0xDC00:02X}", decoded)
 
 
 def decode_path(raw_path: str) -> str:

@@ -10,10 +10,11 @@ from aiohttp import web
 from aiohttp.http_exceptions import BadHttpMessage
 from aiohttp.typedefs import Handler
 
+from shared.http.over_aiohttp import target_of
 from shared.local_host.cors import Cors
 from shared.local_host.errors import HostError
 from shared.local_host.index import HttpFunction, TimerFunction, read_functions
-from shared.local_host.invoke import answer, target_of
+from shared.local_host.invoke import answer
 from shared.local_host.routing import BadPathError, HostRoute, RouteTable, compile_template, decode_path
 from shared.local_host.timers import Timers
 

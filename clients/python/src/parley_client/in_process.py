@@ -48,7 +48,8 @@ class Functions:
         """Call the function that the request leads to; 404 where there is none, an empty 500 where it fails."""
         import azure.functions as func  # noqa: PLC0415 - the project may be absent
 
-        from shared.local_host.invoke import call, query_params  # noqa: PLC0415 - as above
+        from shared.http.over_aiohttp import query_params  # noqa: PLC0415 - as above
+        from shared.local_host.invoke import call  # noqa: PLC0415 - as above
         from shared.local_host.routing import decode_path  # noqa: PLC0415 - as above
 
         raw_path, _, query = request.url.raw_path.decode("ascii").partition("?")
