@@ -34,6 +34,7 @@ test: check ## run the checks and the tests that every change runs: three minute
 
 test-all: check ## run every test on every store it is for: before a release, and at night
 	@$(PYTEST) --tier all $(ARGS)
+	@$(if $(ARGS),,PYTHON313="$(PYTHON313)" tests/worker/run)
 
 check: $(READY) ## lint and type-check
 	@$(BIN)/ruff check .

@@ -8,6 +8,7 @@ import azure.functions as func
 
 from shared.http.boundary import respond
 from shared.http.endpoint import Route
+from shared.http.streaming import let_the_host_stream
 from shared.logs import quieten
 from shared.service import ChatService
 from shared.settings import load_settings
@@ -15,6 +16,7 @@ from shared.store import open_store
 
 quieten()
 settings = load_settings()
+let_the_host_stream(settings)
 trusted = settings.user_identity == "trusted"
 app = func.FunctionApp(http_auth_level=func.AuthLevel.FUNCTION if trusted else func.AuthLevel.ANONYMOUS)
 chat = ChatService(open_store(settings), settings)

@@ -17,6 +17,7 @@ from shared.secrecy import holds_secret, shown
 PROJECT_ROOT = Path(__file__).resolve().parent.parent
 DEFAULT_ARCHIVE_TTL_SECONDS = 31_536_000  # a year
 MAX_CONTENT_BYTES = 1_048_576  # the 2 MB that a Cosmos DB item may have leave room for the rest of a message
+TRUE_TO_THE_WORKER = {"1", "true", "t", "yes", "y"}
 LEAST_SECRET_CHARACTERS = 16  # what is shorter can be found by trying
 
 StoreName = Literal["sqlite", "cosmos"]
@@ -71,6 +72,8 @@ class Settings:
     max_message_bytes: int
     model: ModelSettings
     log_hash_key: str | None = field(repr=False)
+    http_streaming: bool
+    init_indexing: bool
     port: int
     cors_origins: tuple[str, ...]
 
@@ -104,6 +107,8 @@ def load_settings(environ: Mapping[str, str] | None = None, root: Path = PROJECT
         max_message_bytes=reader.number("MAX_MESSAGE_BYTES", MAX_CONTENT_BYTES, 1, MAX_CONTENT_BYTES),
         model=read_model_settings(reader),
         log_hash_key=reader.secret("LOG_HASH_KEY") or _secret_of_all_instances(reader, emulator=emulator),
+        http_streaming=reader.flag("HTTP_STREAMING"),
+        init_indexing=(reader.named("PYTHON_ENABLE_INIT_INDEXING") or "").lower() in TRUE_TO_THE_WORKER,
         port=reader.number("PORT", 7071, 0, 65_535),
         cors_origins=tuple(part.strip() for part in (reader.text("CORS_ORIGINS") or "").split(",") if part.strip()),
     )

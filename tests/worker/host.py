@@ -18,6 +18,7 @@ from multidict import CIMultiDict
 
 from shared.local_host import runner_for
 from tests.http.client import Client
+from tests.worker.forwarding import ADDRESS, Forwarder
 from tests.worker.messages import protos
 from tests.worker.runtime import Indexed, Runtime
 
@@ -45,6 +46,7 @@ def build_web_app(load: Load) -> web.Application:
     host = _Host(load)
     web_app = web.Application(client_max_size=BODY_LIMIT_BYTES)
     web_app.on_startup.append(host.start)
+    web_app.on_cleanup.append(host.stop)
     web_app.router.add_route("*", r"/{path:[\s\S]*}", host.answer)
     return web_app
 
@@ -78,15 +80,24 @@ class _Host:
     async def start(self, _: web.Application) -> None:
         self._runtime = await self._load()
         functions = [function for function in self._runtime.functions.values() if "route" in function.trigger]
+        self._forwarder = Forwarder(self._runtime) if ADDRESS in self._runtime.capabilities else None
         self._routes = [(_pattern(function.trigger["route"]), function) for function in functions]
 
-    async def answer(self, request: web.Request) -> web.Response:
+    async def stop(self, _: web.Application) -> None:
+        """Close what forwards."""
+        if self._forwarder:
+            await self._forwarder.close()
+
+    async def answer(self, request: web.Request) -> web.StreamResponse:
         """Answer with what the function says that the request's route leads to."""
         if "%00" in request.raw_path.partition("?")[0]:
             return web.Response(status=400)
         found = self._find(request.method, _routed_path(request))
         if found is None:
             return web.Response(status=404)
+        if self._forwarder:
+            answer: web.StreamResponse = await self._forwarder.answer(request, _target(request), found)
+            return answer
         function, params = found
         data = protos.TypedData(http=await _rpc_http(request, params))
         response = await self._runtime.invoke(function.name, data, _metadata(data.http))
@@ -122,14 +133,19 @@ def _routed_path(request: web.Request) -> str:
     return "/" + "/".join(kept)
 
 
+def _target(request: web.Request) -> str:
+    """Return path and query as the host writes them anew."""
+    query = request.raw_path.partition("?")[2]
+    return quote(_routed_path(request), safe=UNRESERVED) + (f"?{query}" if query else "")
+
+
 async def _rpc_http(request: web.Request, params: Mapping[str, str]) -> Message:
     query = request.raw_path.partition("?")[2]
-    path = quote(_routed_path(request), safe=UNRESERVED)
     body = await request.read()
     sized = request.content_length is not None and request.content_length > 0
     return protos.RpcHttp(
         method=request.method,
-        url=f"{request.scheme}://{request.host}{path}" + (f"?{query}" if query else ""),
+        url=f"{request.scheme}://{request.host}{_target(request)}",
         headers=_joined((name.lower(), value) for name, value in request.headers.items()),
         query={name: value for name, value in _joined(parse_qsl(query, keep_blank_values=True)).items() if value},
         params=params,

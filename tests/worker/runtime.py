@@ -62,11 +62,18 @@ class Runtime:
         """The functions' module, as the runtime has imported it."""
         return sys.modules[SCRIPT]
 
-    async def invoke(self, name: str, data: Message, metadata: Mapping[str, Message] | None = None) -> Any:
+    async def invoke(
+        self,
+        name: str,
+        data: Message,
+        metadata: Mapping[str, Message] | None = None,
+        *,
+        invocation_id: str | None = None,
+    ) -> Any:
         """Invoke a function with what its trigger binds, and return the runtime's answer as the host receives it."""
         function = self.functions[name]
         request = protos.InvocationRequest(
-            invocation_id=str(uuid4()),
+            invocation_id=invocation_id or str(uuid4()),
             function_id=function.function_id,
             input_data=[protos.ParameterBinding(name=function.trigger["name"], data=data)],
             trigger_metadata=metadata,

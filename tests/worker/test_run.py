@@ -18,7 +18,7 @@ A_PYTHON_3_13 = """#!/bin/sh
 case "$1 $2" in
     "-c "*) echo True ;;
     "-m venv") mkdir -p "$4/bin" && cp "$0" "$4/bin/python" ;;
-    *) echo "$@" ;;
+    *) echo ${HTTP_STREAMING:+HTTP_STREAMING=$HTTP_STREAMING} "$@" ;;
 esac
 """
 ANOTHER_PYTHON = "#!/bin/sh\necho False\n"
@@ -73,6 +73,7 @@ def test_it_installs_into_an_environment_of_its_own_and_passes_arguments_to_pyte
         "-m pip install --quiet --disable-pip-version-check -r tests/worker/requirements.txt",
         "-m pytest tests/worker -x",
         "-m pytest -n 2 --dist loadfile -p tests.worker.in_place tests/http -x",
+        "HTTP_STREAMING=true -m pytest -n 2 --dist loadfile -p tests.worker.in_place tests/http -x",
     ]
     assert (project / ".venv-worker" / "bin" / "python").exists()
 
