@@ -18,6 +18,8 @@ from azure_functions_runtime.http_v2 import HttpV2Registry, http_coordinator
 from shared.settings import PROJECT_ROOT
 from tests.builders import an_owner
 from tests.http.client import PROBLEM, Client, a_session, contents, spoken
+from tests.turns.model_server import Script, chunk, serving_model, whole
+from tests.turns.streams import streaming, text_of
 from tests.worker.host import serving
 from tests.worker.runtime import started
 
@@ -98,8 +100,7 @@ async def served(folder: Path, **settings: str) -> AsyncIterator[tuple[Client, M
 @pytest.fixture
 async def parley(tmp_path: Path) -> AsyncIterator[Client]:
     """Serve the project's own functions."""
-    environment = {"STORE": "sqlite", "SQLITE_PATH": str(tmp_path / "parley.db"), "HTTP_STREAMING": "true"}
-    async with started(PROJECT_ROOT, environment) as runtime, serving(runtime, an_owner()) as client:
+    async with served(PROJECT_ROOT, SQLITE_PATH=str(tmp_path / "parley.db")) as (client, _):
         yield client
 
 
@@ -250,3 +251,20 @@ async def test_a_runtime_that_has_looked_before_answers_as_ever(tmp_path: Path) 
     async with started(PROJECT_ROOT, environment) as runtime, serving(runtime, an_owner()) as client:
         assert not set(ANNOUNCED) & runtime.capabilities.keys()
         assert await a_session(client)
+
+
+async def test_a_turn_is_streamed_from_the_model_to_the_client(tmp_path: Path) -> None:
+    async with serving_model() as model:
+        model.next(Script([chunk("one "), None, *whole("two")]))
+        named = {"MODEL_ENDPOINT": f"{model.url}/v1", "MODEL_NAME": "small"}
+        async with (
+            served(PROJECT_ROOT, SQLITE_PATH=str(tmp_path / "parley.db"), **named) as (client, _),
+            streaming(client, "POST", "/api/chat/turns", spoken("Hi", id="m1")) as stream,
+        ):
+            first = [await stream.next(), await stream.next()]
+            model.go_on()
+            rest = await stream.all()
+
+    assert [event and event.name for event in first] == ["turn", "delta"]
+    assert text_of(rest) == "two"
+    assert rest[-1].data["reply"]["content"] == "one two"
