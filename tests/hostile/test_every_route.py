@@ -33,6 +33,7 @@ BAD_REQUEST = (400, "bad_request")
 TOO_LARGE = (413, "payload_too_large")
 NOT_JSON = (415, "unsupported_media_type")
 INVALID = (422, "validation_failed")
+BEHIND_THE_QUERY = {409, 502}  # of turns: no model is there, and of the message asked about something was said since
 WITH_QUERY = [route for route in ROUTES if route.query]
 WITH_KEY = [route for route in ROUTES if IDEMPOTENCY_KEY in route.endpoint.headers]
 WITH_PATH = [route for route in ROUTES if "{" in route.path]
@@ -323,7 +324,7 @@ async def test_a_query_parameter_without_a_value_is_none(scene: Scene, route: Op
     with_it = await scene.owner.send(route.method, path, body_of(route), same)
     without = await scene.owner.send(route.method, path_of(route), body_of(route), same)
 
-    assert with_it.status in {200, 201, 204}
+    assert with_it.status in {200, 201, 204} | (BEHIND_THE_QUERY if route.endpoint.tag == "Turns" else set())
     assert (with_it.status, with_it.body) == (without.status, without.body)
 
 
