@@ -23,13 +23,14 @@ from shared.errors import (
 )
 from shared.logs import trace
 from shared.model_settings import ModelSettings
-from shared.models import JsonObject, Lease, Message, NewMessage, Replied, ReplyUsage, Session, utc_now
+from shared.models import JsonObject, Lease, Message, MessageQuery, NewMessage, Replied, ReplyUsage, Session, utc_now
 from shared.store.port import SessionStore
+from shared.store.rules import documents_bytes
 from shared.turns.asking import Question, Wishes
 from shared.turns.chunks import Ended
 from shared.turns.making import Answered, Making
 from shared.turns.model import Model
-from shared.turns.window import TokenRate, Window, messages_for, prompt, window
+from shared.turns.window import MOST_MESSAGES, TokenRate, Window, messages_for, prompt, window
 
 logger = logging.getLogger(__name__)
 
@@ -109,8 +110,14 @@ class Maker:
 
     async def _read(self) -> tuple[Session, list[Message]]:
         budget = self._shop.rate.bytes_for(self._shop.settings.context_tokens - self._shop.settings.max_tokens)
-        session, page = await self._shop.store.read(*self._turn.place, messages_for(budget))
-        return session, page.messages[::-1]
+        limit = messages_for(budget)
+        session, page = await self._shop.store.read(*self._turn.place, limit)
+        messages = page.messages[::-1]
+        following = MessageQuery(limit=MOST_MESSAGES).after_page(page)
+        if following and 2 * documents_bytes(message.document() for message in messages) < budget:
+            more = await self._shop.store.read_messages(*self._turn.place, following)
+            messages = more.messages[::-1] + messages
+        return session, messages
 
     async def _asked(self, question: Question, messages: list[Message], count: int) -> Ended:
         """Read the reply to its end, or to where it broke off if it had begun; raises ModelError where it had not."""

@@ -10,7 +10,7 @@ FIRST_RATE = 0.3  # tokens a byte: English has 0.19, German up to 0.39, digits u
 SLOWLY = 0.2  # how far the rate goes towards a lower one; a higher one counts at once
 MAX_RATE = 2.0
 MOST_MESSAGES = 200
-BYTES_A_MESSAGE = 100  # at least, as JSON with its role: more than this many are not asked for
+BYTES_A_MESSAGE = 400  # as many as would fill the window are read at once; where they are shorter, once more
 
 
 class Window(NamedTuple):
@@ -47,7 +47,7 @@ class TokenRate:
 
 
 def messages_for(size_bytes: int) -> int:
-    """Return how many of the newest messages to read for a window of that size."""
+    """Return how many of the newest messages to read for a window of that size, if they are as long as most."""
     return max(1, min(MOST_MESSAGES, size_bytes // BYTES_A_MESSAGE + 1))
 
 

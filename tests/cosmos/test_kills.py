@@ -12,15 +12,24 @@ from typing import Any
 import pytest
 import pytest_asyncio
 
-from shared.errors import ParleyError, SessionArchivedError, SessionExistsError, SessionNotFoundError
+from shared.errors import (
+    ParleyError,
+    SessionArchivedError,
+    SessionExistsError,
+    SessionNotFoundError,
+    TurnInProgressError,
+)
 from shared.models import (
     KEEP,
     IdleSession,
     ImportedMessage,
     ImportedSession,
+    Lease,
     Message,
     MessageQuery,
     NewMessage,
+    Replied,
+    ReplyUsage,
     SessionChanges,
 )
 from shared.store.cosmos import CosmosStore
@@ -28,7 +37,7 @@ from shared.store.cosmos.errors import ItemRefusedError
 from shared.store.cosmos.head import Head
 from shared.store.cosmos.maintenance import BUILDING_SECONDS, _finish
 from shared.store.cosmos.partition import Partition
-from tests.builders import HOUR, a_message, a_session, again, an_owner, messages
+from tests.builders import HOUR, a_lease, a_message, a_session, again, an_owner, messages
 from tests.cosmos.kills import (
     Case,
     Killed,
@@ -50,6 +59,7 @@ from tests.tiers import slow_but
 TTL = 2 * HOUR
 DUE = TTL // 2 + 60  # renewal of the pages is
 LATER = HOUR // 2 + BUILDING_SECONDS  # over half the shortest ttl used here, and nobody can still be building
+REPLIED = Replied(holder="holder", usage=ReplyUsage(replies=1, input_tokens=20, output_tokens=5))
 BATCH, FIRST = messages(12), messages(12)
 IMPORTED = [ImportedMessage(**message.model_dump()) for message in messages(40)]
 FILLING = a_message("fills what is left of a generation " * 20)  # and is smaller than one
@@ -90,6 +100,25 @@ def append(sent: list[NewMessage]) -> tuple[Run, Then]:
         return replace(seen, history=seen.plus(ids), next_seq=seen.next_seq + len(ids))
 
     return lambda _, store, case: store.append(case.user_id, case.session_id, again(sent)), then
+
+
+def append_with(turn: Lease | Replied, sent: list[NewMessage]) -> tuple[Run, Then]:
+    """Append under a lease that is taken, or held already, with it."""
+    _, then = append(sent)
+
+    async def run(_: World, store: CosmosStore, case: Case) -> None:
+        if isinstance(turn, Replied):
+            with suppress(TurnInProgressError):  # a repeat finds the reply, and needs no lease
+                await store.hold_turn(case.user_id, case.session_id, a_lease(turn.holder))
+        await store.append(case.user_id, case.session_id, again(sent), turn=turn)
+
+    return run, then
+
+
+async def take_and_give_back(_: World, store: CosmosStore, case: Case) -> None:
+    await store.hold_turn(case.user_id, case.session_id, a_lease())
+    await store.stop_turn(case.user_id, case.session_id, a_lease().reply_id)
+    await store.end_turn(case.user_id, case.session_id, a_lease().holder)
 
 
 def append_knowing(sent: list[NewMessage]) -> tuple[Run, Then]:
@@ -223,6 +252,11 @@ OPERATIONS = [
     *(Operation("append what fills a head", start, *append_knowing([a_message(LONG_TEXT)])) for start in ANY),
     *(Operation("append a batch", start, *append_knowing(BATCH)) for start in ("in two generations",)),
     Operation("append and rotate", "in two generations", *append([a_message(LONG_TEXT)])),
+    *(Operation("append and take a lease", start, *append_with(a_lease(), messages(2))) for start in ANY),
+    Operation("append a batch and take a lease", "expiring", *append_with(a_lease(), BATCH)),
+    *(Operation("append a reply", start, *append_with(REPLIED, [a_message("reply")])) for start in ANY),
+    Operation("append a reply and renew", "expiring", *append_with(REPLIED, [a_message("reply")]), age=DUE),
+    Operation("take and give back a lease", "expiring", take_and_give_back, same, age=DUE),
     Operation("append and renew", "expiring", *append(messages(2)), age=DUE),
     Operation("append a batch and renew", "expiring", *append(BATCH), age=DUE),
     Operation("rename and renew", "expiring", change(session_name="new"), same, age=DUE),
