@@ -61,15 +61,39 @@ async def _tour(client: Any) -> list[Any]:
         [line["type"] for line in await _called(client.export("elsewhere"))],
         len(await _called(client.export())),
     ]
+    found += await _second_half(client, name, stored["messages"][5]["id"])
     await _called(client.clear(name))
     await _called(client.delete_session("elsewhere"))
     return [*found, await _called(client.erase())]
 
 
+async def _second_half(client: Any, name: str, message_id: str) -> list[Any]:
+    put = await _called(client.replace_message(name, message_id, {**HELLO, "raw": "{}"}))
+    read = await _called(client.read_message(name, message_id))
+    await _called(client.clear(name, after=6, if_match=put["etag"]))
+    tail = await _called(client.replace_tail(name, HELLO, after=5))
+    link = await _called(client.share(name, up_to_seq=2))
+    links = [each["share_id"] == link["share_id"] for each in await _called(client.shares(name))]
+    await _called(client.revoke_share(name, link["share_id"]))
+    forked = await _called(client.fork(name, 3))
+    await _called(client.delete_session(forked["id"], if_match=forked["etag"]))
+    return [
+        (read["content"], read["raw"], bool(read["edited_at"])),
+        [message["seq"] for message in tail["messages"]],
+        links,
+        forked["message_count"],
+        (await _called(client.prompt(name, last=1))),
+        (await _called(client.owner_stats(days=1)))["messages"],
+        (await _called(client.health()))["status"],
+    ]
+
+
 EVERY_VERB = [
     20, "elsewhere", True, {"rating": "up"}, "archived", "active",
     ["word 0", "word 1", "word 2", "word 3", "", "word 5"], [True], 20, 20, "word 1",
-    ["session", "message"], 23, {"sessions": 1, "messages": 0},
+    ["session", "message"], 23,
+    ("Hello", "{}", True), [6], [True], 3, {"messages": [HELLO], "left_out": 0}, 7, "ok",
+    {"sessions": 1, "messages": 0},
 ]  # fmt: skip
 
 
@@ -96,6 +120,37 @@ def test_a_refusal_carries_what_the_problem_document_says(parley: Parley) -> Non
     assert refused.value.request_id
     assert str(refused.value) == "The owner has no session by that id."
     assert not isinstance(refused.value, UnavailableError)
+
+
+def test_with_an_etag_nothing_is_done_to_a_session_that_has_changed(parley: Parley) -> None:
+    first = parley.append_anywhere(HELLO)
+    name = first["session_id"]
+    parley.append(name, HELLO, if_match=first["etag"])
+
+    for write in (
+        lambda: parley.append(name, HELLO, if_match=first["etag"]),
+        lambda: parley.append_anywhere(HELLO, session_id=name, if_match=first["etag"]),
+        lambda: parley.replace_tail(name, after=0, if_match=first["etag"]),
+        lambda: parley.replace_message(name, first["messages"][0]["id"], HELLO, if_match=first["etag"]),
+        lambda: parley.clear(name, if_match=first["etag"]),
+        lambda: parley.change_session(name, pinned=True, if_match=first["etag"]),
+        lambda: parley.archive(name, if_match=first["etag"]),
+        lambda: parley.delete_session(name, if_match=first["etag"]),
+    ):
+        with pytest.raises(ParleyError) as refused:
+            write()
+        assert refused.value.code == "precondition_failed"
+    assert contents(parley.messages(name)) == ["Hello", "Hello"]
+
+
+def test_a_fork_whose_answer_was_lost_is_not_sent_again(parley: Parley, weather: Weather, customer: str) -> None:
+    name = parley.append_anywhere(HELLO)["session_id"]
+    weather.on("POST", "/fork", drops_answer)
+
+    with Parley(weather.url, customer) as client, pytest.raises(UnavailableError):
+        client.fork(name)
+
+    assert len(list(parley.sessions())) == 2
 
 
 def test_a_conflict_names_the_messages(parley: Parley) -> None:

@@ -5,13 +5,29 @@ from collections.abc import AsyncIterator, Callable
 from types import TracebackType
 from typing import Any, Self
 
-import httpx
+import httpx2
 
 from parley_client import calls
-from parley_client.calls import Call, JsonObject
+from parley_client.answers import (
+    Appended,
+    Counts,
+    EditedMessage,
+    Health,
+    Hit,
+    Message,
+    NewLink,
+    OwnerStats,
+    Prompt,
+    Session,
+    SessionStats,
+    SessionWithMessages,
+    SharedLink,
+)
+from parley_client.calls import Call, Fields, Found, JsonObject
 from parley_client.client import TIMEOUT_SECONDS
 from parley_client.connections import LoopConnections
-from parley_client.exchange import LOST, Outcome, Patience, Send, exchange, json_of, lines_of
+from parley_client.errors import ParleyError
+from parley_client.exchange import LOST, Outcome, Patience, Result, Send, Steps, exchange, found_in, lines_of, page_of
 from parley_client.freshness import Freshness
 from parley_client.process import PerProcess
 from parley_client.settings import Server
@@ -27,18 +43,18 @@ class AsyncParley:
         *,
         function_key: str | None = None,
         patience: Patience | None = None,
-        transport: Callable[[], httpx.AsyncBaseTransport] | None = None,
+        transport: Callable[[], httpx2.AsyncBaseTransport] | None = None,
     ) -> None:
         """Take PARLEY_URL and PARLEY_FUNCTION_KEY where nothing is given; `user` None where a user is signed in.
 
         `transport` makes what carries the requests of one loop.
         """
         server = Server.of(url, function_key)
-        certificates = PerProcess(httpx.create_ssl_context)  # 24 ms each (measured): too much for every loop
+        certificates = PerProcess(httpx2.create_ssl_context)  # 24 ms each (measured): too much for every loop
 
-        def connect() -> httpx.AsyncClient:
+        def connect() -> httpx2.AsyncClient:
             made = transport and transport()
-            return httpx.AsyncClient(
+            return httpx2.AsyncClient(
                 base_url=server.url, headers=server.headers(), verify=certificates.here(), transport=made
             )
 
@@ -72,63 +88,106 @@ class AsyncParley:
     ) -> None:
         await self.close()
 
-    async def create_session(self, **fields: Any) -> JsonObject:  # noqa: ANN401 - the API's fields
+    async def create_session(self, **fields: Any) -> Session:  # noqa: ANN401 - the API's fields
         """Create a session; with an `id` of one's own a repeat is refused with `session_exists`."""
-        return await self._json(calls.create_session(fields))
+        return await self._found(calls.create_session(fields))
 
-    async def append(self, session_id: str, *messages: JsonObject) -> JsonObject:
-        """Append 1 to 20 messages, all or none."""
-        return await self._json(calls.append(session_id, messages))
+    async def append(self, session_id: str, *messages: Fields, if_match: str | None = None) -> Appended:
+        """Append 1 to 200 messages, all or none; with `if_match` only to the session of that etag."""
+        return await self._found(calls.append(session_id, messages, if_match))
 
-    async def append_anywhere(self, *messages: JsonObject, **target: Any) -> JsonObject:  # noqa: ANN401 - the API's fields
+    async def append_anywhere(self, *messages: Fields, if_match: str | None = None, **target: Any) -> Appended:  # noqa: ANN401 - the API's fields
         """Append to `session_id`, which is made if need be (`channel`, `session_name`), or to a new session."""
-        return await self._json(calls.append_anywhere(messages, target))
+        return await self._found(calls.append_anywhere(messages, target, if_match))
 
-    async def read_session(self, session_id: str, limit: int = 50) -> JsonObject:
+    async def replace_tail(
+        self, session_id: str, *messages: Fields, after: int, if_match: str | None = None
+    ) -> Appended:
+        """Let these 0 to 200 messages be what follows the seq `after`, in one step; 0 replaces everything."""
+        return await self._found(calls.replace_tail(session_id, messages, after, if_match))
+
+    async def read_session(self, session_id: str, limit: int = 50) -> SessionWithMessages:
         """Return a session with its newest messages, oldest of them first."""
-        return await self._json(calls.read_session(session_id, limit))
+        return await self._found(calls.read_session(session_id, limit))
 
-    def sessions(self, **filters: Any) -> AsyncIterator[JsonObject]:  # noqa: ANN401 - the API's parameters
+    def sessions(self, **filters: Any) -> AsyncIterator[Session]:  # noqa: ANN401 - the API's parameters
         """Yield sessions, last activity first."""
         return self._pages(calls.list_sessions(filters))
 
-    def messages(self, session_id: str, order: str = "asc", **query: Any) -> AsyncIterator[JsonObject]:  # noqa: ANN401 - as above
+    def messages(self, session_id: str, order: str = "asc", **query: Any) -> AsyncIterator[Message]:  # noqa: ANN401 - as above
         """Yield a session's messages to the last one, oldest first unless told otherwise."""
         return self._pages(calls.list_messages(session_id, {"order": order, **query}))
 
-    async def stats(self, session_id: str) -> JsonObject:
+    async def prompt(self, session_id: str, last: int = 50) -> Prompt:
+        """Return the newest messages, up to 200, as a chat completions API takes them."""
+        return await self._found(calls.prompt(session_id, last))
+
+    async def stats(self, session_id: str) -> SessionStats:
         """Return a session's counts."""
-        return await self._json(calls.stats(session_id))
+        return await self._found(calls.stats(session_id))
 
-    async def change_session(self, session_id: str, **changes: Any) -> JsonObject:  # noqa: ANN401 - the API's fields
+    async def change_session(self, session_id: str, *, if_match: str | None = None, **changes: Any) -> Session:  # noqa: ANN401 - the API's fields
         """Change a session's settings."""
-        return await self._json(calls.change_session(session_id, changes))
+        return await self._found(calls.change_session(session_id, changes, if_match))
 
-    async def archive(self, session_id: str) -> JsonObject:
+    async def archive(self, session_id: str, *, if_match: str | None = None) -> Session:
         """Archive a session."""
-        return await self._json(calls.archive(session_id))
+        return await self._found(calls.archive(session_id, if_match))
 
-    async def restore(self, session_id: str) -> JsonObject:
+    async def restore(self, session_id: str, *, if_match: str | None = None) -> Session:
         """Restore a session."""
-        return await self._json(calls.restore(session_id))
+        return await self._found(calls.restore(session_id, if_match))
 
-    async def change_message(self, session_id: str, message_id: str, **changes: Any) -> JsonObject:  # noqa: ANN401 - as above
+    async def fork(self, session_id: str, after_seq: int | None = None) -> Session:
+        """Copy a session, up to a seq, into a new one; not repeated when its answer is lost."""
+        return await self._found(calls.fork(session_id, after_seq))
+
+    async def share(self, session_id: str, **fields: Any) -> NewLink:  # noqa: ANN401 - the API's fields
+        """Make a link to a session (`expires_in_seconds`, `up_to_seq`); not repeated when its answer is lost."""
+        return await self._found(calls.share(session_id, fields))
+
+    def shares(self, session_id: str) -> AsyncIterator[SharedLink]:
+        """Yield the links to a session that work, oldest first."""
+        return self._pages(calls.list_shares(session_id))
+
+    async def revoke_share(self, session_id: str, share_id: str) -> None:
+        """Revoke a link."""
+        await self._found(calls.revoke_share(session_id, share_id))
+
+    async def read_message(self, session_id: str, message_id: str) -> Message:
+        """Return a message, wherever in its session it is."""
+        return await self._found(calls.read_message(session_id, message_id))
+
+    async def change_message(
+        self,
+        session_id: str,
+        message_id: str,
+        *,
+        if_match: str | None = None,
+        **changes: Any,  # noqa: ANN401 - as above
+    ) -> EditedMessage:
         """Set a message's `metadata` or `feedback`."""
-        return await self._json(calls.change_message(session_id, message_id, changes))
+        return await self._found(calls.change_message(session_id, message_id, changes, if_match))
 
-    async def redact_message(self, session_id: str, message_id: str) -> None:
+    async def replace_message(
+        self, session_id: str, message_id: str, message: Fields, *, if_match: str | None = None
+    ) -> EditedMessage:
+        """Put another message in the place of one that grew, or was edited; id, seq and time stay."""
+        return await self._found(calls.replace_message(session_id, message_id, message, if_match))
+
+    async def redact_message(self, session_id: str, message_id: str, *, if_match: str | None = None) -> None:
         """Take away what a message says; its place stays."""
-        await self._send(calls.redact_message(session_id, message_id))
+        await self._found(calls.redact_message(session_id, message_id, if_match))
 
-    async def clear(self, session_id: str) -> None:
-        """Remove every message of a session and keep the session."""
-        await self._send(calls.clear(session_id))
+    async def clear(self, session_id: str, *, after: int | None = None, if_match: str | None = None) -> None:
+        """Remove every message of a session, or those newer than the seq `after`, and keep the session."""
+        await self._found(calls.clear(session_id, after, if_match))
 
-    async def delete_session(self, session_id: str) -> None:
+    async def delete_session(self, session_id: str, *, if_match: str | None = None) -> None:
         """Delete a session and every message of it."""
-        await self._send(calls.delete_session(session_id))
+        await self._found(calls.delete_session(session_id, if_match))
 
-    def search(self, text: str, **filters: Any) -> AsyncIterator[JsonObject]:  # noqa: ANN401 - the API's parameters
+    def search(self, text: str, **filters: Any) -> AsyncIterator[Hit]:  # noqa: ANN401 - the API's parameters
         """Yield the messages that contain a text, newest session first."""
         return self._pages(calls.search(text, filters))
 
@@ -144,29 +203,54 @@ class AsyncParley:
                 return
             call = call.behind(cursor)
 
-    async def erase(self) -> JsonObject:
+    async def owner_stats(self, days: int = 30) -> OwnerStats:
+        """Return counts of everything the user has, and of the messages of the last days."""
+        return await self._found(calls.owner_stats(days))
+
+    async def erase(self) -> Counts:
         """Erase everything the user has, and return how many sessions and messages that were."""
-        total = {"sessions": 0, "messages": 0}
+        total = Counts(sessions=0, messages=0)
         done = False
         while not done:
-            answer = await self._json(calls.erase())
+            answer = await self._found(calls.erase())
             done, deleted = answer["done"], answer["deleted"]
-            total = {name: total[name] + deleted[name] for name in total}
+            total["sessions"] += deleted["sessions"]
+            total["messages"] += deleted["messages"]
         return total
 
-    async def _pages(self, call: Call) -> AsyncIterator[JsonObject]:
+    async def health(self) -> Health:
+        """Return that the store answers, and how fast; UnavailableError when it does not."""
+        return await self._found(calls.health())
+
+    async def carry_out(self, steps: Steps[Result]) -> Result:
+        """Send each call that `steps` yields, give back its answer or throw its ParleyError, and return the result."""
+        try:
+            call = next(steps)
+            while True:
+                try:
+                    answer = await self._found(call)
+                except ParleyError as error:
+                    call = steps.throw(error)
+                else:
+                    call = steps.send(answer)
+        except StopIteration as end:
+            result: Result = end.value
+            return result
+
+    async def _pages(self, call: Call[Found]) -> AsyncIterator[Found]:
         while True:
-            page = json_of(await self._send(call), "data", "has_more", "next_cursor")
-            for item in page["data"]:
+            page = page_of(call, await self._send(call))
+            for item in page.items:
                 yield item
-            if not page["has_more"]:
+            if page.following is None:
                 return
-            call = call.behind(page["next_cursor"])
+            call = page.following
 
-    async def _json(self, call: Call) -> JsonObject:
-        return json_of(await self._send(call))
+    async def _found(self, call: Call[Found]) -> Found:
+        found: Found = found_in(await self._send(call))
+        return found
 
-    async def _send(self, call: Call) -> httpx.Response:
+    async def _send(self, call: Call[Any]) -> httpx2.Response:
         steps = exchange(call, self._patience)
         outcome: Outcome = None
         try:
@@ -177,10 +261,10 @@ class AsyncParley:
                 else:
                     await asyncio.sleep(step.seconds)
         except StopIteration as end:
-            response: httpx.Response = end.value
+            response: httpx2.Response = end.value
             return response
 
-    async def _once(self, call: Call, seconds: float) -> Outcome:
+    async def _once(self, call: Call[Any], seconds: float) -> Outcome:
         headers, query = calls.identity(self._user)
         owner = call.owner(self._user)
         http = await self._http.here()

@@ -3,23 +3,23 @@
 import asyncio
 from collections.abc import AsyncGenerator, Callable
 
-import httpx
+import httpx2
 
 from parley_client.process import Process, this_process
 
 Loop = tuple[Process, asyncio.AbstractEventLoop]
-Opened = tuple[httpx.AsyncClient, AsyncGenerator[httpx.AsyncClient, None]]
+Opened = tuple[httpx2.AsyncClient, AsyncGenerator[httpx2.AsyncClient, None]]
 
 
 class LoopConnections:
     """One HTTP client in each running loop of each process; safe to share between threads."""
 
-    def __init__(self, make: Callable[[], httpx.AsyncClient]) -> None:
+    def __init__(self, make: Callable[[], httpx2.AsyncClient]) -> None:
         """Make HTTP clients so."""
         self._make = make
         self._opened: dict[Loop, Opened] = {}
 
-    async def here(self) -> httpx.AsyncClient:
+    async def here(self) -> httpx2.AsyncClient:
         """Return the running loop's own HTTP client; it is closed when that loop ends, if not before."""
         place = (this_process(), asyncio.get_running_loop())
         found = self._opened.get(place)
@@ -44,7 +44,7 @@ class LoopConnections:
         return [place for place in list(self._opened) if place[0] == this_process()]
 
 
-async def _opened(client: httpx.AsyncClient) -> AsyncGenerator[httpx.AsyncClient, None]:
+async def _opened(client: httpx2.AsyncClient) -> AsyncGenerator[httpx2.AsyncClient, None]:
     """Yield a client and close it in the end.
 
     A loop ends such a generator before it is closed itself, and when nobody holds it any more: no other loop,

@@ -164,7 +164,7 @@ class ConversationManager:
         with outbox.mutex:
             state.read(messages)
             state.exists = True
-            document = document_of(session, messages + [each.message for each in state.waiting.values()])
+            document = document_of(session, [*messages, *(each.message for each in state.waiting.values())])
             state.held(message_of(entry) for entry in document["messages"])
         return document
 

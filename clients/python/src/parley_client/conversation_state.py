@@ -3,12 +3,12 @@
 import json
 import threading
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from typing import Final
 
-from parley_client.calls import JsonObject
+from parley_client.calls import Fields, JsonObject
 from parley_client.document import digest, exact_moment, is_redacted, marks
 
 Key = tuple[str, int]  # a message's mark, and the how-manieth of its conversation with it
@@ -112,7 +112,7 @@ class ConversationState:
             taken.append(each.message)
         return taken
 
-    def appended(self, messages: list[JsonObject]) -> None:
+    def appended(self, messages: Sequence[Fields]) -> None:
         """Take note of messages that were just stored; with a gap before them somebody else has written too."""
         if messages[0]["seq"] > self.seq + 1:
             self.current = False
@@ -121,7 +121,7 @@ class ConversationState:
         for message in messages:
             self._store(message)
 
-    def read(self, messages: Iterable[JsonObject]) -> None:
+    def read(self, messages: Iterable[Fields]) -> None:
         """Take note of messages as they were read, one after another."""
         for message in messages:
             self.seq = message["seq"]
@@ -129,7 +129,7 @@ class ConversationState:
         for identifier in [name for name, each in self.waiting.items() if each.key in self._stored]:
             del self.waiting[identifier]
 
-    def _store(self, message: JsonObject) -> None:
+    def _store(self, message: Fields) -> None:
         if message["id"] in self._stored_ids:
             return
         self._stored_ids.add(message["id"])

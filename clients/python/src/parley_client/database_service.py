@@ -8,6 +8,7 @@ from types import TracebackType
 from typing import Any, Final, Self, TypeVar
 
 from parley_client.aio import AsyncParley
+from parley_client.answers import Message
 from parley_client.calls import JsonObject
 from parley_client.errors import ParleyError, UnavailableError
 from parley_client.exchange import Patience
@@ -149,7 +150,7 @@ class DatabaseService:
         return otherwise
 
 
-def _stats(counted: JsonObject, first: str | None, last: str | None) -> JsonObject:
+def _stats(counted: Mapping[str, Any], first: str | None, last: str | None) -> JsonObject:
     roles = counted.get("by_role", {})
     return {
         "message_count": counted.get("message_count", 0),
@@ -181,7 +182,7 @@ def _message_of(log_data: Mapping[str, Any]) -> tuple[str, JsonObject]:
     return str(data["session_id"]), message
 
 
-def _entry_of(message: JsonObject) -> JsonObject:
+def _entry_of(message: Message) -> JsonObject:
     metadata = dict(message["metadata"])
     role = written_role(message["role"], metadata)
     timestamp = metadata.pop("timestamp", message["created_at"])

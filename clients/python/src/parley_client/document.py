@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
@@ -63,7 +63,7 @@ def entry_of(message: Mapping[str, Any]) -> JsonObject:
     return {**entry, **calls, **{name: value for name, value in metadata.items() if name not in entry}}
 
 
-def document_of(session: Mapping[str, Any], messages: list[JsonObject]) -> JsonObject:
+def document_of(session: Mapping[str, Any], messages: Iterable[Mapping[str, Any]]) -> JsonObject:
     """Return a session and its messages as a document, in the order of their times; ties keep theirs."""
     context = dict(session["context"])
     document = {

@@ -5,7 +5,12 @@ from typing import Any
 
 
 class ParleyError(Exception):
-    """Parley refused a request; `code` and `status` are those of its problem document, None where there was none."""
+    """Parley refused a request; `code` and `status` are those of its problem document, None where there was none.
+
+    `repeated`: the answer to an earlier try was lost, and that one may have been carried out.
+    """
+
+    repeated: bool = False
 
     def __init__(
         self,

@@ -8,16 +8,17 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from itertools import count
-from typing import Any, Final
+from typing import Any, Final, Generic, NamedTuple, TypeVar
 
-import httpx
+import httpx2
 
-from parley_client.calls import Call
+from parley_client.calls import Call, Found
 from parley_client.errors import ParleyError, UnavailableError
 
 BUSY: Final = frozenset({429, 502, 503, 504})  # from Parley, or from what stands before it
+UNDONE: Final = frozenset({429, 503})  # Parley's word that nothing was done, or was half done
 FIRST_PAUSE_SECONDS: Final = 0.25
-LOST: Final = (httpx.TransportError, httpx.DecodingError)
+LOST: Final = (httpx2.TransportError, httpx2.DecodingError)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,58 +57,92 @@ class Wait:
 
 
 Step = Send | Wait
-Outcome = httpx.Response | Exception | None
-Exchange = Generator[Step, Outcome, httpx.Response]
+Outcome = httpx2.Response | Exception | None
+Exchange = Generator[Step, Outcome, httpx2.Response]
+Result = TypeVar("Result")
+Steps = Generator[Call[Any], Any, Result]  # calls, what was found or went wrong for each, and what came of it
 
 
-def exchange(call: Call, patience: Patience) -> Exchange:
+def exchange(call: Call[Any], patience: Patience) -> Exchange:
     """Yield what to do until there is an answer; ParleyError for a refusal, UnavailableError when it gives up."""
     deadline = time.monotonic() + patience.seconds
     for tried in count(1):
         outcome = yield Send(max(deadline - time.monotonic(), 0.05))
-        if isinstance(outcome, httpx.Response) and outcome.status_code not in BUSY:
+        if isinstance(outcome, httpx2.Response) and outcome.status_code not in BUSY:
             return _accepted(call, outcome, repeated=tried > 1)
         error = _unavailable(outcome)
         pause = patience.pause(tried, error.retry_after_seconds)
+        if not call.repeatable and error.status not in UNDONE:
+            pause = None
         if pause is None or time.monotonic() + pause >= deadline:
             raise error from (outcome if isinstance(outcome, Exception) else None)
         yield Wait(pause)
     raise AssertionError  # count() does not end
 
 
-def _accepted(call: Call, response: httpx.Response, *, repeated: bool) -> httpx.Response:
-    gone = response.status_code == httpx.codes.NOT_FOUND and _problem(response).get("code") is not None
+def _accepted(call: Call[Any], response: httpx2.Response, *, repeated: bool) -> httpx2.Response:
+    gone = response.status_code == httpx2.codes.NOT_FOUND and _problem(response).get("code") is not None
     if response.is_success or (call.gone_is_done and repeated and gone):
         return response
-    raise _refusal(response)
+    refusal = _refusal(response)
+    refusal.repeated = repeated
+    raise refusal
 
 
-def json_of(response: httpx.Response, *required: str) -> dict[str, Any]:
-    """Return the object of an answer; ParleyError when it is none with these fields, and so is not Parley's."""
-    found = _object(response)
-    if found is None or not found.keys() >= set(required):
-        raise ParleyError("The answer cannot be read: is this Parley's address?", status=response.status_code)
-    return found
+def found_in(response: httpx2.Response) -> Any:  # noqa: ANN401 - the call says what it is
+    """Return what an answer holds, its `etag` in it; ParleyError when it is not Parley's."""
+    if response.status_code == httpx2.codes.NO_CONTENT or not response.is_success:
+        return None
+    found = _value(response)
+    if isinstance(found, list):
+        found = {"messages": found, "left_out": int(response.headers.get("x-left-out", 0))}
+    if not isinstance(found, dict):
+        raise _unreadable(response)
+    etag = response.headers.get("etag")
+    return {**found, "etag": etag} if etag else found
 
 
-def lines_of(response: httpx.Response) -> list[Any]:
+class PageOf(NamedTuple, Generic[Found]):
+    """A page, and the call for the one after it."""
+
+    items: list[Found]
+    following: Call[Found] | None
+
+
+def page_of(call: Call[Found], response: httpx2.Response) -> PageOf[Found]:
+    """Return the page that an answer is; ParleyError when it is none."""
+    page = _object(response)
+    if page is None or not page.keys() >= {"data", "has_more", "next_cursor"}:
+        raise _unreadable(response)
+    return PageOf(page["data"], call.behind(page["next_cursor"]) if page["has_more"] else None)
+
+
+def _unreadable(response: httpx2.Response) -> ParleyError:
+    return ParleyError("The answer cannot be read: is this Parley's address?", status=response.status_code)
+
+
+def lines_of(response: httpx2.Response) -> list[Any]:
     """Return the values of an answer that holds one in each line."""
     return [json.loads(line) for line in response.content.split(b"\n") if line]
 
 
-def _object(response: httpx.Response) -> dict[str, Any] | None:
+def _value(response: httpx2.Response) -> object:
     try:
-        found = json.loads(response.content)
+        return json.loads(response.content)
     except ValueError:
         return None
+
+
+def _object(response: httpx2.Response) -> dict[str, Any] | None:
+    found = _value(response)
     return found if isinstance(found, dict) else None
 
 
-def _problem(response: httpx.Response) -> dict[str, Any]:
+def _problem(response: httpx2.Response) -> dict[str, Any]:
     return _object(response) or {}
 
 
-def _facts(response: httpx.Response) -> dict[str, Any]:
+def _facts(response: httpx2.Response) -> dict[str, Any]:
     problem = _problem(response)
     return {
         "status": response.status_code,
@@ -117,13 +152,13 @@ def _facts(response: httpx.Response) -> dict[str, Any]:
     }
 
 
-def _refusal(response: httpx.Response) -> ParleyError:
+def _refusal(response: httpx2.Response) -> ParleyError:
     said = _problem(response).get("detail")
     return ParleyError(said or f"answered with status {response.status_code}", **_facts(response))
 
 
 def _unavailable(outcome: Outcome) -> UnavailableError:
-    if not isinstance(outcome, httpx.Response):
+    if not isinstance(outcome, httpx2.Response):
         return UnavailableError(f"no answer: {outcome!r}")
     said = _problem(outcome).get("detail")
     error = UnavailableError(said or f"answered with status {outcome.status_code}", **_facts(outcome))

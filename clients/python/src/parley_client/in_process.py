@@ -12,7 +12,7 @@ import threading
 from pathlib import Path
 from typing import Any, ClassVar, Final
 
-import httpx
+import httpx2
 
 from parley_client.process import Process, this_process
 
@@ -44,7 +44,7 @@ class Functions:
             self._renew_store()
             Functions._process = this_process()
 
-    async def answer(self, request: httpx.Request, body: bytes) -> httpx.Response:
+    async def answer(self, request: httpx2.Request, body: bytes) -> httpx2.Response:
         """Call the function that the request leads to; 404 where there is none, an empty 500 where it fails."""
         import azure.functions as func  # noqa: PLC0415 - the project may be absent
 
@@ -55,7 +55,7 @@ class Functions:
         raw_path, _, query = request.url.raw_path.decode("ascii").partition("?")
         found = self._routes.find(request.method, decode_path(raw_path))
         if found is None:
-            return httpx.Response(404)
+            return httpx2.Response(404)
         asked = func.HttpRequest(
             method=request.method,
             url=str(request.url),
@@ -66,10 +66,10 @@ class Functions:
         )
         try:
             said: Any = await call(found[0], asked)
-            return httpx.Response(said.status_code, headers=dict(said.headers), content=said.get_body())
+            return httpx2.Response(said.status_code, headers=dict(said.headers), content=said.get_body())
         except Exception:  # the host's boundary: a function may raise anything
             logger.exception("Function %s failed", found[0].name)
-            return httpx.Response(500)
+            return httpx2.Response(500)
 
     async def close(self) -> None:
         """Let go of the store, which belongs to this loop, and leave an unopened one for whoever comes next."""
@@ -89,14 +89,14 @@ def _route_prefix(host_json: Path) -> str:
     return f"{prefix}/" if prefix else ""
 
 
-class AsyncFunctionsTransport(httpx.AsyncBaseTransport):
+class AsyncFunctionsTransport(httpx2.AsyncBaseTransport):
     """Calls the functions in the running loop."""
 
     def __init__(self) -> None:
         """Import the project."""
         self._functions = Functions()
 
-    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+    async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
         """Answer a request."""
         return await self._functions.answer(request, await request.aread())
 
@@ -105,7 +105,7 @@ class AsyncFunctionsTransport(httpx.AsyncBaseTransport):
         await self._functions.close()
 
 
-class FunctionsTransport(httpx.BaseTransport):
+class FunctionsTransport(httpx2.BaseTransport):
     """Calls the functions in a loop of their own, in a thread that ends with the client."""
 
     def __init__(self) -> None:
@@ -115,7 +115,7 @@ class FunctionsTransport(httpx.BaseTransport):
         self._thread = threading.Thread(target=self._loop.run_forever, name="parley-in-process", daemon=True)
         self._thread.start()
 
-    def handle_request(self, request: httpx.Request) -> httpx.Response:
+    def handle_request(self, request: httpx2.Request) -> httpx2.Response:
         """Answer a request."""
         answering = self._functions.answer(request, request.read())
         return asyncio.run_coroutine_threadsafe(answering, self._loop).result()

@@ -26,3 +26,8 @@ class Server:
         """Return the headers of every request."""
         key = {"x-functions-key": self.function_key} if self.function_key else {}
         return {"accept": "application/json", "content-type": "application/json", **key}
+
+
+def user_of(user: str | None) -> str | None:
+    """Return the user given, else that of PARLEY_USER; None where a user is signed in."""
+    return user or os.environ.get("PARLEY_USER") or None
