@@ -1,0 +1,39 @@
+"""The client that an adapter speaks through: the one it is given, or one that all adapters of a process share."""
+
+from typing import Final
+
+from parley_client.aio import AsyncParley
+from parley_client.client import Parley
+from parley_client.names import user_id_for
+from parley_client.settings import Server, user_of
+
+_shared: Final[dict[Server, Parley]] = {}
+_shared_async: Final[dict[Server, AsyncParley]] = {}
+
+
+def client_for(
+    user: str | None, client: Parley | None = None, *, url: str | None = None, function_key: str | None = None
+) -> Parley:
+    """Return a client for this user, else for PARLEY_USER; a user's id that Parley cannot have becomes its hash.
+
+    Without `client` it is a shared one for `url` and `function_key`, else for PARLEY_URL and PARLEY_FUNCTION_KEY.
+    It speaks for the user that it has already where no user is named.
+    """
+    if client is None:
+        server = Server.of(url, function_key)
+        client = _shared.get(server) or _shared.setdefault(server, Parley(server.url, function_key=server.function_key))
+        user = user_of(user)
+    return client.speaking_for(user_id_for(user)) if user else client
+
+
+def async_client_for(
+    user: str | None, client: AsyncParley | None = None, *, url: str | None = None, function_key: str | None = None
+) -> AsyncParley:
+    """Return an asynchronous client in the same way; it may be used in any loop."""
+    if client is None:
+        server = Server.of(url, function_key)
+        client = _shared_async.get(server) or _shared_async.setdefault(
+            server, AsyncParley(server.url, function_key=server.function_key)
+        )
+        user = user_of(user)
+    return client.speaking_for(user_id_for(user)) if user else client
