@@ -7,11 +7,13 @@ READY := $(VENV)/requirements-dev.ready
 MODEL := $(VENV)/model.ready
 NEIGHBOURS := benchmarks/.venv
 INFRA := .venv-infra
+FRAMEWORKS := tests/clients/frameworks/environments
+INSTALLED := $(patsubst $(FRAMEWORKS)/requirements/%.txt,$(FRAMEWORKS)/.venvs/%.ready,$(wildcard $(FRAMEWORKS)/requirements/*.txt))
 SEEDS ?= 200
 WORKERS ?= 4
 
 .DEFAULT_GOAL := help
-.PHONY: help run run-model test test-all test-model check bench measure-live soak openapi test-worker archive migrate provision package infra-tools test-cosmos clean
+.PHONY: help run run-model test test-all frameworks test-model check bench measure-live soak openapi test-worker archive migrate provision package infra-tools test-cosmos clean
 
 help: ## say what can be made
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
@@ -40,7 +42,14 @@ PYTEST := PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest -n $(WORKERS) --dist 
 test: check ## run the checks and the tests that every change runs: three minutes on two cores
 	@$(PYTEST) $(ARGS)
 
-test-all: check ## run every test on every store it is for: before a release, and at night
+frameworks: $(INSTALLED) ## install each agent framework beside its adapter, for the adapters' tests
+
+$(FRAMEWORKS)/.venvs/%.ready: $(FRAMEWORKS)/requirements/%.txt clients/python/pyproject.toml
+	@test -x $(@:.ready=)/bin/python || $(PYTHON) -m venv $(@:.ready=)
+	@$(@:.ready=)/bin/python -m pip install --quiet --disable-pip-version-check -r $<
+	@touch $@
+
+test-all: check frameworks ## run every test on every store it is for: before a release, and at night
 	@$(PYTEST) --tier all $(ARGS)
 	@$(if $(ARGS),,PYTHON313="$(PYTHON313)" tests/worker/run)
 
@@ -99,4 +108,4 @@ $(INFRA)/.ready: tests/deployment/requirements.txt
 	@touch $@
 
 clean: ## remove what was installed and generated
-	rm -rf $(VENV) .venv-worker $(INFRA) $(NEIGHBOURS) build .mypy_cache .pytest_cache .ruff_cache .hypothesis tests/cosmos_server/node_modules clients/javascript/node_modules
+	rm -rf $(VENV) .venv-worker $(INFRA) $(NEIGHBOURS) $(FRAMEWORKS)/.venvs build .mypy_cache .pytest_cache .ruff_cache .hypothesis tests/cosmos_server/node_modules clients/javascript/node_modules

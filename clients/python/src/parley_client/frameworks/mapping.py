@@ -19,6 +19,7 @@ MAX_CALLS: Final = 128
 MAX_CALLS_BYTES: Final = 256 * 1024
 MAX_LABEL_CHARACTERS: Final = 256  # of `name` and `tool_call_id`
 SHORT_CHARACTERS: Final = 32  # a text up to here is not worth a reference
+SAYING: Final = ("text", "result", "reasoning")  # fields of a content part that say something, the first that is there
 SURROGATE: Final = re.compile("[\ud800-\udfff]")
 REFERENCE: Final = re.compile(r'\{"\$text":(\d+)\}')
 
@@ -39,6 +40,11 @@ class Readable:
 def text_part(text: str) -> JsonObject:
     """Return a text as a content part."""
     return {"type": "text", "text": text}
+
+
+def thought_part(text: str) -> JsonObject:
+    """Return a model's reasoning as a content part: search finds it, and no model is told it."""
+    return {"type": "reasoning", "reasoning": text}
 
 
 def file_part(url: str | None, kind: str = "file") -> JsonObject:
@@ -133,9 +139,10 @@ def _readable_fields(readable: Readable) -> JsonObject:
 def _parts(content: Sequence[Mapping[str, Any]]) -> str | list[JsonObject]:
     """Return content parts, a single text as that text."""
     parts: list[JsonObject] = [
-        {**part, "text": _clean(part["text"])} if "text" in part else {**part} for part in content
+        {name: _clean(value) if name in SAYING and isinstance(value, str) else value for name, value in part.items()}
+        for part in content
     ]
-    return parts[0]["text"] if len(parts) == 1 and parts[0]["type"] == "text" else parts
+    return parts[0]["text"] if len(parts) == 1 and parts[0]["type"] == "text" else parts or ""
 
 
 def _label(text: str | None) -> str | None:
@@ -149,9 +156,12 @@ def _clean(text: str) -> str:
 def _texts(message: Mapping[str, Any]) -> list[str]:
     """Return the texts that may be long, in the order in which they are numbered."""
     content = message["content"]
-    said = [content] if isinstance(content, str) else [part.get("text") for part in content]
-    parts = [text if isinstance(text, str) else "" for text in said]
-    return [*map(_arguments, message.get("function_calls", [])), *parts]
+    said = [content] if isinstance(content, str) else [_said(part) for part in content]
+    return [*map(_arguments, message.get("function_calls", [])), *said]
+
+
+def _said(part: Mapping[str, Any]) -> str:
+    return next((part[name] for name in SAYING if isinstance(part.get(name), str)), "")
 
 
 def _arguments(call: object) -> str:
