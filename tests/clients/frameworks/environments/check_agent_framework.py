@@ -1,7 +1,7 @@
 """ParleyHistoryProvider with the framework itself: real runs of an agent, and messages of every kind."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
@@ -19,7 +19,10 @@ class Scripted(FunctionInvocationLayer, BaseChatClient):
         self.sent: list[list[str]] = []
 
     async def _inner_get_response(  # type: ignore[override]
-        self, *, messages: Sequence[Message], options: Mapping[str, Any], stream: bool = False, **kwargs: Any
+        self,
+        *,
+        messages: Sequence[Message],
+        **_: Any,
     ) -> ChatResponse:
         self.sent.append([message.text for message in messages])
         return ChatResponse(messages=[self.replies.pop(0)])

@@ -39,7 +39,17 @@ def check_the_code_on_the_page_keeps_the_conversation(framework: str, user: str)
 
 def check_the_adapter_passes_a_strict_type_checker(framework: str, tmp_path: Path) -> None:
     module = f"parley_client.{framework.replace('-', '_')}"
-    command = [sys.executable, "-m", "mypy", "--strict", "--config-file=", f"--cache-dir={tmp_path}", "-m", module]
+    command = [
+        sys.executable,
+        "-m",
+        "mypy",
+        "--strict",
+        "--config-file=",
+        "--cache-dir",
+        f"{sys.prefix}/mypy_cache",
+        "-m",
+        module,
+    ]
 
     found = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
 
