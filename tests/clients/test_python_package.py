@@ -13,7 +13,7 @@ import pytest
 from tests.e2e.process import ROOT
 
 PACKAGE = ROOT / "clients/python"
-EXTRAS = {"agent-framework", "openai-agents"}
+REQUIREMENTS = ROOT / "tests/clients/frameworks/environments/requirements"  # a file for each extra
 
 
 def run(*command: str | Path, cwd: Path) -> str:
@@ -42,7 +42,9 @@ def test_it_builds_its_page_is_in_order_and_what_is_installed_works(url: str, cu
         metadata = packed.read(next(name for name in names if name.endswith("/METADATA"))).decode()
     assert any(name.endswith("licenses/LICENSE") for name in names)
     assert "parley_client/py.typed" in names
-    assert set(re.findall(r"^Provides-Extra: (.*)$", metadata, re.MULTILINE)) == EXTRAS
+    assert set(re.findall(r"^Provides-Extra: (.*)$", metadata, re.MULTILINE)) == {
+        file.stem for file in REQUIREMENTS.iterdir()
+    }
     with tarfile.open(source) as packed_source:
         folders = {name.split("/")[1] for name in packed_source.getnames() if "/" in name}
     assert folders == {"LICENSE", "PKG-INFO", "README.md", "pyproject.toml", "src", ".gitignore"}
