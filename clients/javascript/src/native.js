@@ -154,8 +154,17 @@ function clean(json) {
  */
 function textsOf({ content, function_calls = [] }) {
   const calls = function_calls.map((call) => /** @type {any} */ (call)?.function?.arguments);
-  const said = typeof content === "string" ? [content] : (content ?? []).map(({ text }) => text);
+  const said = typeof content === "string" ? [content] : (content ?? []).map(saidIn);
   return [...calls, ...said].map((text) => (typeof text === "string" ? text : ""));
+}
+
+/**
+ * Returns what a content part says; of its fields that can say something the first that is there counts.
+ *
+ * @param {Part} part
+ */
+function saidIn({ text, result, reasoning }) {
+  return [text, result, reasoning].find((said) => typeof said === "string");
 }
 
 /**

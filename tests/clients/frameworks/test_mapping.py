@@ -1,6 +1,8 @@
 """A framework's own JSON comes back equal from a message of Parley, whatever it holds."""
 
 import json
+import shutil
+import subprocess
 from typing import Any
 
 import pytest
@@ -15,8 +17,11 @@ from parley_client.frameworks.mapping import (
     json_text,
     native_of,
     text_part,
+    thought_part,
     to_message,
 )
+
+from tests.e2e.process import ROOT
 
 LONG = "A long text that people read, too: \n \"quoted\" and \\ 'so on' 😀."
 TEXTS = st.text(max_size=8) | st.sampled_from(
@@ -46,6 +51,30 @@ def test_whatever_is_said_beside_it_the_original_comes_back(
         json.dumps(message, ensure_ascii=False).encode()  # half an emoji could not be sent
         back = native_of("ours", as_stored(message))
         assert json_text(back) == json_text(native)
+
+
+def test_the_javascript_client_reads_what_this_one_has_written() -> None:
+    natives = [{"a": [LONG, LONG + "2"], "b": LONG * 2}, {"image": "ä" * MAX_RAW_BYTES, "said": LONG}, {"$text": 0}]
+    parts = [thought_part(LONG + "2"), text_part(LONG), {"type": "function_result", "result": LONG * 2}]
+    readable = Readable("assistant", parts, function_calls=[function_call("c", "f", LONG * 3)])
+    messages = [as_stored(to_message("ours", native, readable)) for native in natives]
+    code = f"""
+        import {{ nativeOf }} from {json.dumps(str(ROOT / "clients/javascript/src/native.js"))};
+        let given = "";
+        for await (const piece of process.stdin.setEncoding("utf8")) given += piece;
+        console.log(JSON.stringify(JSON.parse(given).map((message) => nativeOf("ours", message))));
+    """
+
+    found = subprocess.run(
+        [str(shutil.which("node")), "--input-type=module", "-e", code],
+        input=json.dumps(messages),
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+
+    assert json.loads(found.stdout) == natives
+    assert "$text" in messages[0]["raw"]
 
 
 def test_a_long_text_is_stored_once() -> None:
