@@ -84,6 +84,9 @@ route("health", "GET HEAD", "health", "operations.health", is_open=True)
 route("openapi", "GET", "openapi.json", "docs.openapi", is_open=True)
 route("docs_page", "GET", "docs", "docs.page", is_open=True)
 route("docs_file", "GET", "docs/{file}", "docs.file", is_open=True)
+route("app_page", "GET", "app", "app.page", is_open=True)
+route("app_file", "GET", "app/{file}", "app.file", is_open=True)
+route("share_page", "GET", "shared/{token}/view", "app.share_page", is_open=True)
 
 # From here to the timer: the routes of the systems that Parley replaces, for their clients; docs/moving-in.md
 route("latest_history", "GET", "chat/history", "legacy.history.latest")

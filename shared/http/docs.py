@@ -3,18 +3,15 @@
 import asyncio
 
 from shared.http.call import Answer, Call
-from shared.http.docs_page import PageFile, load, load_document, load_page
+from shared.http.docs_page import load, load_document, load_page
 from shared.http.endpoint import Endpoint, Reply
-from shared.http.etags import names
+from shared.http.page_files import UNCHANGED, sent
 from shared.http.parameters import IF_NOT_SEEN
 
 POLICY = (  # Swagger UI needs no more; the icons in its style sheet are data URLs
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
     "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 )
-
-
-UNCHANGED = {304: Reply("Unchanged.", ("ETag",))}
 
 
 @Endpoint(
@@ -29,7 +26,7 @@ async def openapi(call: Call) -> Answer[bytes]:
 
     This document.
     """
-    return _sent(call, await asyncio.to_thread(load_document), {})
+    return sent(call, await asyncio.to_thread(load_document), {})
 
 
 @Endpoint(
@@ -51,7 +48,7 @@ async def page(call: Call) -> Answer[bytes]:
     if call.url_path.endswith("/"):  # where its relative links would lead astray
         return Answer(None, 308, {"Location": "../docs"})
     found = await asyncio.to_thread(load_page)
-    return _sent(call, found, {"Content-Security-Policy": POLICY})
+    return sent(call, found, {"Content-Security-Policy": POLICY})
 
 
 @Endpoint(
@@ -66,11 +63,4 @@ async def file(call: Call) -> Answer[bytes]:
 
     A file of that page.
     """
-    return _sent(call, await asyncio.to_thread(load, call.path["file"]), {})
-
-
-def _sent(call: Call, found: PageFile, headers: dict[str, str]) -> Answer[bytes]:
-    headers = {"ETag": found.etag, **headers}
-    if names(call.header("if-none-match"), found.etag):
-        return Answer(None, 304, headers)
-    return Answer(found.content, 200, headers, found.media_type)
+    return sent(call, await asyncio.to_thread(load, call.path["file"]), {})

@@ -23,7 +23,7 @@ class UnsupportedMediaTypeError(errors.ParleyError):
 
 
 class UnknownFileError(errors.ParleyError):
-    """The documentation page has no file by that name."""
+    """The page has no file by that name."""
 
 
 class RuleError(errors.ParleyError):

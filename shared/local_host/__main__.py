@@ -116,6 +116,7 @@ def _welcome(port: int, settings: "Settings") -> str:
     none = "none, as MODEL_ENDPOINT is not set; make run-model brings a small one"
     answers = f"{model.name}, {model.endpoint}" if model.endpoint else none
     return (
+        f"Open {url}/api/app in a browser.\n"
         f"Parley listens on {url}\n"
         f"Its data: {data}\n"
         f"Its model: {answers}\n"

@@ -15,7 +15,7 @@ from shared.local_host.index import HttpFunction, read_functions
 from shared.local_host.routing import compile_template
 from shared.settings import PROJECT_ROOT
 
-VALUES = ("a", "stats", "messages", "sessions", "chat", "health", "openapi.json", "docs", "x-1")
+VALUES = ("a", "stats", "messages", "sessions", "chat", "health", "openapi.json", "docs", "app", "view", "x-1")
 
 
 @pytest.fixture
@@ -92,7 +92,7 @@ def test_only_public_operations_need_no_function_key(function_app: ModuleType) -
 
     public = {route.name for route in function_app.routes if route.endpoint.owner is None}
     assert levels == {name: "anonymous" if name in public else "function" for name in levels}
-    assert public == {"health", "openapi", "docs_page", "docs_file", "view_share"}
+    assert public == {"health", "openapi", "docs_page", "docs_file", "app_page", "app_file", "view_share", "share_page"}
 
 
 def test_every_route_leads_to_a_handler_that_says_what_it_does(function_app: ModuleType) -> None:

@@ -107,7 +107,7 @@ def test_a_signal_closes_it_cleanly(host: subprocess.Popen[str], number: signal.
 
 
 def test_an_idle_connection_does_not_delay_the_end(host: subprocess.Popen[str]) -> None:
-    port = int(_welcome(host).split("127.0.0.1:")[1].split()[0])
+    port = int(re.findall(r"127\.0\.0\.1:(\d+)", _welcome(host))[0])
     with socket.create_connection(("127.0.0.1", port)) as connection:
         connection.sendall(b"GET /api/ping HTTP/1.1\r\nHost: x\r\n\r\n")
         connection.recv(1000)

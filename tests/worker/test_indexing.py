@@ -11,7 +11,7 @@ from shared.settings import PROJECT_ROOT
 from tests.worker.conftest import Start
 from tests.worker.runtime import RefusedError, Runtime, specialised, started
 
-OPEN_TO_ALL = ("health", "openapi.json", "docs", "shared/")
+OPEN_TO_ALL = ("health", "openapi.json", "docs", "app", "shared/")
 RULES_OF_THE_HOST = {"RawHttpBodyBytes", "RpcHttpBodyOnly"}  # tests/worker/host.py keeps to what these ask for
 OTHER_RULES = {"UseNullableValueDictionaryForHttp", "IgnoreEmptyValuedRpcHttpHeaders", "HttpUri"}
 ONE_FUNCTION = """

@@ -1,25 +1,17 @@
 """The files of the documentation page: Swagger UI as a package ships it, and the little around it that is Parley's."""
 
-import hashlib
 from collections.abc import Mapping
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
 from typing import NamedTuple
 
+from shared.http.page_files import PageFile, page_file
 from shared.http.problems import UnknownFileError
 
 PACKAGE = "offapi"
 PAGE = "index.html"
 DOCUMENT = "openapi.json"  # written by `make openapi`
-
-
-class PageFile(NamedTuple):
-    """A file as it is sent: its bytes, what they are, and an entity tag that changes with them."""
-
-    content: bytes
-    media_type: str
-    etag: str
 
 
 class _Origin(NamedTuple):
@@ -61,8 +53,7 @@ def load(name: str) -> PageFile:
 
 def _read(origin: _Origin) -> PageFile:
     folder = _package_folder() if origin.shipped else Path(__file__).parent
-    content = (folder / origin.name).read_bytes()
-    return PageFile(content, origin.media_type, f'"{hashlib.sha256(content).hexdigest()[:32]}"')
+    return page_file((folder / origin.name).read_bytes(), origin.media_type)
 
 
 def _package_folder() -> Path:

@@ -1,0 +1,74 @@
+"""Handlers for the page to talk, find and look after sessions; it asks the API like every other client."""
+
+import asyncio
+from collections.abc import Mapping
+
+from shared.http.app_page import load, load_page
+from shared.http.call import Answer, Call
+from shared.http.endpoint import Endpoint, Reply
+from shared.http.page_files import UNCHANGED, sent
+from shared.http.parameters import IF_NOT_SEEN
+from shared.http.shares import PRIVATE
+
+POLICY: Mapping[str, str] = {
+    "Content-Security-Policy": (  # the page makes no HTML from text: Trusted Types hold it to that
+        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
+        "base-uri 'none'; form-action 'none'; frame-ancestors 'none'; "
+        "require-trusted-types-for 'script'; trusted-types 'none'"
+    ),
+    "Referrer-Policy": "no-referrer",
+}
+
+
+@Endpoint(
+    tag="Service",
+    headers=(IF_NOT_SEEN,),
+    answers={
+        200: Reply("The page.", ("ETag",), texts=("text/html",)),
+        **UNCHANGED,
+        308: Reply("The page is there, without the slash at the end.", ("Location",)),
+    },
+    owner=None,
+    asks_store=False,
+)
+async def page(call: Call) -> Answer[bytes]:
+    """Talk, find and look after sessions.
+
+    A page for people; it does everything through this API.
+    """
+    if call.url_path.endswith("/"):  # where its relative links would lead astray
+        return Answer(None, 308, {"Location": "../app"})
+    found = await asyncio.to_thread(load_page, "app/", call.chat.settings.user_identity)
+    return sent(call, found, POLICY)
+
+
+@Endpoint(
+    tag="Service",
+    headers=(IF_NOT_SEEN,),
+    answers={200: Reply("The file.", ("ETag",), texts=("text/css", "text/javascript")), **UNCHANGED},
+    owner=None,
+    asks_store=False,
+)
+async def file(call: Call) -> Answer[bytes]:
+    """Return a file of the page for people.
+
+    A file of that page.
+    """
+    return sent(call, await asyncio.to_thread(load, call.path["file"]), {})
+
+
+@Endpoint(
+    tag="Shared",
+    headers=(IF_NOT_SEEN,),
+    answers={200: Reply("The page.", ("ETag",), texts=("text/html",)), **UNCHANGED},
+    owner=None,
+    asks_store=False,
+)
+async def share_page(call: Call) -> Answer[bytes]:
+    """Read what somebody shares, as a page.
+
+    A page that shows to people what the link shows; whether the link works, the page itself says. It is not for search
+    engines.
+    """
+    found = await asyncio.to_thread(load_page, "../../app/", call.chat.settings.user_identity)
+    return sent(call, found, {**POLICY, **PRIVATE})

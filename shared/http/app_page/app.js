@@ -1,0 +1,154 @@
+/** The page: who it is for, which view its address names, and what the views share. */
+
+import { Parley, ParleyError } from "../../../clients/javascript/src/index.js";
+import { Chat } from "./chat.js";
+import { button, h, icon } from "./dom.js";
+import * as identity from "./identity.js";
+import { forgetAll } from "./outbox.js";
+import { Reader } from "./reader.js";
+import { Search } from "./search.js";
+import { shareDialog } from "./session-actions.js";
+import { SessionList } from "./session-list.js";
+import { Stats } from "./stats.js";
+
+const API = new URL("..", import.meta.url).href.replace(/\/$/, "");
+const page = document.getElementById("page");
+
+class App {
+  constructor(who) {
+    this.api = API;
+    this.parley = new Parley({ baseUrl: API, ...who });
+    this.replies = null; // not known until somebody says something
+    this.sessions = new SessionList(this);
+    this.main = h("main", { id: "main", tabindex: -1 });
+    this.banner = h("div", { class: "offline", role: "status", hidden: true });
+    this.channel = new BroadcastChannel("parley");
+    this.channel.onmessage = ({ data }) => this.#heard(data);
+    const skip = button("Skip to the conversation", { class: "skip", run: () => this.main.focus() });
+    page.replaceChildren(skip, this.#side(who), this.main, this.banner);
+    window.addEventListener("hashchange", () => this.show());
+    document.addEventListener("visibilitychange", () => document.hidden || this.sessions.refresh());
+  }
+
+  #side(who) {
+    const foot = h(
+      "footer",
+      {},
+      identity.whoami(who, () => start({ anew: true })),
+      h("a", { class: "icon-button", href: "#/stats", "aria-label": "Statistics and your data", title: "Statistics and your data" }, icon("chart")),
+    );
+    const make = h("a", { class: "button primary", href: "#/new" }, icon("plus"), "New");
+    const head = h("header", {}, h("a", { class: "brand", href: "#/" }, "Parley"), make);
+    return h("nav", { class: "side", "aria-label": "Conversations" }, head, this.sessions.element, foot);
+  }
+
+  /** Shows the view that the address names. */
+  show() {
+    const [, kind = "", first = "", second = ""] = location.hash.split("/");
+    document.body.dataset.pane = kind ? "main" : "list";
+    this.view?.close();
+    this.view = this.#view(kind, decoded(first), decoded(second));
+    this.main.replaceChildren(this.view.element);
+    document.title = `${this.view.title} · Parley`;
+    this.sessions.choose(kind === "s" ? first : null);
+    if (kind && kind !== "s" && kind !== "new") this.view.element.querySelector("h1")?.focus();
+    this.view.open();
+  }
+
+  #view(kind, first, second) {
+    if (kind === "s" && first) return new Chat(this, first, Number(second) || null);
+    if (kind === "search" && first) return new Search(this, first);
+    if (kind === "stats") return new Stats(this);
+    return new Chat(this, null);
+  }
+
+  reopen() {
+    this.show();
+  }
+
+  go(hash) {
+    if (location.hash === hash) this.show();
+    else location.hash = hash;
+  }
+
+  /** Names the view that is shown anew, without showing another. */
+  rename(hash) {
+    history.replaceState(null, "", hash);
+    this.sessions.choose(this.view.id);
+    document.body.dataset.pane = "main";
+  }
+
+  backLink() {
+    return h("a", { class: "icon-button narrow-only", href: "#/", "aria-label": "All conversations" }, icon("back"));
+  }
+
+  share(id, seq) {
+    shareDialog(this, id, seq);
+  }
+
+  /** Tells the other tabs of this browser that something about a session has changed. */
+  told(id) {
+    this.channel.postMessage(id);
+  }
+
+  #heard(id) {
+    if (this.view.id === id) this.view.polling?.now();
+    if (!document.hidden) this.sessions.refresh();
+  }
+
+  /** Shows that Parley cannot be reached, or with null that it can be again. */
+  offline(text) {
+    const wasOffline = !this.banner.hidden;
+    this.banner.hidden = !text;
+    this.banner.textContent = text ?? "";
+    if (wasOffline && !text) this.sessions.refresh();
+  }
+
+  /** Returns whether a refusal says that no model is configured, and remembers it. */
+  noReplies(error) {
+    const isNone = error instanceof ParleyError && (error.code === "no_responder" || (error.status === 404 && !error.code));
+    if (isNone) this.replies = false;
+    return isNone;
+  }
+
+  /** Asks who it is where a refusal says that this is not known, or that a key is missing. */
+  refused(error) {
+    if (!(error instanceof ParleyError) || ![401, 403].includes(error.status) || this.isLeft) return;
+    this.isLeft = true;
+    const why = identity.isSignedIn ? "You are not signed in, or no longer." : "Parley asks for a function key, or this one is wrong.";
+    start({ anew: true, fault: why });
+  }
+
+  forgetDrafts() {
+    forgetAll();
+  }
+}
+
+function decoded(text) {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return text;
+  }
+}
+
+/** Shows the page, or asks first who it is for. */
+function start({ anew = false, fault = null } = {}) {
+  const who = identity.known();
+  if (anew || !who) {
+    document.title = "Parley";
+    page.replaceChildren(identity.asking({ fault, done: () => location.reload() }));
+    page.querySelector("input")?.focus();
+    return;
+  }
+  const app = new App(who);
+  app.sessions.refresh();
+  app.show();
+}
+
+const shared = /\/shared\/([^/]+)\/view$/.exec(location.pathname);
+if (shared) {
+  const reader = new Reader(new Parley({ baseUrl: API }), decoded(shared[1]));
+  page.replaceChildren(reader.element);
+  reader.open();
+} else start();
