@@ -7,7 +7,7 @@ from shared.http.app_page import load, load_page
 from shared.http.call import Answer, Call
 from shared.http.endpoint import Endpoint, Reply
 from shared.http.page_files import UNCHANGED, sent
-from shared.http.parameters import IF_NOT_SEEN
+from shared.http.parameters import IF_NOT_SEEN, PATH_PARAMETERS
 from shared.http.shares import PRIVATE
 
 POLICY: Mapping[str, str] = {
@@ -46,6 +46,7 @@ async def page(call: Call) -> Answer[bytes]:
     tag="Service",
     headers=(IF_NOT_SEEN,),
     answers={200: Reply("The file.", ("ETag",), texts=("text/css", "text/javascript")), **UNCHANGED},
+    path={"file": PATH_PARAMETERS["file"]._replace(example="app.js")},
     owner=None,
     asks_store=False,
 )

@@ -78,6 +78,7 @@ export class Chat {
 
   #show() {
     this.list.reset(this.history.messages);
+    this.#dropArrived(this.history.messages);
     this.#showHead();
     const place = this.seq && this.list.scrollTo(this.seq);
     if (place) {
@@ -130,8 +131,7 @@ export class Chat {
       replaced.forEach((message) => this.list.replace(message));
       this.list.append(added);
     }
-    const ids = new Set(added.map(({ id }) => id));
-    for (const { id } of waiting(this.id)) if (ids.has(id)) this.#arrived(id);
+    this.#dropArrived(added);
     this.reply.take(added);
     if (isFromElsewhere) added.forEach((message) => announce(`${message.role}: ${textOf(message)}`));
     this.#showHead();
@@ -140,8 +140,8 @@ export class Chat {
   }
 
   /** Shows messages that an answer brought. */
-  take(found, session = null) {
-    if (session) this.history.session = { ...this.history.session, ...session };
+  take(found, session = {}) {
+    if (this.history.session) Object.assign(this.history.session, session);
     if (found[0]?.seq > (this.history.newest?.seq ?? 0) + 1) this.#look(); // somebody else spoke in between
     else if (!this.history.hasNewer) this.#apply(this.history.take(found));
   }
@@ -245,6 +245,11 @@ export class Chat {
     await this.#look();
     this.#follow();
     this.app.sessions.refresh();
+  }
+
+  #dropArrived(stored) {
+    const ids = new Set(stored.map(({ id }) => id));
+    for (const { id } of waiting(this.id)) if (ids.has(id)) this.#arrived(id);
   }
 
   #arrived(messageId) {

@@ -29,14 +29,14 @@ export const signOutAddress = () => `/.auth/logout?post_logout_redirect_uri=${en
 /** Returns the page that asks who it is; `fault` says why it asks again. */
 export function asking({ fault = null, done }) {
   const why = fault && h("p", { class: "banner fault", role: "alert" }, fault);
-  return h("main", { class: "identity" }, h("h1", {}, "Parley"), why, isSignedIn ? signIn() : form(done));
+  return h("main", { class: "identity" }, h("h1", {}, "Parley"), why, isSignedIn ? signIn() : form(done, fault));
 }
 
 function signIn() {
   return [h("p", {}, "Sign in to see your conversations."), h("p", {}, h("a", { class: "button primary", href: signInAddress() }, "Sign in"))];
 }
 
-function form(done) {
+function form(done, fault) {
   const before = known() ?? {};
   const user = field("Your user id", { name: "userId", required: true, maxlength: 128, value: before.userId ?? "", autofocus: true, autocomplete: "username" }, "Whose conversations to see. On your own machine any name will do.");
   const hint = "Only where Parley asks for one. Whoever has this key can read, change and erase every user's conversations: use it on a machine of your own. It is kept in this tab until you close it, and sent to this server only.";
@@ -47,7 +47,7 @@ function form(done) {
     sessionStorage.setItem(NAME, JSON.stringify({ userId: userId.trim(), ...(functionKey && { functionKey }) }));
     done();
   };
-  const more = h("details", { open: Boolean(before.functionKey) }, h("summary", {}, "Function key"), key);
+  const more = h("details", { open: Boolean(before.functionKey || fault) }, h("summary", {}, "Function key"), key);
   return h("form", { onsubmit: submitted }, user, more, h("button", { type: "submit", class: "button primary" }, "Go on"));
 }
 

@@ -23,7 +23,18 @@ const IMAGE_DATA = /^data:image\/(?:png|jpeg|gif|webp|avif);base64,[A-Za-z0-9+/=
 export function markdown(text) {
   const fragment = document.createDocumentFragment();
   fragment.append(...blocks(text.replace(/\r\n?/g, "\n").replaceAll("\0", "\ufffd").split("\n"), 0));
+  outline(fragment.querySelectorAll("h3, h4, h5, h6"));
   return fragment;
+}
+
+/** Lets headings begin at the second level and leave out none, for those who find their way by them. */
+function outline(headings) {
+  let level = 1; // the page's own
+  const least = Math.min(...Array.from(headings, ({ localName }) => Number(localName[1])));
+  for (const each of headings) {
+    level = Math.min(Number(each.localName[1]) - least + 2, level + 1);
+    each.setAttribute("aria-level", level);
+  }
 }
 
 function* blocks(lines, depth) {

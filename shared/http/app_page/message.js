@@ -106,7 +106,7 @@ function rate(message, actions, rating) {
   const isGiven = message.feedback?.rating === rating;
   const label = rating === "up" ? "Good answer" : "Bad answer";
   const run = () => actions.rate(message, isGiven ? null : rating);
-  return button(label, { icon: rating, run, "aria-pressed": isGiven });
+  return button(label, { icon: rating, run, "aria-pressed": String(isGiven) });
 }
 
 /** Returns the element of a message that is on its way, or did not arrive. */

@@ -1,0 +1,266 @@
+"""What people do every day, as they do it."""
+
+import re
+from pathlib import Path
+
+import pytest
+from playwright.async_api import expect
+
+from tests.builders import an_owner
+from tests.page.conftest import Another
+from tests.page.person import Person
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")  # as the browser is
+
+MOST_REQUESTS = 6
+
+
+async def test_a_person_says_who_they_are_and_has_a_conversation(person: Person) -> None:
+    page = person.page
+    await page.goto(f"{person.parley.url}/api/app")
+    await page.get_by_label("Your user id").fill(person.user)
+    await page.get_by_role("button", name="Go on").click()
+    await page.get_by_role("link", name="New").click()
+
+    await person.say("Where is the library?")
+
+    await expect(person.sessions).to_have_count(1)
+    await expect(person.sessions.first).to_contain_text("Where is the library?")
+    assert person.stored(person.session_id()) == ["Where is the library?"]
+    assert await page.evaluate("localStorage.length + document.cookie.length") == 0
+
+
+async def test_the_list_is_there_after_few_requests_and_a_session_after_one_more(person: Person) -> None:
+    person.has("s", ["Hello", "Hi"], session_name="Greetings")
+    await person.arrive()
+    first = len(person.visit.requested)
+
+    await person.sessions.get_by_role("link", name="Greetings").click()
+    await expect(person.messages).to_have_count(2)
+
+    assert first <= MOST_REQUESTS
+    assert [url.removeprefix(person.parley.url) for url in person.visit.requested[first:]] == [
+        "/api/chat/sessions/s?limit=50"
+    ]
+    assert person.visit.origins == {person.parley.url}
+    assert person.visit.complaints == []
+
+
+@pytest.mark.slow
+async def test_a_session_is_renamed_tagged_and_pinned(person: Person) -> None:
+    person.has("s", ["Hello"])
+    await person.arrive("#/s/s", wait=".message")
+
+    await person.choose_for_session("Rename")
+    await person.page.get_by_role("textbox", name="Name").fill("Ideas")
+    await person.page.get_by_role("button", name="Save").click()
+    await expect(person.page.get_by_role("heading", level=1)).to_have_text("Ideas")
+    await person.choose_for_session("Tags")
+    await person.page.get_by_role("textbox", name="Tags").fill("work, later")
+    await person.page.get_by_role("button", name="Save").click()
+    await expect(person.sessions.first).to_contain_text("later")
+    await person.choose_for_session("Pin")
+
+    await expect(person.sessions.first).to_contain_text("pinned")
+    await expect(person.sessions.first).to_contain_text("kept")
+    stored = person.parley.ask("/api/chat/sessions/s", person.user)
+    assert (stored["session_name"], stored["tags"], stored["pinned"]) == ("Ideas", ["work", "later"], True)
+
+
+@pytest.mark.slow
+async def test_an_archived_session_leaves_the_list_takes_nothing_and_comes_back(person: Person) -> None:
+    person.has("s", ["Hello"], session_name="Old")
+    await person.arrive("#/s/s", wait=".message")
+
+    await person.choose_for_session("Archive")
+    await expect(person.sessions).to_have_count(0)
+    await expect(person.box).to_be_hidden()
+    await person.page.get_by_role("button", name="Restore it to go on").click()
+
+    await expect(person.sessions).to_have_count(1)
+    await person.say("I am back")
+    await expect(person.messages).to_have_count(2)
+
+
+@pytest.mark.slow
+async def test_a_session_is_deleted_only_after_a_question(person: Person) -> None:
+    person.has("s", ["Hello"], session_name="Secret")
+    await person.arrive("#/s/s", wait=".message")
+
+    await person.choose_for_session("Delete")
+    await person.page.get_by_role("button", name="Cancel").click()
+    assert person.parley.status("/api/chat/sessions/s", person.user) == 200
+    await person.choose_for_session("Delete")
+    await person.page.get_by_role("dialog").get_by_role("button", name="Delete").click()
+
+    await expect(person.sessions).to_have_count(0)
+    assert person.parley.status("/api/chat/sessions/s", person.user) == 404
+
+
+@pytest.mark.slow
+async def test_a_conversation_is_forked_from_a_message(person: Person) -> None:
+    person.has("s", ["one", "two", "three"], session_name="Whole")
+    await person.arrive("#/s/s", wait=".message")
+
+    more = person.messages.nth(1).get_by_role("button", name="More for this message")
+    await person.choose(more, "Fork from here")
+
+    await expect(person.messages).to_have_count(2)
+    await expect(person.sessions).to_have_count(2)
+    assert person.session_id() != "s"
+    assert person.stored(person.session_id()) == ["one", "two"]
+
+
+@pytest.mark.slow
+async def test_an_answer_is_judged_and_a_message_redacted(person: Person) -> None:
+    person.has("s", ["My number is 12345", "Noted"])
+    await person.arrive("#/s/s", wait=".message")
+
+    await person.messages.nth(1).get_by_role("button", name="Good answer").click()
+    await expect(person.messages.nth(1).get_by_role("button", name="Good answer")).to_have_attribute(
+        "aria-pressed", "true"
+    )
+    await person.choose(person.messages.nth(0).get_by_role("button", name="More for this message"), "Redact")
+    await person.page.get_by_role("dialog").get_by_role("button", name="Redact").click()
+
+    await expect(person.messages.nth(0)).to_contain_text("This message was redacted")
+    stored = person.parley.ask("/api/chat/sessions/s", person.user)["messages"]
+    assert (stored[0]["content"], stored[1]["feedback"]["rating"]) == ("", "up")
+
+
+@pytest.mark.slow
+async def test_a_message_is_copied_as_it_was_written(person: Person) -> None:
+    person.has("s", ["**bold** <b>no</b>"])
+    await person.page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    await person.arrive("#/s/s", wait=".message")
+
+    await person.messages.first.get_by_role("button", name="Copy message").click()
+    await expect(person.notice).to_contain_text("Copied")
+
+    assert await person.page.evaluate("navigator.clipboard.readText()") == "**bold** <b>no</b>"
+
+
+EXPORTS = {
+    "markdown": (".md", "Bonjour"),
+    "json": (".json", '"id":"s"'),
+    "ndjson": (".ndjson", '"type":"session"'),
+    "openai": (".openai.json", '"role":"user"'),
+}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("form", EXPORTS)
+async def test_a_session_is_exported(person: Person, tmp_path: Path, form: str) -> None:
+    ending, held = EXPORTS[form]
+    person.has("s", ["Bonjour"], session_name="Français: 1/2")
+    await person.arrive("#/s/s", wait=".message")
+
+    await person.choose_for_session("Export")
+    await person.page.get_by_label("As", exact=True).select_option(form)
+    async with person.page.expect_download() as downloading:
+        await person.page.get_by_role("button", name="Export").click()
+    download = await downloading.value
+    await download.save_as(tmp_path / "export")
+
+    assert download.suggested_filename == f"Français 12{ending}"
+    assert held in (tmp_path / "export").read_text("utf-8").replace('": "', '":"')
+
+
+@pytest.mark.slow
+async def test_a_link_is_made_read_by_a_stranger_and_revoked(person: Person, another: Another) -> None:
+    person.has("s", [f"message {number}" for number in range(150)], session_name="For all")
+    await person.arrive("#/s/s", wait=".message")
+    await person.choose_for_session("Share")
+    await person.page.get_by_role("button", name="Make a link").click()
+    address = await person.page.get_by_label("The new link").input_value()
+
+    stranger = await another("")
+    await stranger.page.goto(address)
+    await expect(stranger.page.get_by_role("heading", level=1)).to_have_text("For all")
+    await expect(stranger.messages.first).to_contain_text("message 0")
+    while await stranger.page.get_by_text("message 149", exact=True).count() == 0:
+        await stranger.page.keyboard.press("End")
+        await stranger.page.locator(".messages").evaluate("box => box.scrollTop = box.scrollHeight")
+    await person.page.get_by_role("button", name="Revoke").click()
+    await expect(person.page.get_by_role("dialog")).to_contain_text("None.")
+    await stranger.page.reload()
+
+    await expect(stranger.page.get_by_text("This link does not work")).to_be_visible()
+    assert await stranger.page.evaluate("sessionStorage.length") == 0
+
+
+@pytest.mark.slow
+async def test_messages_are_found_wherever_they_are_and_the_way_back_works(person: Person) -> None:
+    contents = [f"message {number}" for number in range(400)]
+    contents[120] = "The password is swordfish, remember"
+    person.has("long", contents, session_name="Long")
+    person.has("other", ["nothing"], session_name="Other")
+    await person.arrive()
+
+    await person.page.get_by_role("searchbox").fill("swordfish")
+    await person.page.get_by_role("button", name="Search in all messages").click()
+    await expect(person.page.locator("mark")).to_have_text("swordfish")
+    await person.page.get_by_role("main").get_by_role("link", name=re.compile("swordfish")).click()
+
+    await expect(person.page.locator(".message.found")).to_contain_text("swordfish")
+    await expect(person.page.locator(".message.found")).to_be_in_viewport()
+    assert person.page.url.endswith("#/s/long/121")
+    await person.page.get_by_role("button", name="Newest messages").click()
+    await expect(person.page.get_by_text("message 399", exact=True)).to_be_in_viewport()
+    await person.page.go_back()
+    await expect(person.page.locator("mark")).to_have_text("swordfish")
+
+
+@pytest.mark.slow
+async def test_the_list_is_filtered_by_name_status_channel_and_tag(person: Person) -> None:
+    person.has("a", [], session_name="Apples", tags=["fruit"])
+    person.has("b", [], session_name="Bread", channel="kitchen")
+    person.has("c", [], session_name="Cellar")
+    person.parley.ask("/api/chat/sessions/c/archive", person.user, {})
+    await person.arrive()
+    await expect(person.sessions).to_have_count(2)
+
+    await person.page.get_by_role("searchbox").fill("appl")
+    await expect(person.sessions).to_have_text([re.compile("Apples")])
+    await person.page.get_by_role("searchbox").fill("")
+    await person.page.get_by_label("Filters").click()
+    await person.page.get_by_label("Show").select_option("archived")
+    await expect(person.sessions).to_have_text([re.compile("Cellar")])
+    await person.page.get_by_label("Show").select_option("all")
+    await person.page.get_by_label("Channel").fill("kitchen")
+    await person.page.get_by_label("Tag").focus()
+    await expect(person.sessions).to_have_text([re.compile("Bread")])
+    await person.page.get_by_label("Channel").fill("")
+    await person.page.get_by_label("Tag").fill("fruit")
+    await person.page.get_by_label("Show").focus()
+    await expect(person.sessions).to_have_text([re.compile("Apples")])
+
+
+@pytest.mark.slow
+async def test_statistics_are_shown_and_everything_is_erased_only_for_the_word(
+    person: Person, another: Another
+) -> None:
+    person.has("s", ["one", "two", "three"])
+    neighbour = await another(an_owner())
+    neighbour.has("theirs", ["mine"])
+    await person.arrive("#/stats", wait=".chart")
+    await expect(person.page.get_by_role("img")).to_have_attribute("aria-label", re.compile("3 in 30 days"))
+
+    await person.page.get_by_role("button", name="Erase everything").click()
+    erase = person.page.get_by_role("dialog").get_by_role("button", name="Erase everything")
+    await expect(erase).to_be_disabled()
+    await person.page.get_by_label("Type “erase everything”").fill("erase everything")
+    await erase.click()
+
+    await expect(person.notice).to_contain_text("Erased 1 conversation with 3 messages")
+    await expect(person.sessions).to_have_count(0)
+    assert person.parley.status("/api/chat/sessions/s", person.user) == 404
+    assert neighbour.stored("theirs") == ["mine"]
+
+
+@pytest.mark.slow
+async def test_a_link_to_what_is_not_there_says_so(person: Person) -> None:
+    await person.arrive("#/s/unknown", wait=".banner")
+
+    await expect(person.page.get_by_role("alert")).to_contain_text("There is no such conversation")
+    await expect(person.box).to_be_hidden()
