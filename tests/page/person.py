@@ -4,15 +4,12 @@ import json
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from playwright.async_api import Locator, Page
 
 from tests.e2e.browser import Visit
 from tests.e2e.process import Parley
-
-FAKE_TURNS = Path(__file__).with_name("fake_turns.js")
 
 
 @dataclass
@@ -34,15 +31,6 @@ class Person:
         await self.page.add_init_script(f"sessionStorage.setItem('parley.identity', {json.dumps(known)})")
         await self.page.goto(f"{self.parley.url}/api/app{hash}")
         await self.page.wait_for_selector(wait)
-
-    async def with_model(self) -> None:
-        """Let a model answer that says what the test says."""
-        await self.page.add_init_script(path=FAKE_TURNS)
-
-    async def model(self, what: str) -> None:
-        """Let the model say or do something."""
-        await self.page.wait_for_function("() => turns.running")
-        await self.page.evaluate(f"turns.running.{what}")
 
     async def say(self, text: str) -> None:
         """Write something and press Enter."""

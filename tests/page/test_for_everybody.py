@@ -188,16 +188,6 @@ async def test_on_a_small_screen_the_list_and_a_session_take_turns(person: Perso
     await expect(person.sessions.first).to_be_visible()
 
 
-async def test_who_wants_no_motion_sees_none(person: Person) -> None:
-    await person.with_model()
-    await person.page.emulate_media(reduced_motion="reduce")
-    await person.arrive("#/new")
-    await person.say("Hello")
-    await person.page.wait_for_selector(".waiting .icon")
-
-    assert await person.page.evaluate("() => document.getAnimations().length") == 0
-
-
 async def test_times_are_told_in_the_readers_zone_and_language(person: Person) -> None:
     person.has("s", ["Hello"])
     stored = person.parley.ask("/api/chat/sessions/s", person.user)["created_at"]

@@ -1,6 +1,5 @@
 """Whatever a message, a name, a tag, a persona, a file, a link or an address holds is shown as text."""
 
-import json
 from collections.abc import Iterable
 
 import pytest
@@ -196,18 +195,3 @@ async def test_a_shared_link_shows_hostile_content_as_text(person: Person, anoth
     await stranger.page.locator(".messages").evaluate("box => box.scrollTop = box.scrollHeight")
 
     await assert_harmless(stranger)
-
-
-@pytest.mark.slow
-async def test_a_hostile_reply_is_text_while_it_comes(person: Person) -> None:
-    await person.with_model()
-    await person.arrive("#/new")
-    await person.say("Attack")
-    for text in HOSTILE.values():
-        await person.model(f"say({json.dumps(text[:3000] + chr(10) * 2)})")
-
-    await expect(person.messages.last).to_contain_text("<iframe")
-    await assert_harmless(person)
-    await person.model("end()")
-    await expect(person.page.locator(".incoming")).to_have_count(0)
-    await assert_harmless(person)

@@ -1,31 +1,54 @@
 """The model's reply as it is made: in the browser, with a model that says what the test says."""
 
-import re
+from collections.abc import AsyncIterator
+from typing import Any
 
 import pytest
+import pytest_asyncio
 from playwright.async_api import expect
 
+from tests.e2e.browser import command_or_skip
+from tests.e2e.process import Parley, running
 from tests.page.person import Person
-
-NO_MODEL = {
-    "status": 501,
-    "content_type": "application/problem+json",
-    "body": '{"status": 501, "detail": "No model.", "code": "no_responder"}',
-}
+from tests.page.test_hostile_content import HOSTILE, assert_harmless
+from tests.turns.model_server import FakeModel, Script, chunk, serving_model, whole
 
 pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.slow]
 
 
-async def test_a_reply_is_seen_while_it_is_made_and_stored_once(person: Person) -> None:
-    await person.with_model()
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def model() -> AsyncIterator[FakeModel]:
+    """Run a model."""
+    command_or_skip()
+    async with serving_model() as served:
+        yield served
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def parley(model: FakeModel, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Parley]:
+    """Run Parley with that model."""
+    path = str(tmp_path_factory.mktemp("data") / "parley.db")
+    with running(SQLITE_PATH=path, MODEL_ENDPOINT=f"{model.url}/v1", MODEL_NAME="small") as process:
+        yield process
+
+
+def slowly(*texts: str) -> Script:
+    """Return an answer that waits after each text until the test goes on."""
+    chunks: list[Any] = []
+    for text in texts:
+        chunks += [chunk(text), None]
+    return Script([*chunks, *whole()])
+
+
+async def test_a_reply_is_seen_while_it_is_made_and_stored_once(person: Person, model: FakeModel) -> None:
+    model.next(slowly("Once upon ", "a **time**"))
     await person.arrive("#/new")
     await person.say("Tell me a story")
 
-    await person.model("say('Once upon ')")
-    await expect(person.messages.last).to_contain_text("Once upon")
-    await person.model("say('a **time**')")
-    await expect(person.messages.last.locator("strong").last).to_have_text("time")
-    await person.model("end()")
+    await expect(person.page.locator(".incoming")).to_contain_text("Once upon")
+    model.go_on()
+    await expect(person.page.locator(".incoming strong").last).to_have_text("time")
+    model.go_on()
 
     await expect(person.page.locator(".incoming")).to_have_count(0)
     await expect(person.messages).to_have_count(2)
@@ -33,12 +56,11 @@ async def test_a_reply_is_seen_while_it_is_made_and_stored_once(person: Person) 
     assert person.stored(person.session_id()) == ["Tell me a story", "Once upon a **time**"]
 
 
-async def test_a_reply_is_stopped_and_what_came_is_kept(person: Person) -> None:
-    await person.with_model()
+async def test_a_reply_is_stopped_and_what_came_is_kept(person: Person, model: FakeModel) -> None:
+    model.next(slowly("Once"))
     await person.arrive("#/new")
     await person.say("Tell me a story")
-    await person.model("say('Once')")
-    await expect(person.messages.last).to_contain_text("Once")
+    await expect(person.page.locator(".incoming")).to_contain_text("Once")
 
     await person.page.get_by_role("button", name="Stop the reply").click()
 
@@ -47,67 +69,89 @@ async def test_a_reply_is_stopped_and_what_came_is_kept(person: Person) -> None:
     await expect(person.page.get_by_role("button", name="Send")).to_be_visible()
 
 
-async def test_the_newest_reply_is_asked_for_again(person: Person) -> None:
-    person.has(
-        "s", [{"id": "q", "role": "user", "content": "Hi"}, {"id": "reply-q", "role": "assistant", "content": "Go"}]
-    )
-    await person.with_model()
-    await person.arrive("#/s/s", wait=".message")
+async def test_a_reply_is_taken_up_again_after_a_reload(person: Person, model: FakeModel) -> None:
+    model.next(slowly("Once upon ", "a time"))
+    await person.arrive("#/new")
+    await person.say("Tell me a story")
+    await expect(person.page.locator(".incoming")).to_contain_text("Once upon")
 
+    await person.page.reload()
+    await expect(person.page.locator(".incoming")).to_contain_text("Once upon")
+    model.go_on()
+    await expect(person.page.locator(".incoming")).to_contain_text("a time")
+    model.go_on()
+
+    await expect(person.page.locator(".incoming")).to_have_count(0)
+    assert person.stored(person.session_id()) == ["Tell me a story", "Once upon a time"]
+
+
+async def test_the_newest_reply_is_asked_for_again(person: Person, model: FakeModel) -> None:
+    await person.arrive("#/new")
+    await person.say("Hi")
+    await expect(person.messages.last).to_contain_text("Hello there.")
+    await expect(person.page.locator(".incoming")).to_have_count(0)
+
+    model.next(Script(whole("Good ", "day!")))
     await person.messages.last.get_by_role("button", name="Ask again").click()
-    await person.model("say('Hello!')")
-    await person.model("end()")
 
-    await expect(person.messages.last).to_contain_text("Hello!")
-    assert await person.texts() == ["Hi", "Hello!"]
-    assert person.stored("s") == ["Hi", "Hello!"]
+    await expect(person.messages.last).to_contain_text("Good day!")
+    await expect(person.messages).to_have_count(2)
+    assert person.stored(person.session_id()) == ["Hi", "Good day!"]
 
 
-async def test_a_question_is_edited_and_asked_again(person: Person) -> None:
+async def test_a_question_is_edited_and_asked_again(person: Person, model: FakeModel) -> None:
     person.has("s", ["What is 1 + 1?", "2", "And 2 + 2?", "5"])
-    await person.with_model()
     await person.arrive("#/s/s", wait=".message")
 
+    model.next(Script(whole("6")))
     await person.messages.nth(2).hover()
     await person.messages.nth(2).get_by_role("button", name="Edit and ask again").click()
     await person.page.get_by_role("dialog").get_by_role("textbox").fill("And 3 + 3?")
     await person.page.get_by_role("dialog").get_by_role("button", name="Ask again").click()
-    await person.model("say('6')")
-    await person.model("end()")
 
-    await expect(person.messages).to_have_count(4)
     await expect(person.messages.last).to_contain_text("6")
+    await expect(person.messages).to_have_count(4)
     assert person.stored("s") == ["What is 1 + 1?", "2", "And 3 + 3?", "6"]
 
 
-async def test_a_reply_that_fails_says_so_and_is_asked_for_again(person: Person) -> None:
-    await person.with_model()
+async def test_a_reply_that_fails_says_so_and_is_asked_for_again(person: Person, model: FakeModel) -> None:
+    model.next(Script(status=400, body={"error": {"message": "secret words of the model"}}))
     await person.arrive("#/new")
     await person.say("Hello?")
 
-    await person.model("fail({code: 'model_timeout', detail: 'The model took too long.', request_id: 'r-1'})")
-    await expect(person.page.get_by_role("alert")).to_contain_text(
-        "No reply. The model took too long. Ask again. (Request r-1)"
-    )
-    await person.page.get_by_role("alert").get_by_role("button", name="Ask again").click()
-    await person.model("say('Here')")
-    await person.model("end()")
+    fault = person.page.get_by_role("alert")
+    await expect(fault).to_contain_text("No reply.")
+    await expect(fault).to_contain_text("(Request ")
+    await expect(fault).not_to_contain_text("secret")
+    await fault.get_by_role("button", name="Ask again").click()
 
-    await expect(person.messages).to_have_count(2)
-    await expect(person.page.get_by_role("alert")).to_have_count(0)
-    assert person.stored(person.session_id()) == ["Hello?", "Here"]
+    await expect(person.messages.last).to_contain_text("Hello there.")
+    await expect(person.page.locator(".incoming")).to_have_count(0)
+    await expect(fault).to_have_count(0)
+    assert person.stored(person.session_id()) == ["Hello?", "Hello there."]
 
 
-async def test_without_a_model_messages_are_kept_and_nobody_is_asked_twice(person: Person) -> None:
-    await person.page.route(re.compile("/turns$"), lambda route: route.fulfill(**NO_MODEL))
+async def test_a_hostile_reply_is_text_while_it_comes_and_after(person: Person, model: FakeModel) -> None:
+    model.next(slowly(*(f"{text[:3000]}\n\n" for text in HOSTILE.values())))
     await person.arrive("#/new")
+    await person.say("Attack")
+    for _ in HOSTILE:
+        await model.waiting.wait()
+        model.waiting.clear()
+        model.go_on()
 
-    await person.say("one")
-    await expect(person.messages).to_have_count(1)
-    await person.say("two")
-    await expect(person.messages).to_have_count(2)
-    await expect(person.page.get_by_text("Sending")).to_have_count(0)
+    await expect(person.page.locator(".incoming")).to_have_count(0)
+    await expect(person.messages.last).to_contain_text("<iframe")
+    await assert_harmless(person)
 
-    assert person.stored(person.session_id()) == ["one", "two"]
-    assert sum(url.endswith("/turns") for url in person.visit.requested) == 1
-    await expect(person.page.get_by_role("button", name="Ask again", exact=True)).to_have_count(0)
+
+async def test_who_wants_no_motion_sees_none(person: Person, model: FakeModel) -> None:
+    model.next(Script([None, *whole("Yes")]))
+    await person.page.emulate_media(reduced_motion="reduce")
+    await person.arrive("#/new")
+    await person.say("Hello")
+    await person.page.wait_for_selector(".waiting .icon")
+
+    assert await person.page.evaluate("() => document.getAnimations().length") == 0
+    model.go_on()
+    await expect(person.messages.last).to_contain_text("Yes")

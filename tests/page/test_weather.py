@@ -166,3 +166,18 @@ async def test_a_missing_function_key_is_asked_for(person: Person) -> None:
     request = await asking.value
     assert (await request.all_headers())["x-functions-key"] == "k-e-y"
     assert "k-e-y" not in request.url + person.page.url
+
+
+async def test_without_a_model_messages_are_kept_and_nobody_is_asked_twice(person: Person) -> None:
+    await person.arrive("#/new")
+
+    await person.say("one")
+    await expect(person.messages).to_have_count(1)
+    await expect(person.page.get_by_text("Sending")).to_have_count(0)
+    await person.say("two")
+    await expect(person.messages).to_have_count(2)
+    await expect(person.page.get_by_text("Sending")).to_have_count(0)
+
+    assert person.stored(person.session_id()) == ["one", "two"]
+    assert sum(url.endswith("/turns") for url in person.visit.requested) == 1
+    await expect(person.page.get_by_role("button", name="Ask again", exact=True)).to_have_count(0)

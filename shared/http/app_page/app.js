@@ -106,9 +106,8 @@ class App {
 
   /** Returns whether a refusal says that no model is configured, and remembers it. */
   noReplies(error) {
-    const isNone = error instanceof ParleyError && (error.code === "no_responder" || (error.status === 404 && !error.code));
-    if (isNone) this.replies = false;
-    return isNone;
+    if (error.code === "no_responder") this.replies = false;
+    return error.code === "no_responder";
   }
 
   /** Asks who it is where a refusal says that this is not known, or that a key is missing. */
