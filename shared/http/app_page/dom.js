@@ -49,7 +49,7 @@ const ICONS = {
 
 /** Returns a drawing that says nothing to those who cannot see it. */
 export function icon(name) {
-  const attributes = { class: "icon", viewBox: "0 0 24 24", "aria-hidden": "true" };
+  const attributes = { class: `icon icon-${name}`, viewBox: "0 0 24 24", "aria-hidden": "true" };
   return svg("svg", attributes, svg("path", { d: ICONS[name] }));
 }
 

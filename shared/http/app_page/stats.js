@@ -2,7 +2,7 @@
 
 import { ask, choice, field } from "./dialogs.js";
 import { button, h, notice, save, svg } from "./dom.js";
-import { count, counted, explain, shortTime, size } from "./words.js";
+import { count, counted, explain, shortDate, size } from "./words.js";
 
 const SPANS = [["7", "7 days"], ["30", "30 days"], ["90", "90 days"], ["365", "a year"]];
 const [WIDTH, HEIGHT, GAP] = [720, 180, 0.2];
@@ -80,7 +80,7 @@ function numbers({ sessions, messages, by_role: roles, by_channel: channels, fee
     ["Bad answers", count(feedback.down)],
     ["Stored", size(bytes)],
   ];
-  if (usage) facts.push(["Tokens read and written", `${count(usage.input_tokens)} / ${count(usage.output_tokens)}`]);
+  if (usage?.replies) facts.push(["Tokens read and written", `${count(usage.input_tokens)} / ${count(usage.output_tokens)}`]);
   const names = Object.keys(channels);
   if (names.length > 1) facts.push(["Channels", String(names.length)]);
   return h("dl", { class: "numbers" }, facts.map(([name, value]) => h("div", {}, h("dt", {}, name), h("dd", {}, value))));
@@ -107,4 +107,4 @@ function table(days) {
   return h("details", {}, h("summary", {}, "As a table"), h("table", { class: "days" }, h("thead", {}, head), h("tbody", {}, rows)));
 }
 
-const day = (date) => shortTime(`${date}T12:00:00`);
+const day = (date) => shortDate(`${date}T12:00:00`);

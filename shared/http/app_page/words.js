@@ -13,6 +13,7 @@ const number = new Intl.NumberFormat();
 
 export const clockTime = (iso) => clock.format(new Date(iso));
 export const wholeTime = (iso) => moment.format(new Date(iso));
+export const shortDate = (iso) => date.format(new Date(iso));
 export const dayOf = (iso) => longDate.format(new Date(iso));
 export const count = (value) => number.format(value);
 
