@@ -63,6 +63,7 @@ export function after(call, lastEventId) {
 async function* eventsBy(connection, call) {
   const { response } = await connection.send({ ...call, streamed: true });
   if (!response.headers.get("content-type")?.startsWith("text/event-stream") || !response.body) {
+    await response.body?.cancel();
     throw new ParleyError("The answer is no stream of events: is this Parley's address?", response);
   }
   for await (const { type, id, data } of eventsOf(response.body, call.signal)) {

@@ -12,7 +12,10 @@ export function newcomer({ userId = newId() } = {}) {
   const fetch = /** @type {typeof globalThis.fetch} */ (
     async (address, init) => {
       const answer = await globalThis.fetch(address, init);
-      if (network.lose-- > 0) throw new TypeError("fetch failed");
+      if (network.lose-- > 0) {
+        await answer.arrayBuffer(); // an answer that nobody reads would keep its connection, and the process, for long
+        throw new TypeError("fetch failed");
+      }
       asked.push(`${init?.method} ${new URL(String(address)).pathname.split("/").slice(5).join("/")}`.trim());
       return answer;
     }
