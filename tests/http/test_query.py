@@ -49,7 +49,8 @@ async def test_a_change_takes_what_is_documented_and_what_is_known_everywhere(
 
     answer = await api.speaking_for(None).send(method.upper(), f"{filled(path)}?{KNOWN_EVERYWHERE}{query}")
 
-    assert answer.status in {200, 204, 404} or answer.json["detail"] == "A JSON body is required."
+    is_taken = answer.status in {200, 204, 404, 501}  # without a model nothing replies
+    assert is_taken or answer.json["detail"] == "A JSON body is required."
 
 
 async def test_a_misspelt_rewind_removes_nothing(api: Client) -> None:

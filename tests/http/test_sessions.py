@@ -463,7 +463,9 @@ async def test_stats_of_an_empty_session_are_zeros(api: Client) -> None:
     roles = ("user", "assistant", "system", "developer", "tool")
     times = {"first_message_at": None, "last_message_at": None, "duration_seconds": 0}
     assert answer.status == 200
-    assert answer.json == {"message_count": 0, "by_role": dict.fromkeys(roles, 0), **times, "is_active": True}
+    usage = {"replies": 0, "input_tokens": 0, "output_tokens": 0}
+    counts = {"message_count": 0, "by_role": dict.fromkeys(roles, 0), "usage": usage}
+    assert answer.json == {**counts, **times, "is_active": True}
 
 
 async def test_stats_count_messages_by_role(api: Client) -> None:

@@ -99,7 +99,7 @@ async def create_fast(store: SessionStore, sessions: list[NewSession]) -> None:
 
     def insert(transaction: Transaction) -> None:
         for session in sessions:
-            session_table.insert(transaction, session, [], 1)
+            session_table.insert(transaction, session, [], 1, lease=None)
 
     await store._database.write(insert)
 
