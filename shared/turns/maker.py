@@ -18,6 +18,7 @@ from shared.errors import (
     ParleyError,
     PromptTooLongError,
     SessionArchivedError,
+    SessionNotFoundError,
     StoreError,
     TurnInProgressError,
 )
@@ -185,16 +186,17 @@ class Maker:
         """Look now and then whether somebody has stopped the turn on another instance, or taken it away."""
         while True:
             await asyncio.sleep(LOOK_SECONDS)
-            with suppress(StoreError):
-                try:
-                    lease = (await self._shop.store.get(*self._turn.place)).lease
-                except ParleyError as error:
-                    if isinstance(error, StoreError):
-                        raise
-                    lease = None
-                if lease is None or lease.holder != self._turn.lease.holder or lease.is_stopped:
+            with suppress(StoreError):  # the next look may be answered
+                if await self._is_over_elsewhere():
                     self._making.stop()
                     return
+
+    async def _is_over_elsewhere(self) -> bool:
+        try:
+            lease = (await self._shop.store.get(*self._turn.place)).lease
+        except SessionNotFoundError:
+            return True
+        return lease is None or lease.holder != self._turn.lease.holder or lease.is_stopped
 
     def _told(self, question: Question, ended: Ended, milliseconds: int) -> JsonObject:
         """Return what the reply's metadata say of it."""
