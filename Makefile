@@ -100,7 +100,7 @@ provision: $(SERVING) ## make database and container in the account that COSMOS_
 package: $(SERVING) ## build what is deployed, build/functions, with its packages for the runtime's Python
 	@$(BIN)/python infra/package.py
 
-infra-tools: $(INFRA)/.ready ## install what `make test-all` checks infra/ and the workflows with: checkov, actionlint
+infra-tools: $(INFRA)/.ready ## install what `make test-all` checks infra/ and the workflows with: checkov, actionlint, a doctor
 
 $(INFRA)/.ready: tests/deployment/requirements.txt
 	@test -x $(INFRA)/bin/python || $(PYTHON) -m venv $(INFRA)

@@ -69,7 +69,8 @@ def install(requirements: Path, packages: Path) -> None:
     command = [*uv(), "pip", "install", "--quiet", "--no-config", "--no-build", "--no-compile-bytecode"]
     place = ["--target", str(packages), "--python-version", RUNTIME, "--python-platform", PLATFORM]
     subprocess.run([*command, *place, "--requirement", str(requirements)], check=True)
-    shutil.rmtree(packages / "bin", ignore_errors=True)  # commands that nobody calls there
+    for needless in (packages / "bin", *packages.glob("*/tests")):  # commands and tests that nobody runs there
+        shutil.rmtree(needless, ignore_errors=True)
     (packages / ".lock").unlink(missing_ok=True)
 
 

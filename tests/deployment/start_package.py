@@ -12,8 +12,8 @@ from typing import Any
 
 PROJECT = Path(__file__).resolve().parents[2]
 REQUESTS = {  # what is asked of a function, in this order
-    "health": ("GET", "/api/health", None),
     "append_anywhere": ("POST", "/api/chat/messages", {"role": "user", "content": "Hello!"}),
+    "health": ("GET", "/api/health", None),
     "list_sessions": ("GET", "/api/chat/sessions", None),
     "docs_page": ("GET", "/api/docs", None),
     "openapi": ("GET", "/api/openapi.json", None),

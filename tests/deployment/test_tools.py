@@ -1,7 +1,8 @@
-"""The infrastructure code and the workflows before tools that others keep: checkov, actionlint, azd's own schema."""
+"""Infrastructure and workflows before tools that others keep: checkov, a doctor, actionlint, azd's own schema."""
 
 import json
 import os
+import shutil
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -10,13 +11,14 @@ import pytest
 import yaml
 from jsonschema import Draft201909Validator
 
+from infra import package
 from shared.settings import PROJECT_ROOT
 from tests.deployment.bicep import BicepFile
 
 TOOLS = PROJECT_ROOT / ".venv-infra" / "bin"
 needs_tools = pytest.mark.skipif(
     not (TOOLS.parent / ".ready").exists(),
-    reason="no checkov and actionlint; `make infra-tools`",
+    reason="no checkov, doctor and actionlint; `make infra-tools`",
 )
 WITHOUT_SCHEMA = (
     "AZD_SCHEMA names no copy of schemas/v1.0/azure.yaml.json from github.com/Azure/azure-dev; "
@@ -26,6 +28,19 @@ ACCEPTED = {  # what checkov finds and Parley keeps, and why
     "CKV_AZURE_35": "the storage account is closed to other networks with PRIVATE_NETWORK=true",
     "CKV_AZURE_101": "Cosmos DB is closed to other networks with PRIVATE_NETWORK=true",
     "CKV_AZURE_206": "the storage account holds what a deployment makes again: no copies elsewhere are needed",
+    "CKV_AZURE_225": "ZONE_REDUNDANT=true spreads the plan",
+    "CKV_AZURE_222": "the API is for clients outside the network",
+    "CKV_AZURE_17": "callers prove who they are by the function key or by signing in, not by certificates",
+    "CKV_AZURE_18": "HTTP/2 is left to the platform on Flex Consumption",
+    "CKV_AZURE_67": "as CKV_AZURE_18",
+    "CKV_AZURE_212": "the app scales to zero; ALWAYS_READY_INSTANCES keeps some",
+    "CKV_AZURE_213": "Flex Consumption has no health check; an alert asks the log",
+    "CKV_AZURE_13": "checkov takes the sign-in's configuration for a site without one",
+    "CKV_AZURE_63": "as CKV_AZURE_13",
+    "CKV_AZURE_65": "as CKV_AZURE_13",
+    "CKV_AZURE_66": "as CKV_AZURE_13",
+    "CKV_AZURE_80": "as CKV_AZURE_13",
+    "CKV_AZURE_88": "as CKV_AZURE_13",
 }
 KEYLESS = "CKV_AZURE_140"  # local authentication of Cosmos DB is off
 
@@ -58,6 +73,38 @@ def test_checkov_finds_an_account_with_keys(tmp_path: Path) -> None:
     (tmp_path / "cosmos.bicep").write_text(text.replace("disableLocalAuth: true", "disableLocalAuth: false"), "utf-8")
 
     assert KEYLESS in {finding["check_id"] for finding in checkov(tmp_path)["results"]["failed_checks"]}
+
+
+def doctor(folder: Path) -> subprocess.CompletedProcess[str]:
+    """Let azure-functions-doctor look at an app as it is deployed."""
+    deployed = ["--deployment-mode", "local-prebuilt", "--hosting-plan", "flex-consumption", "--profile", "deploy"]
+    command = [str(TOOLS / "azure-functions-doctor"), "doctor", "--path", ".", "--target-python", package.RUNTIME]
+    return run([*command, *deployed], folder)
+
+
+@needs_tools
+@pytest.mark.slow
+def test_the_functions_doctor_finds_nothing_that_is_wrong(tmp_path: Path) -> None:
+    for name in (
+        *package.app_files(),
+        Path("azure.yaml"),
+        *(path.relative_to(PROJECT_ROOT) for path in (PROJECT_ROOT / "infra").glob("*.bicep")),
+    ):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(PROJECT_ROOT / name, tmp_path / name)
+
+    done = doctor(tmp_path)
+
+    assert done.returncode == 0, done.stdout
+
+
+@needs_tools
+@pytest.mark.slow
+def test_the_functions_doctor_finds_an_app_that_no_host_would_start(tmp_path: Path) -> None:
+    shutil.copy(PROJECT_ROOT / "function_app.py", tmp_path)
+    shutil.copy(PROJECT_ROOT / "requirements.txt", tmp_path)
+
+    assert doctor(tmp_path).returncode == 1
 
 
 @needs_tools
