@@ -17,7 +17,10 @@ REQUESTS = {  # what is asked of a function, in this order
     "list_sessions": ("GET", "/api/chat/sessions", None),
     "docs_page": ("GET", "/api/docs", None),
     "openapi": ("GET", "/api/openapi.json", None),
+    "app_page": ("GET", "/api/app", None),
+    "app_file": ("GET", "/api/app/app.js", None),  # joined from the page's modules and the JavaScript client's
 }
+PARAMETERS = {"app_file": {"file": "app.js"}}  # what the host reads from the path
 
 
 async def answers(folder: Path, environment: Mapping[str, str]) -> dict[str, tuple[int, str]]:
@@ -30,7 +33,8 @@ async def answers(folder: Path, environment: Mapping[str, str]) -> dict[str, tup
         for name, (method, path, body) in REQUESTS.items():
             content = None if body is None else protos.TypedData(string=json.dumps(body))
             headers = {"x-user-id": "me", "content-type": "application/json"}
-            request = protos.RpcHttp(method=method, url=f"http://localhost{path}", headers=headers, body=content)
+            place = {"url": f"http://localhost{path}", "params": PARAMETERS.get(name)}
+            request = protos.RpcHttp(method=method, headers=headers, body=content, **place)
             answer = await runtime.invoke(name, protos.TypedData(http=request))
             http = answer.return_value.http
             told[name] = (int(http.status_code), str(http.body)[:200])

@@ -51,7 +51,8 @@ def started(folder: Path, cosmos_place: CosmosPlace) -> dict[str, Any]:
 def test_the_package_answers_under_microsofts_runtime(started: dict[str, Any]) -> None:
     statuses = {name: status for name, (status, _) in started["answers"].items()}
 
-    assert statuses == {"health": 200, "append_anywhere": 201, "list_sessions": 200, "docs_page": 200, "openapi": 200}
+    assert statuses == dict.fromkeys(statuses, 200) | {"append_anywhere": 201}
+    assert statuses.keys() >= {"health", "list_sessions", "docs_page", "app_file"}
     assert '"store": "cosmos"' in started["answers"]["health"][1].replace('":"', '": "')
 
 
