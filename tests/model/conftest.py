@@ -14,7 +14,7 @@ from tests.http.conftest import Serve, function_app, serve, settings  # noqa: F4
 from tests.model.launch import ModelServer, missing_reason, running_model
 from tests.model.server import NAME
 
-CONTEXT_TOKENS = 512
+CONTEXT_TOKENS = 256
 
 
 def settings_of(model: ModelServer, **changed: Any) -> ModelSettings:

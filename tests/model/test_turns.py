@@ -66,7 +66,7 @@ async def test_a_history_that_is_longer_than_the_model_can_read_is_answered(
     async with serve(store, model=settings_of(model, context_tokens=100_000)) as api:
         turns = await turns_of_a_session(api)
         talk = [
-            {"role": role, "content": "one two three four " * 12} for _ in range(8) for role in ("user", "assistant")
+            {"role": role, "content": "one two three four " * 6} for _ in range(8) for role in ("user", "assistant")
         ]
         assert (await api.post(turns.replace("/turns", "/messages"), {"messages": talk})).status == 201
         answer = await api.post(turns, QUESTION)
@@ -91,7 +91,7 @@ async def test_a_client_that_leaves_finds_the_whole_reply(api: Client) -> None:
 async def test_a_turn_that_is_stopped_keeps_what_was_said(
     serve: Serve, store: SessionStore, model: ModelServer
 ) -> None:
-    async with serve(store, model=settings_of(model, max_tokens=400)) as api:
+    async with serve(store, model=settings_of(model, max_tokens=200)) as api:
         turns = await turns_of_a_session(api)
         async with streaming(api, "POST", turns, SOMETHING_LONG) as stream:
             said = text_of([event for _ in range(3) if (event := await stream.next())])
@@ -109,7 +109,7 @@ async def test_a_model_that_dies_half_way_leaves_half_a_reply_and_no_turn_that_h
     if reason := missing_reason():
         pytest.skip(reason)
     with running_model(CONTEXT_TOKENS) as mortal:
-        async with serve(store, model=settings_of(mortal, max_tokens=400)) as api:
+        async with serve(store, model=settings_of(mortal, max_tokens=200)) as api:
             turns = await turns_of_a_session(api)
             async with streaming(api, "POST", turns, SOMETHING_LONG) as stream:
                 said = text_of([event for _ in range(3) if (event := await stream.next())])
