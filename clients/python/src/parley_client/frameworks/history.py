@@ -42,7 +42,7 @@ class History:
         query = {"order": "asc" if newest is None else "desc"}
         call: Call[Any] | None = calls.list_messages(self.session_id, {**query, "limit": _page(newest)})
         while call and (newest is None or len(found) < newest):
-            page = yield from _or_nothing(call)
+            page = yield from or_nothing(call)
             found += [message for message in (page or {"data": []})["data"] if not is_redacted(message)]
             call = call.behind(page["next_cursor"]) if page and page["has_more"] else None
         return found if newest is None else found[:newest][::-1]
@@ -55,7 +55,7 @@ class History:
         """
         stored: list[Message] = []
         answer: Appended | None = None
-        for batch in _batches(messages):
+        for batch in batches(messages):
             try:
                 answer = yield from self._append(batch)
             except ParleyError as error:
@@ -70,7 +70,7 @@ class History:
 
         The first so many that one request takes replace what was there in one step, the others are appended to them.
         """
-        first, *others = _batches(messages) or [[]]
+        first, *others = batches(messages) or [[]]
         call = calls.replace_tail(self.session_id, first, after, if_match)
         try:
             answer: Appended = yield from self._revived(call)
@@ -83,7 +83,7 @@ class History:
     def pop(self) -> Steps[Message | None]:
         """Remove the newest message and return it, None when there is none; what others add meanwhile stays."""
         while True:
-            session = yield from _or_nothing(calls.read_session(self.session_id, 1))
+            session = yield from or_nothing(calls.read_session(self.session_id, 1))
             if not session or not session["messages"]:
                 return None
             newest: Message = session["messages"][0]
@@ -92,11 +92,11 @@ class History:
 
     def clear(self, after: int | None = None) -> Steps[None]:
         """Remove every message, or those behind a seq; the session stays."""
-        yield from _or_nothing(calls.clear(self.session_id, after))
+        yield from or_nothing(calls.clear(self.session_id, after))
 
     def delete(self) -> Steps[None]:
         """Delete the session."""
-        yield from _or_nothing(calls.delete_session(self.session_id))
+        yield from or_nothing(calls.delete_session(self.session_id))
 
     def _append(self, messages: Sequence[Fields]) -> Steps[Appended]:
         if self.session_id == self.conversation_id:
@@ -141,7 +141,7 @@ class History:
             if not error.repeated:
                 return False
             # The answer to the first try was lost: it may be that very try which has changed the session.
-            return not (yield from _or_nothing(calls.read_message(self.session_id, newest["id"])))
+            return not (yield from or_nothing(calls.read_message(self.session_id, newest["id"])))
         return True
 
     def _take_back(self, stored: Sequence[Message], etag: str, error: ParleyError) -> Steps[None]:
@@ -151,7 +151,7 @@ class History:
             error.add_note(f"The first {len(stored)} messages are stored and could not be taken back.")
 
 
-def _or_nothing(call: Call[Any]) -> Steps[Any]:
+def or_nothing(call: Call[Any]) -> Steps[Any]:
     """Send a call; None where there is no such session or message. Another 404 is no word of Parley's."""
     try:
         return (yield call)
@@ -165,15 +165,15 @@ def _page(newest: int | None) -> int:
     return PAGE_MESSAGES if newest is None else min(max(newest, 1), PAGE_MESSAGES)
 
 
-def _batches(messages: Sequence[Mapping[str, Any]]) -> list[list[Mapping[str, Any]]]:
+def batches(messages: Sequence[Mapping[str, Any]]) -> list[list[Mapping[str, Any]]]:
     """Cut messages into what one request takes."""
-    batches: list[list[Mapping[str, Any]]] = []
+    cut: list[list[Mapping[str, Any]]] = []
     room = 0
     for message in messages:
         size = len(json_text(message).encode()) + MESSAGE_BYTES
-        if not batches or len(batches[-1]) == REQUEST_MESSAGES or size > room:
-            batches.append([])
+        if not cut or len(cut[-1]) == REQUEST_MESSAGES or size > room:
+            cut.append([])
             room = REQUEST_BYTES
-        batches[-1].append(message)
+        cut[-1].append(message)
         room -= size
-    return batches
+    return cut
