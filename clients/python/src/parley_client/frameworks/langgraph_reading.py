@@ -123,7 +123,7 @@ class Reader:
             message = sessions.held["talk"][seq]
             packed = (yield from self._whole(sessions, held_by(message))).get("message")
             if packed is None:  # redacted: it keeps its place and says nothing
-                messages.append(said(message))
+                messages.append(said(message).model_copy(update={"id": message["id"]}))
                 dumped = self._serde.dumps_typed(messages[-1])
             else:
                 dumped = unpack(packed)
