@@ -5,8 +5,8 @@ import uuid
 from collections.abc import AsyncIterator, Callable, Iterator
 from typing import Annotated, Any, TypedDict
 
-import httpx2
 import pytest
+from counting import Counting
 from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, RemoveMessage
 from langchain_core.tools import tool
 from langgraph.checkpoint.base import BaseCheckpointSaver
@@ -28,28 +28,6 @@ QUESTION = HumanMessage(
 )
 CALLS = [{"name": "weather", "args": {"city": "Rome", "n": 2**60}}, {"name": "clock", "args": {"city": "Rome"}}]
 USAGE = {"input_tokens": 3, "output_tokens": 4, "total_tokens": 7}
-
-
-class Counting(httpx2.HTTPTransport):
-    """Counts requests, and the bytes of both ways."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.requests = self.sent = self.received = 0
-
-    def handle_request(self, request: httpx2.Request) -> httpx2.Response:
-        response = super().handle_request(request)
-        response.read()
-        self.requests += 1
-        self.sent += len(request.content)
-        self.received += len(response.content)
-        return response
-
-    def taken(self) -> tuple[int, int, int]:
-        """Return the counts, and begin anew."""
-        counts = self.requests, self.sent, self.received
-        self.requests = self.sent = self.received = 0
-        return counts
 
 
 @tool
@@ -175,16 +153,16 @@ def check_a_step_costs_one_request_and_as_many_bytes_however_long_the_thread_is(
         if before:
             texts = [HumanMessage(f"message {number}", id=f"old{number}") for number in range(before)]
             graph.update_state(thread(), {"messages": texts}, as_node="agent")
-        counting.taken()
+        counting.counts.taken()
         graph.get_state(thread())
-        reading = counting.taken()
+        reading = counting.counts.taken()
         graph.invoke({"messages": [HumanMessage("What is it like?", id=f"u{before}")]}, thread())
-        costs[before] = reading, counting.taken()
+        costs[before] = reading, counting.counts.taken()
 
     (read_short, turn_short), (read_long, turn_long) = costs.values()
-    assert (read_short[0], read_long[0]) == (2, 2 + 5)  # 1,005 messages, the newest 200 of them at once
-    assert turn_short[0] - read_short[0] == turn_long[0] - read_long[0] == 9
-    assert turn_long[1] < 1.3 * turn_short[1]
+    assert (read_short.requests, read_long.requests) == (2, 2 + 5)  # 1,005 messages, the newest 200 of them at once
+    assert turn_short.requests - read_short.requests == turn_long.requests - read_long.requests == 9
+    assert turn_long.sent < 1.3 * turn_short.sent
 
 
 def check_what_a_run_waits_for_and_what_its_tasks_wrote_is_resumed_by_another_process(user: str) -> None:
@@ -241,9 +219,9 @@ def check_values_of_any_size_are_stored_once_a_version(user: str, size: int) -> 
     large = "".join(uuid.uuid5(uuid.NAMESPACE_OID, str(number)).hex for number in range(size // 32))
 
     compiled.invoke({"large": large, "count": 0}, thread())
-    counting.taken()
+    counting.counts.taken()
     compiled.invoke({"count": 1}, thread())
-    sent = counting.taken()[1]
+    sent = counting.counts.taken().sent
 
     assert graph.compile(checkpointer=ParleySaver(user=user)).get_state(thread()).values == {"large": large, "count": 2}
     assert sent < 30_000

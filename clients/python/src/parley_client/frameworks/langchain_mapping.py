@@ -23,6 +23,7 @@ from parley_client.frameworks.mapping import (
     native_of,
     plain_text,
     text_part,
+    thought_part,
     to_message,
 )
 
@@ -36,7 +37,7 @@ NAMED_ROLES: Final[Mapping[str, Role]] = {  # of ChatMessage
     "developer": "developer",
     "tool": "tool",
 }
-UNSEEN: Final = frozenset({"reasoning", "thinking", "redacted_thinking", "tool_use", "tool_call", "function_call"})
+UNSEEN: Final = frozenset({"redacted_thinking", "tool_use", "tool_call", "function_call"})
 
 
 def stored(message: BaseMessage) -> JsonObject:
@@ -79,12 +80,15 @@ def _role(message: BaseMessage) -> Role:
 
 
 def _parts(block: str | Mapping[str, Any]) -> list[JsonObject]:
-    """Return a content block as a reader sees it: texts and what is attached, neither thoughts nor calls."""
+    """Return a content block as a reader sees it: texts, thoughts and what is attached, but no calls."""
     if isinstance(block, str):
         return [text_part(block)]
     kind = str(block.get("type", ""))
     if isinstance(block.get("text"), str):
         return [text_part(block["text"])]
+    if kind in {"reasoning", "thinking"}:
+        thought = block.get("reasoning") or block.get("thinking")
+        return [thought_part(thought)] if isinstance(thought, str) else []
     if kind in UNSEEN:
         return []
     image = block.get("image_url")

@@ -15,6 +15,7 @@ from parley_client.frameworks.mapping import (
     native_of,
     plain_text,
     text_part,
+    thought_part,
     to_message,
 )
 
@@ -64,7 +65,7 @@ def _readable(native: Mapping[str, Any]) -> Readable:
 
 
 def _parts(block: Mapping[str, Any]) -> list[JsonObject]:
-    """Return a block as a reader sees it: texts and what is attached, neither thoughts nor calls."""
+    """Return a block as a reader sees it: texts, thoughts and what is attached, but no calls."""
     kind = block["block_type"]
     if kind in FILES:
         data = block.get(FILES[kind])
@@ -73,6 +74,8 @@ def _parts(block: Mapping[str, Any]) -> list[JsonObject]:
         return [file_part(url, kind)]
     if kind == "text":
         return [text_part(block["text"])]
+    if kind == "thinking":
+        return [thought_part(block["content"])] if block.get("content") else []
     nested = block.get("content") if kind == "citable" else [block.get("cited_content")] if kind == "citation" else []
     return [part for inner in nested or [] if isinstance(inner, Mapping) for part in _parts(inner)]
 

@@ -23,6 +23,7 @@ from parley_client.frameworks.mapping import (
     json_text,
     native_of,
     text_part,
+    thought_part,
     to_message,
 )
 
@@ -97,6 +98,8 @@ def _of_response(parts: Sequence[Mapping[str, Any]]) -> Readable:
     for part in parts:
         if part["part_kind"] == "text":
             content.append(text_part(part["content"]))
+        elif part["part_kind"] == "thinking" and part["content"]:
+            content.append(thought_part(part["content"]))
         elif part["part_kind"] == "file":
             content += _attached(part["content"])
     called = [part for part in parts if part["part_kind"] == "tool-call"]
