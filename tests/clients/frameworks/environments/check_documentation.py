@@ -22,7 +22,7 @@ def printed(framework: str) -> str:
 def check_the_code_on_the_page_keeps_the_conversation(framework: str, user: str) -> None:
     code = printed(framework)
     with a_model() as (address, asked):
-        settings = {"OPENAI_BASE_URL": address, "OPENAI_API_KEY": "none", "OPENAI_AGENTS_DISABLE_TRACING": "1"}
+        settings = {"OPENAI_BASE_URL": address, "OPENAI_API_BASE": address, "OPENAI_API_KEY": "none", "OPENAI_AGENTS_DISABLE_TRACING": "1"}
         found = subprocess.run(
             [sys.executable, "-c", code], env={**os.environ, **settings}, capture_output=True, text=True, check=False
         )
@@ -30,9 +30,9 @@ def check_the_code_on_the_page_keeps_the_conversation(framework: str, user: str)
     assert found.returncode == 0, found.stderr
     assert found.stdout.split("\n")[:2] == ["Answer 1", "Answer 2"]
     assert "Answer 1" in str(asked[1])
-    sessions = list(Parley(user=user).sessions())
-    assert [session["context"]["original_id"] for session in sessions] == ["conversation 42"]
-    answers = [str(each["content"]) for each in Parley(user=user).messages(sessions[0]["id"], role="assistant")]
+    (session,) = Parley(user=user).sessions(channel=framework)
+    assert session["context"].get("original_id", session["session_name"]) == "conversation 42"
+    answers = [str(each["content"]) for each in Parley(user=user).messages(session["id"], role="assistant")]
     assert answers == ["Answer 1", "Answer 2"]
     assert len([line for line in code.splitlines() if line]) <= LONGEST_LINES
 

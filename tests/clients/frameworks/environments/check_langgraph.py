@@ -141,7 +141,6 @@ def check_the_conversation_is_a_session_that_is_read_searched_and_sent_to_models
     assert roles == ["user", "assistant", "tool", "tool", "assistant"]
     assert [hit["message"]["content"] for hit in parley.search("noon, ")] == ["Sunny and noon, 4."]
     prompt = parley.prompt(session["id"])
-    assert prompt["left_out"] == 0
     assert [call["id"] for call in prompt["messages"][1]["tool_calls"]] == ["c1-0", "c1-1"]
 
 

@@ -5,8 +5,9 @@ message. What removes messages writes those after them anew, in one step that de
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final, Literal
+from uuid import uuid4
 
 from parley_client import calls
 from parley_client.answers import Message
@@ -19,7 +20,7 @@ from parley_client.frameworks.mapping import is_redacted
 STATUS: Final = "llama_index"  # in a message's metadata
 THROUGH: Final = "archived_through"
 ALONE: Final = "archived"
-SENT: Final = ("id", "role", "content", "name", "function_calls", "tool_call_id", "metadata", "raw")
+SENT: Final = ("role", "content", "name", "function_calls", "tool_call_id", "metadata", "raw")
 Status = Literal["active", "archived"]
 
 
@@ -29,6 +30,7 @@ class Entry:
 
     message: Message
     status: Status
+    new_id: str | None = None
 
 
 @dataclass(frozen=True)
@@ -105,35 +107,44 @@ class Queue:
             removed = chosen(state)
             if not removed:
                 return []
+            first, tail = _without(state, {entry.message["id"] for entry in removed})
             try:
-                yield from self._remove(state, {entry.message["id"] for entry in removed})
+                yield from self._cut(state, first, tail)
             except ParleyError as error:
                 if error.code != "precondition_failed":
                     raise
-                if not error.repeated or not (yield from self._are_gone(removed)):
+                if not error.repeated or not (yield from self._is_cut(removed, tail)):
                     continue
             return [entry.message for entry in removed]
 
-    def _are_gone(self, removed: Sequence[Entry]) -> Steps[bool]:
-        state = yield from self.read()
-        kept = {entry.message["id"] for entry in state.entries}
-        return kept.isdisjoint(entry.message["id"] for entry in removed)
+    def _cut(self, state: State, first: int, tail: Sequence[Entry]) -> Steps[None]:
+        """Let these messages be what follows the first one removed; where they are too many, redact those instead."""
+        after = state.entries[first].message["seq"] - 1
+        sent = [_again(entry) for entry in tail]
+        if not sent:
+            yield calls.clear(self.history.session_id, after, state.etag)
+        elif len(batches(sent)) == 1:
+            yield calls.replace_tail(self.history.session_id, sent, after, state.etag)
+        else:
+            yield from self._redact(state, first, tail)
 
-    def _remove(self, state: State, removed: set[str]) -> Steps[None]:
-        """Write what comes after the first message removed anew without these; redact them where that is too much."""
-        marks = any(entry.message["id"] in removed and _mark(entry.message) == THROUGH for entry in state.entries)
-        first = 0 if marks else next(n for n, entry in enumerate(state.entries) if entry.message["id"] in removed)
-        kept = [entry for entry in state.entries[first:] if entry.message["id"] not in removed]
-        tail = [_again(entry) for entry in kept]
-        if len(batches(tail)) <= 1:
-            after = state.entries[first].message["seq"] - 1
-            yield calls.replace_tail(self.history.session_id, tail, after, state.etag)
-            return
-        if marks and (left := [entry for entry in kept if entry.status == "archived"]):
-            metadata = {**left[-1].message["metadata"], STATUS: THROUGH}
-            yield calls.change_message(self.history.session_id, left[-1].message["id"], {"metadata": metadata})
-        for message_id in sorted(removed):
-            yield calls.redact_message(self.history.session_id, message_id)
+    def _redact(self, state: State, first: int, tail: Sequence[Entry]) -> Steps[None]:
+        kept = {entry.message["seq"] for entry in tail}
+        left = [entry.message for entry in tail if entry.status == "archived"]
+        if left and any(_mark(entry.message) == THROUGH for entry in state.entries if entry.message["seq"] not in kept):
+            metadata = {**left[-1]["metadata"], STATUS: THROUGH}
+            yield calls.change_message(self.history.session_id, left[-1]["id"], {"metadata": metadata})
+        for entry in state.entries[first:]:
+            if entry.message["seq"] not in kept:
+                yield calls.redact_message(self.history.session_id, entry.message["id"])
+
+    def _is_cut(self, removed: Sequence[Entry], tail: Sequence[Entry]) -> Steps[bool]:
+        """Return whether it was the first try, whose answer was lost, that has changed the conversation."""
+        state = yield from self.read()
+        there = {entry.message["id"] for entry in state.entries}
+        if tail:
+            return tail[0].new_id in there
+        return there.isdisjoint(entry.message["id"] for entry in removed)
 
     def delete(self) -> Steps[list[Message] | None]:
         """Delete the session, and return what it held; None where there is none."""
@@ -181,10 +192,26 @@ def _with_mark(message: JsonObject, mark: str | None) -> JsonObject:
     return {**message, "metadata": {STATUS: mark}} if mark else message
 
 
+def _without(state: State, removed: set[str]) -> tuple[int, list[Entry]]:
+    """Return where to begin, and what is kept from there on, under new ids.
+
+    With the same ids the same cut of another process would be taken for a repeat of this one.
+    """
+    marks = any(entry.message["id"] in removed and _mark(entry.message) == THROUGH for entry in state.entries)
+    first = 0 if marks else next(n for n, entry in enumerate(state.entries) if entry.message["id"] in removed)
+    kept = [entry for entry in state.entries[first:] if entry.message["id"] not in removed]
+    return first, [replace(entry, new_id=str(uuid4())) for entry in kept]
+
+
 def _again(entry: Entry) -> JsonObject:
     """Return a stored message as it is sent again, with a mark of its own."""
     fields: JsonObject = {
         name: value for name, value in entry.message.items() if name in SENT and value not in (None, [])
     }
     metadata = {name: value for name, value in entry.message["metadata"].items() if name != STATUS}
-    return {"content": "", **fields, "metadata": metadata | ({STATUS: ALONE} if entry.status == "archived" else {})}
+    return {
+        "id": entry.new_id,
+        "content": "",
+        **fields,
+        "metadata": metadata | ({STATUS: ALONE} if entry.status == "archived" else {}),
+    }
