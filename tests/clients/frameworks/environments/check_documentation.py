@@ -22,7 +22,12 @@ def printed(framework: str) -> str:
 def check_the_code_on_the_page_keeps_the_conversation(framework: str, user: str) -> None:
     code = printed(framework)
     with a_model() as (address, asked):
-        settings = {"OPENAI_BASE_URL": address, "OPENAI_API_BASE": address, "OPENAI_API_KEY": "none", "OPENAI_AGENTS_DISABLE_TRACING": "1"}
+        settings = {
+            "OPENAI_BASE_URL": address,
+            "OPENAI_API_BASE": address,
+            "OPENAI_API_KEY": "none",
+            "OPENAI_AGENTS_DISABLE_TRACING": "1",
+        }
         found = subprocess.run(
             [sys.executable, "-c", code], env={**os.environ, **settings}, capture_output=True, text=True, check=False
         )
