@@ -95,7 +95,8 @@ class ParleyChatStore(AsyncDBChatStore):
 
     @override
     async def delete_oldest_messages(self, key: str, n: int) -> list[ChatMessage]:
-        found = await self._clients.arun(self._queue(key).remove(lambda state: state.of("active")[: max(n, 0)]))
+        oldest = self._queue(key).remove(lambda state: state.of("active")[: max(n, 0)], "active")
+        found = await self._clients.arun(oldest)
         return [loaded(message) for message in found]
 
     @override

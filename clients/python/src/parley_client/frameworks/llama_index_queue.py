@@ -100,10 +100,10 @@ class Queue:
         found = yield from or_nothing(calls.read_message(self.history.session_id, message["id"]))
         return bool(found) and _mark(found) == THROUGH
 
-    def remove(self, chosen: Callable[[State], Sequence[Entry]]) -> Steps[list[Message]]:
-        """Remove the messages that are chosen of the present state, and return them."""
+    def remove(self, chosen: Callable[[State], Sequence[Entry]], status: str | None = None) -> Steps[list[Message]]:
+        """Remove the messages that are chosen of the present state, or of one status of it, and return them."""
         while True:
-            state = yield from self.read()
+            state = yield from self.read(status)
             removed = chosen(state)
             if not removed:
                 return []
