@@ -4,13 +4,13 @@ import asyncio
 import logging
 
 import pytest
-from counting import AsyncCounting, Counting
 from langchain_core.chat_history import InMemoryChatMessageHistory
 from langchain_core.messages import AIMessage, BaseMessage, ChatMessage, HumanMessage, SystemMessage, ToolMessage
 from langchain_core.runnables import RunnableLambda
 from langchain_core.runnables.history import RunnableWithMessageHistory
 from parley_client import AsyncParley, Parley, ParleyError
 from parley_client.langchain import ParleyChatMessageHistory
+from transports import AsyncCounting, Counting
 
 IMAGE = "data:image/png;base64," + "iVBORw0K" * 50_000
 TURN: list[BaseMessage] = [

@@ -6,7 +6,6 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from typing import Annotated, Any, TypedDict
 
 import pytest
-from counting import Counting
 from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, RemoveMessage
 from langchain_core.tools import tool
 from langgraph.checkpoint.base import BaseCheckpointSaver
@@ -19,6 +18,7 @@ from langgraph.prebuilt import ToolNode, tools_condition
 from langgraph.types import Command, Send, interrupt
 from parley_client import Parley, ParleyError
 from parley_client.langgraph import ParleySaver
+from transports import Counting, Losing
 
 IMAGE = "data:image/png;base64," + "iVBORw0K" * 50_000
 QUESTION = HumanMessage(
@@ -117,6 +117,16 @@ def check_every_state_of_a_real_turn_is_as_it_is_in_memory(saver: ParleySaver, u
 
     assert steps(own, thread()) == steps(other, thread())
     assert steps(agent(ParleySaver(user=user)), thread()) == steps(other, thread())
+
+
+def check_nothing_is_missing_or_doubled_when_the_answer_to_every_write_is_lost(user: str) -> None:
+    own, other = agent(ParleySaver(client=Parley(user=user, transport=Losing))), agent(InMemorySaver())
+    for graph in (own, other):
+        graph.invoke({"messages": [QUESTION]}, thread())
+        graph.invoke({"messages": [HumanMessage("again", id="u2")]}, thread())
+
+    assert steps(own, thread()) == steps(other, thread())
+    assert [session["message_count"] for session in Parley(user=user).sessions(channel="langgraph")] == [10]
 
 
 async def check_the_same_holds_without_blocking(saver: ParleySaver) -> None:

@@ -5,7 +5,6 @@ import base64
 from typing import Any
 
 import pytest
-from counting import AsyncCounting
 from llama_index.core.base.llms.types import (
     ChatMessage,
     ContentBlock,
@@ -21,6 +20,7 @@ from llama_index.core.storage.chat_store.base_db import MessageStatus as Status
 from llama_index.core.storage.chat_store.sql import SQLAlchemyChatStore
 from parley_client import AsyncParley, Parley, ParleyError
 from parley_client.llama_index import ParleyChatStore, ParleyKeyedChatStore
+from transports import AsyncCounting, AsyncLosing, Losing
 
 KEY = "user:42/x ü"
 QUESTION: list[ContentBlock] = [
@@ -106,6 +106,13 @@ def check_the_older_interface_does_what_the_frameworks_own_store_does(user: str)
     assert keyed(ParleyKeyedChatStore(user=user)) == keyed(SimpleChatStore())
     for _ in range(2):  # in one loop after another
         assert asyncio.run(keyed_async(ParleyKeyedChatStore(user=user))) == asyncio.run(keyed_async(SimpleChatStore()))
+
+
+async def check_both_do_so_when_the_answer_to_every_write_is_lost(user: str) -> None:
+    store = ParleyChatStore(async_client=AsyncParley(user=user, transport=AsyncLosing))
+    assert await queue(store) == await queue(SQLAlchemyChatStore("messages"))
+    older = ParleyKeyedChatStore(client=Parley(user=user, transport=Losing))
+    assert keyed(older) == keyed(SimpleChatStore())
 
 
 async def check_a_long_queue_is_archived_by_one_write_and_loses_only_what_is_deleted(user: str) -> None:

@@ -5,7 +5,6 @@ import dataclasses
 from typing import Any
 
 import pytest
-from counting import AsyncCounting
 from parley_client import AsyncParley, Parley, ParleyError
 from parley_client.pydantic_ai import ParleyConversationStore
 from pydantic_ai import Agent, BinaryContent, ImageUrl
@@ -27,6 +26,7 @@ from pydantic_ai.messages import (
 )
 from pydantic_ai.models.function import AgentInfo, FunctionModel
 from pydantic_ai.usage import RequestUsage
+from transports import AsyncCounting, AsyncLosing
 
 NAME = "user:42/x ü " + "z" * 80
 QUESTION = [
@@ -124,6 +124,11 @@ async def conversations(store: ConversationStore) -> list[Any]:
 
 async def check_the_store_does_what_the_frameworks_own_one_does(user: str) -> None:
     assert await conversations(ParleyConversationStore(user=user)) == await conversations(InMemoryConversationStore())
+
+
+async def check_it_does_so_when_the_answer_to_every_write_is_lost(user: str) -> None:
+    store = ParleyConversationStore(async_client=AsyncParley(user=user, transport=AsyncLosing))
+    assert await conversations(store) == await conversations(InMemoryConversationStore())
 
 
 async def check_a_turn_is_saved_by_one_append_and_loaded_by_two_reads(user: str) -> None:

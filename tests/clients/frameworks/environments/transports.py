@@ -1,6 +1,7 @@
-"""Transports that count what goes over them."""
+"""Transports that count what goes over them, or lose answers."""
 
-from dataclasses import dataclass
+import hashlib
+from dataclasses import dataclass, field
 
 import httpx2
 
@@ -54,4 +55,45 @@ class AsyncCounting(httpx2.AsyncHTTPTransport):
         response = await super().handle_async_request(request)
         await response.aread()
         self.counts.note(request, response)
+        return response
+
+
+@dataclass
+class _Lost:
+    """Loses the first answer to each write, which has been carried out by then."""
+
+    seen: set[str] = field(default_factory=set)
+
+    def lose(self, request: httpx2.Request) -> None:
+        said = f"{request.method} {request.url} ".encode() + request.content
+        if request.method != "GET" and (digest := hashlib.sha256(said).hexdigest()) not in self.seen:
+            self.seen.add(digest)
+            raise httpx2.ReadError("the answer is lost")
+
+
+class Losing(httpx2.HTTPTransport):
+    """Loses the first answer to each write."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.lost = _Lost()
+
+    def handle_request(self, request: httpx2.Request) -> httpx2.Response:
+        response = super().handle_request(request)
+        response.read()
+        self.lost.lose(request)
+        return response
+
+
+class AsyncLosing(httpx2.AsyncHTTPTransport):
+    """Loses the first answer to each write."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.lost = _Lost()
+
+    async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
+        response = await super().handle_async_request(request)
+        await response.aread()
+        self.lost.lose(request)
         return response
