@@ -10,7 +10,7 @@ from tests.deployment.bicep import BicepFile
 from tests.deployment.resource_types import TypeData
 
 INFRA = PROJECT_ROOT / "infra"
-WITHOUT_TYPES = (
+NO_TYPES = (
     "BICEP_TYPES names no checkout of the type data: git clone --depth 1 https://github.com/Azure/bicep-types-az, "
     "then BICEP_TYPES=bicep-types-az make test-all ARGS=tests/deployment"
 )
@@ -27,6 +27,6 @@ def types() -> TypeData:
     """Read Bicep's own type data from where BICEP_TYPES says, or skip."""
     folder = os.environ.get("BICEP_TYPES")
     if not folder:
-        pytest.skip(WITHOUT_TYPES)
-    assert Path(folder).is_dir(), WITHOUT_TYPES
+        pytest.skip(NO_TYPES)
+    assert Path(folder).is_dir(), NO_TYPES
     return TypeData(Path(folder))

@@ -41,24 +41,38 @@ class TypeFile:
 
 
 class TypeData:
-    """The types of a checkout, or of a part of one, read as they are asked for."""
+    """The types of a checkout, or of a part of one, read as they are asked for.
+
+    A checkout has a folder `generated` with one for each provider and version; without it these are some of the files.
+    """
 
     def __init__(self, folder: Path) -> None:
-        """Remember the folder; `generated` in it holds a folder for each provider and version."""
+        """Remember the folder."""
+        self.is_whole = (folder / "generated").is_dir()
         self._paths = [path for path in folder.rglob("*.json") if "microsoft." in str(path)]
         self._bodies: dict[str, tuple[TypeFile, Type]] = {}
         self._read: set[Path] = set()
 
     def find(self, name: str) -> tuple[TypeFile, Type] | None:
         """Return what `Provider/type@version` may say; None when there is no such type."""
-        provider, version = name.lower().split("/")[0], name.lower().split("@")[-1]
-        for path in self._paths:
-            where = str(path).lower()
-            if path not in self._read and f"{provider}" in where and f"{version}" in where:
+        for path in self._files_of(name):
+            if path not in self._read:
                 self._read.add(path)
                 types = TypeFile(path)
                 self._bodies |= {found: (types, body) for found, body in types.bodies()}
         return self._bodies.get(name.lower())
+
+    def can_tell(self, name: str) -> bool:
+        """Return whether a type that is not found does not exist: a part may know nothing of those around it."""
+        kind, _, version = name.lower().partition("@")
+        around = "/".join(kind.split("/")[:2])
+        self.find(name)
+        known = (each.partition("@") for each in self._bodies)
+        return self.is_whole or any(f"{each}/".startswith(f"{around}/") and of == version for each, _, of in known)
+
+    def _files_of(self, name: str) -> list[Path]:
+        provider, version = name.lower().split("/")[0], name.lower().split("@")[-1]
+        return [path for path in self._paths if provider in (where := str(path).lower()) and version in where]
 
 
 def full_type(declared: Declaration) -> str:
@@ -74,10 +88,9 @@ def type_faults(file: BicepFile, data: TypeData) -> list[Fault]:
     faults: list[Fault] = []
     for declared in file.of_kind("resource"):
         found = data.find(full_type(declared))
-        if found is None:
+        if found is None and data.can_tell(full_type(declared)):
             faults.append(file.fault(declared.node, f"there is no type {full_type(declared)}"))
-            continue
-        if not declared.is_existing:
+        if found and not declared.is_existing:
             faults += _Check(file, found[0]).body(declared.body, found[1])
     return faults + _reading_faults(file, data)
 

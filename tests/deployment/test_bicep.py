@@ -3,9 +3,9 @@
 import pytest
 
 from tests.deployment.bicep import BicepFile, Fault
-from tests.deployment.conftest import INFRA
+from tests.deployment.conftest import INFRA, NO_TYPES
 from tests.deployment.modules import module_faults
-from tests.deployment.resource_types import TypeData, type_faults
+from tests.deployment.resource_types import TypeData, full_type, type_faults
 
 # Each kind of mistake, once: the file, what stands there, what somebody writes instead, and what is said of it.
 WITHOUT_TYPES = {
@@ -79,6 +79,9 @@ def test_the_bicep_files_can_be_parsed_and_their_names_and_modules_are_there(fil
 
 def test_the_resources_say_what_their_types_have(files: dict[str, BicepFile], types: TypeData) -> None:
     assert [str(fault) for fault in faults_of_types(files, types)] == []
+    declared = {full_type(each) for file in files.values() for each in file.of_kind("resource")}
+    if unknown := sorted(name for name in declared if not types.can_tell(name)):
+        pytest.skip(f"the rest is right; nothing is known of {', '.join(unknown)}: {NO_TYPES}")
 
 
 @pytest.mark.parametrize("mistake", WITHOUT_TYPES)
@@ -92,6 +95,8 @@ def test_a_mistake_in_the_language_is_found(files: dict[str, BicepFile], mistake
 @pytest.mark.parametrize("mistake", WITH_TYPES)
 def test_a_mistake_in_a_resource_is_found(files: dict[str, BicepFile], types: TypeData, mistake: str) -> None:
     name, right, wrong, said = WITH_TYPES[mistake]
+    if mistake in {"unknown version", "in a loop"} and not types.is_whole:
+        pytest.skip(f"this part of the data may not know of it: {NO_TYPES}")
     found = faults_of_types(mistaken(files, name, right, wrong), types)
 
     assert any(fault.file == name and said in fault.message for fault in found), [str(fault) for fault in found]
