@@ -19,7 +19,7 @@ from tests.http.client import NO_BODY, Answer, Client
 ROUTES = route_table()
 OWNED = [route for route in ROUTES if route.endpoint.owner]
 WITH_BODY = [route for route in ROUTES if route.endpoint.bodies]
-PATH_VALUES = {"session_id": MINE, "message_id": MESSAGE, "file": "page.js", "channel": CHANNEL}  # of the owner's
+PATH_VALUES = {"session_id": MINE, "message_id": MESSAGE, "channel": CHANNEL}  # of the owner's
 QUERY_VALUES = {"session_id": MINE, "q": "secret", "after": "1000"}  # for parameters that have to be there
 INTERNAL = re.compile(
     rb"Traceback|File \"|\.py\b|sqlite3|azure|cosmos|pydantic|SELECT|c\.log|epoch|0x[0-9a-f]{6}", re.IGNORECASE
@@ -54,6 +54,8 @@ def path_of(route: Operation, *, without: str = "", **values: str) -> str:
     Raises KeyError for a parameter that nobody has given a value here.
     """
     own = {"session_id": IN_CHANNEL} if "{channel}" in route.path else {}
+    if "{file}" in route.path:
+        own["file"] = str(route.route.endpoint.path_parameter("file").example)
     path = route.path.format(**PATH_VALUES | MADE | own | values)
     in_query = [each for each in route.query if each["name"] != without]
     needed = [each["name"] for each in in_query if each["required"] or each["name"] in values]
