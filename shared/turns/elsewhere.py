@@ -4,7 +4,7 @@ import asyncio
 import time
 
 from shared.errors import MessageNotFoundError, ModelFailedError, ParleyError, StoreError
-from shared.models import Message
+from shared.models import Message, Session
 from shared.store.port import SessionStore
 from shared.turns.making import Answered, Making
 
@@ -32,11 +32,18 @@ async def _look(store: SessionStore, place: tuple[str, str], said: list[Message]
             session = await store.get(*place)
         except StoreError:
             continue  # it may be back before the reply is
-        lease = session.lease
-        if lease is None or lease.reply_id != reply_id or lease.is_over(time.time()):
-            break
+        if not _is_making(session, reply_id):
+            await store.catch_up(*place)  # what says so may be a replica that is behind
+            session = await store.get(*place)
+            if not _is_making(session, reply_id):
+                break
     try:
         reply = await store.get_message(*place, reply_id)
     except MessageNotFoundError as error:  # it failed there, or that instance is gone
         raise ModelFailedError from error
     return Answered(said, reply, session.message_count, session.etag)
+
+
+def _is_making(session: Session, reply_id: str) -> bool:
+    lease = session.lease
+    return lease is not None and lease.reply_id == reply_id and not lease.is_over(time.time())

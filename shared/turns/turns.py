@@ -6,7 +6,7 @@ import secrets
 import time
 import uuid
 from collections.abc import Coroutine, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Literal, NamedTuple
 
 from shared.errors import (
@@ -14,9 +14,11 @@ from shared.errors import (
     ModelThrottledError,
     NoResponderError,
     NothingToAnswerError,
+    SessionNotFoundError,
     TurnInProgressError,
     TurnNotNewestError,
 )
+from shared.freshness import current_freshness, fresh_as
 from shared.idempotency import NAMESPACE, IdempotencyKey
 from shared.models import Appended, Lease, Message, MessageInput, Session, SessionTarget
 from shared.service import ChatService
@@ -136,6 +138,14 @@ class Turns:
         reply_id = reply_id_for(user_id, session_id, message_id)
         if making := self._makings.get((user_id, session_id, reply_id)):
             return Taken(session_id, [], "joined", making)
+        with suppress(SessionNotFoundError, MessageNotFoundError):
+            if found := await self._look(user_id, session_id, message_id, follow=follow):
+                return found
+        await self._store.catch_up(user_id, session_id)  # nothing is there, on a replica that may be behind
+        return await self._look(user_id, session_id, message_id, follow=follow)
+
+    async def _look(self, user_id: str, session_id: str, message_id: str, *, follow: bool) -> Taken | None:
+        reply_id = reply_id_for(user_id, session_id, message_id)
         session = await self._store.get(user_id, session_id)
         if session.lease and session.lease.reply_id == reply_id and not session.lease.is_over(time.time()):
             if follow:
@@ -254,7 +264,8 @@ class Turns:
         key = (*place, making.reply_id)
         self._makings[key] = making
         self._own += making.is_own
-        making.task = asyncio.create_task(work)
+        with fresh_as(current_freshness().token):  # it sees what its request has seen, and goes on from there
+            making.task = asyncio.create_task(work)
 
         def done(_: object) -> None:
             self._own -= making.is_own

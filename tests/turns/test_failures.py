@@ -1,6 +1,8 @@
 """What goes wrong between something said and its reply: what was said stays, and nothing is stored half."""
 
 import asyncio
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import pytest
@@ -37,10 +39,18 @@ async def ask(api: Client, chat: str, **fields: Any) -> Answer:
 
 @pytest.fixture
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Wait for a model a fraction of a second."""
-    monkeypatch.setattr(client, "FIRST_EVENT_SECONDS", 0.2)
-    monkeypatch.setattr(client, "BETWEEN_EVENTS_SECONDS", 0.2)
+    """Ask a model that is busy again at once."""
     monkeypatch.setattr(client, "_pause", lambda _: 0.01)
+
+
+@contextmanager
+def impatient_with(script: Script) -> Iterator[None]:
+    """Wait for a model that waits for ever a fraction of a second, and for any other as long as it takes."""
+    with pytest.MonkeyPatch.context() as patch:
+        if None in script.chunks:
+            is_silent = script.chunks[0] is None
+            patch.setattr(client, "FIRST_EVENT_SECONDS" if is_silent else "BETWEEN_EVENTS_SECONDS", 0.3)
+        yield
 
 
 SILENT = Script([None])
@@ -70,7 +80,8 @@ async def test_a_model_that_makes_no_reply_stores_none_and_a_repeat_asks_again(
     script, status, code = FAILURES[failure]
     model.next(script)
 
-    failed = await ask(api, chat)
+    with impatient_with(script):
+        failed = await ask(api, chat)
     stored = await said(api, chat)
     again = await ask(api, chat)
 
@@ -125,7 +136,8 @@ async def test_a_reply_that_broke_off_is_the_reply_and_says_why(
     if failure == "cut off":
         model.go_on()
 
-    answer = await ask(api, chat)
+    with impatient_with(script):
+        answer = await ask(api, chat)
     again = await ask(api, chat)
 
     assert (answer.status, answer.json["reply"]["content"]) == (201, "Half")

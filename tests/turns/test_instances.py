@@ -9,6 +9,7 @@ import pytest
 import pytest_asyncio
 
 from shared.errors import ModelError, ModelFailedError, ModelThrottledError, TurnInProgressError
+from shared.freshness import fresh_as
 from shared.models import Lease, Message, MessageInput, MessageQuery, Session
 from shared.service import ChatService
 from shared.settings import Settings, load_settings
@@ -37,17 +38,21 @@ class Instance:
 
     async def say(self, text: str = "Hi", message_id: str = "m1") -> Taken:
         said = Said([MessageInput(role="user", content=text, id=message_id)])
-        return await self.turns.say(self.session.user_id, self.session.id, said)
+        with fresh_as(None):
+            return await self.turns.say(self.session.user_id, self.session.id, said)
 
     async def look(self, message_id: str = "m1", *, follow: bool = True) -> Taken | None:
-        return await self.turns.look(self.session.user_id, self.session.id, message_id, follow=follow)
+        with fresh_as(None):
+            return await self.turns.look(self.session.user_id, self.session.id, message_id, follow=follow)
 
     async def stop(self, message_id: str = "m1") -> None:
         await self.turns.stop(self.session.user_id, self.session.id, message_id)
 
     async def contents(self) -> list[object]:
         query = MessageQuery(limit=100, order="asc")
-        page = await self.chat.store.read_messages(self.session.user_id, self.session.id, query)
+        with fresh_as(None):
+            await self.chat.store.catch_up(self.session.user_id, self.session.id)
+            page = await self.chat.store.read_messages(self.session.user_id, self.session.id, query)
         return [message.content for message in page.messages]
 
 
@@ -153,9 +158,10 @@ async def test_while_the_lease_of_a_crashed_instance_lasts_a_repeat_waits(
 ) -> None:
     here, session = instances[0], instances[0].session
     words = [a_message("Hi", id="m1")]
-    await here.chat.store.append(session.user_id, session.id, words, turn=a_dead_instances(session, seconds=2))
+    await here.chat.store.append(session.user_id, session.id, words, turn=a_dead_instances(session, seconds=600))
 
     waiting = await here.say()
+    await here.chat.store.hold_turn(session.user_id, session.id, a_dead_instances(session, seconds=-1))
     with pytest.raises(ModelError):
         await waiting.making.answered()
 
@@ -188,7 +194,9 @@ async def test_a_reply_that_comes_after_its_lease_was_taken_is_not_stored(
 
 async def holder_of(instance: Instance) -> str:
     session = instance.session
-    lease = (await instance.chat.store.get(session.user_id, session.id)).lease
+    with fresh_as(None):
+        await instance.chat.store.catch_up(session.user_id, session.id)
+        lease = (await instance.chat.store.get(session.user_id, session.id)).lease
     assert lease
     return lease.holder
 
