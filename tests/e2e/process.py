@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 ROOT = Path(__file__).resolve().parents[2]
 LAST_LINE = "Ctrl-C stops it.\n"
@@ -59,23 +59,26 @@ class Parley:
         return self.process.returncode, time.monotonic() - started, complaints
 
 
-def launch(folder: Path = ROOT, **settings: str) -> subprocess.Popen[str]:
-    """Start what `make run` starts, with these settings and no others of this machine's environment."""
+def launch(folder: Path = ROOT, *, log: IO[str] | None = None, **settings: str) -> subprocess.Popen[str]:
+    """Start what `make run` starts, with these settings and no others of this machine's environment.
+
+    A process that is asked much needs a `log` to write to: one that nobody reads from stops it when it is full.
+    """
     kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG", "SYSTEMROOT") if name in os.environ}
     return subprocess.Popen(
         [sys.executable, "-m", "shared.local_host"],
         cwd=folder,
         env={**kept, "PORT": "0", "STORE": "sqlite", **settings},
         stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
+        stderr=log or subprocess.PIPE,
         text=True,
     )
 
 
 @contextmanager
-def running(folder: Path = ROOT, **settings: str) -> Iterator[Parley]:
+def running(folder: Path = ROOT, *, log: IO[str] | None = None, **settings: str) -> Iterator[Parley]:
     """Run Parley until the block ends, and wait until it is ready."""
-    process = launch(folder, **settings)
+    process = launch(folder, log=log, **settings)
     assert process.stdout
     try:
         lines = []

@@ -26,7 +26,8 @@ async def browser() -> AsyncIterator[Browser]:
 def parley(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Parley]:
     """Run Parley on a data file of its own."""
     command_or_skip()
-    with running(SQLITE_PATH=str(tmp_path_factory.mktemp("data") / "parley.db")) as process:
+    folder = tmp_path_factory.mktemp("data")
+    with (folder / "log").open("w") as log, running(log=log, SQLITE_PATH=str(folder / "parley.db")) as process:
         yield process
 
 

@@ -59,7 +59,7 @@ class Person:
     @property
     def sessions(self) -> Locator:
         """The sessions that are listed."""
-        return self.page.get_by_role("navigation", name="Conversations").get_by_role("listitem")
+        return self.page.locator(".side").get_by_role("listitem")
 
     @property
     def notice(self) -> Locator:

@@ -27,8 +27,9 @@ async def model() -> AsyncIterator[FakeModel]:
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def parley(model: FakeModel, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Parley]:
     """Run Parley with that model."""
-    path = str(tmp_path_factory.mktemp("data") / "parley.db")
-    with running(SQLITE_PATH=path, MODEL_ENDPOINT=f"{model.url}/v1", MODEL_NAME="small") as process:
+    folder = tmp_path_factory.mktemp("data")
+    settings = {"SQLITE_PATH": str(folder / "parley.db"), "MODEL_ENDPOINT": f"{model.url}/v1", "MODEL_NAME": "small"}
+    with (folder / "log").open("w") as log, running(log=log, **settings) as process:
         yield process
 
 

@@ -13,6 +13,7 @@ import { Stats } from "./stats.js";
 
 const API = new URL("..", import.meta.url).href.replace(/\/$/, "");
 const page = document.getElementById("page");
+const narrow = matchMedia("(max-width: 46rem)"); // as the style sheet has it: the list or a view, not both
 
 class App {
   constructor(who) {
@@ -25,7 +26,10 @@ class App {
     this.channel = new BroadcastChannel("parley");
     this.channel.onmessage = ({ data }) => this.#heard(data);
     const skip = button("Skip to the conversation", { class: "skip", run: () => this.main.focus() });
-    page.replaceChildren(skip, this.#side(who), this.main, this.banner);
+    this.brand = h("div", {}, h("a", { class: "brand", href: "#/" }, "Parley"));
+    this.side = this.#side(who);
+    page.replaceChildren(skip, this.side, this.main, this.banner);
+    narrow.addEventListener("change", () => this.#divide());
     window.addEventListener("hashchange", () => this.show());
     document.addEventListener("visibilitychange", () => document.hidden || this.sessions.refresh());
   }
@@ -38,14 +42,14 @@ class App {
       h("a", { class: "icon-button", href: "#/stats", "aria-label": "Statistics and your data", title: "Statistics and your data" }, icon("chart")),
     );
     const make = h("a", { class: "button primary", href: "#/new" }, icon("plus"), "New");
-    const head = h("header", {}, h("a", { class: "brand", href: "#/" }, "Parley"), make);
+    const head = h("header", {}, this.brand, make);
     return h("nav", { class: "side", "aria-label": "Conversations" }, head, this.sessions.element, foot);
   }
 
   /** Shows the view that the address names. */
   show() {
     const [, kind = "", first = "", second = ""] = location.hash.split("/");
-    document.body.dataset.pane = kind ? "main" : "list";
+    this.#divide(kind ? "main" : "list");
     this.view?.close();
     this.view = this.#view(kind, decoded(first), decoded(second));
     this.main.replaceChildren(this.view.element);
@@ -62,6 +66,17 @@ class App {
     return new Chat(this, null);
   }
 
+  /** Says which of list and view is seen where there is no room for both: that is then what the page is about. */
+  #divide(pane = document.body.dataset.pane) {
+    document.body.dataset.pane = pane;
+    const isAll = narrow.matches && pane === "list";
+    this.side.setAttribute("role", isAll ? "main" : "navigation");
+    for (const [name, value] of [["role", "heading"], ["aria-level", "1"]]) {
+      if (isAll) this.brand.setAttribute(name, value);
+      else this.brand.removeAttribute(name);
+    }
+  }
+
   reopen() {
     this.show();
   }
@@ -75,7 +90,7 @@ class App {
   rename(hash) {
     history.replaceState(null, "", hash);
     this.sessions.choose(this.view.id);
-    document.body.dataset.pane = "main";
+    this.#divide("main");
   }
 
   backLink() {
