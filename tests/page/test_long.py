@@ -50,7 +50,7 @@ async def heap_bytes(network: CDPSession) -> int:
 
 
 async def test_ten_thousand_messages_are_climbed_to_the_first_without_a_gap(person: Person) -> None:
-    person.has("s", [f"Message **{n}**\n\n- {'word ' * (n % 40)}\n" for n in range(1, MESSAGES + 1)])
+    person.has("s", [f"Message **{n}** {'word ' * (n % 20)}\n" for n in range(1, MESSAGES + 1)])
     await person.arrive("#/s/s", wait=".message")
     network = await person.page.context.new_cdp_session(person.page)
 

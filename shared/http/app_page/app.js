@@ -36,14 +36,14 @@ class App {
 
   #side(who) {
     const foot = h(
-      "footer",
-      {},
+      "div",
+      { class: "foot" },
       identity.whoami(who, () => start({ anew: true })),
       h("a", { class: "icon-button", href: "#/stats", "aria-label": "Statistics and your data", title: "Statistics and your data" }, icon("chart")),
     );
     const make = h("a", { class: "button primary", href: "#/new" }, icon("plus"), "New");
-    const head = h("header", {}, this.brand, make);
-    return h("nav", { class: "side", "aria-label": "Conversations" }, head, this.sessions.element, foot);
+    const head = h("div", { class: "top" }, this.brand, make);
+    return h("div", { class: "side", role: "navigation", "aria-label": "Conversations" }, head, this.sessions.element, foot);
   }
 
   /** Shows the view that the address names. */
