@@ -17,8 +17,6 @@ CLIMB = """async () => {
     const faults = new Set(), seen = new Set();
     const pause = () => new Promise(resolve => requestAnimationFrame(() => setTimeout(resolve, 0)));
     for (let moved = performance.now(); performance.now() - moved < 15_000; ) {
-        box.scrollTop -= box.clientHeight * 0.8;
-        await pause();
         const frame = box.getBoundingClientRect();
         const shown = [...box.querySelectorAll('.message')].filter(each => {
             const place = each.getBoundingClientRect();
@@ -29,6 +27,8 @@ CLIMB = """async () => {
         shown.forEach(seq => seen.add(seq));
         if (box.scrollTop > 0) moved = performance.now();
         if (seen.has(1) && box.scrollTop <= 0) break;
+        box.scrollTop -= box.clientHeight * 0.8;
+        await pause();
     }
     const kept = box.querySelectorAll('.message').length;
     return {faults: [...faults], first: Math.min(...seen), count: seen.size, kept};
