@@ -48,22 +48,23 @@ def server_or_skip() -> Iterator["CosmosServer"]:
         yield server
 
 
-@pytest.fixture(scope="session")
-def replicas() -> dict[str, Any] | None:
-    """Say how the test server's replicas lag; None is not at all."""
-    return None
-
-
-@pytest.fixture(scope="session")
-def cosmos_place(replicas: dict[str, Any] | None) -> Iterator[CosmosPlace]:
-    """Lead to the endpoint of the environment, else to a test server that runs as long as the tests."""
+@contextmanager
+def a_cosmos_place(**lag: Any) -> Iterator[CosmosPlace]:
+    """Lead to the endpoint of the environment, else to a test server; `lag` says how its replicas are behind."""
     if os.environ.get("COSMOS_ENDPOINT"):
         yield _place_of_environment()
         return
     with server_or_skip() as server:
-        if replicas:
-            server.lag(**replicas)
+        if lag:
+            server.lag(**lag)
         yield CosmosPlace(server.endpoint, server.key, emulator=True)
+
+
+@pytest.fixture(scope="session")
+def cosmos_place() -> Iterator[CosmosPlace]:
+    """Lead to a store of one replica that runs as long as the tests."""
+    with a_cosmos_place() as place:
+        yield place
 
 
 def _place_of_environment() -> CosmosPlace:

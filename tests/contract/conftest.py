@@ -1,8 +1,7 @@
 """The contract holds on replicas that lag: a store sees all that it has written or has seen, by its session tokens."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 import pytest_asyncio
@@ -10,7 +9,7 @@ import pytest_asyncio
 from shared.models import Session
 from shared.store.port import SessionStore
 from tests.builders import a_session
-from tests.conftest import OpenStore
+from tests.conftest import CosmosPlace, OpenStore, a_cosmos_place
 from tests.loops import share_a_loop
 
 HERE = Path(__file__).parent
@@ -22,9 +21,10 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 @pytest.fixture(scope="session")
-def replicas() -> dict[str, Any]:
-    """Let three replicas be up to half a second behind."""
-    return {"replicas": 3, "writes": [1, 3, 30], "milliseconds": 500, "behind_token": "move"}
+def cosmos_place() -> Iterator[CosmosPlace]:
+    """Lead to a store of three replicas, up to half a second behind, that no other folder's tests use."""
+    with a_cosmos_place(replicas=3, writes=[1, 3, 30], milliseconds=500, behind_token="move") as place:
+        yield place
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
