@@ -48,7 +48,7 @@ async def test_every_view_has_its_picture(person: Person, size: str, scheme: Any
 
     await person.page.goto(f"{person.parley.url}/api/app")
     await picture("identity")
-    await person.arrive(wait="nav")
+    await person.arrive(wait=".side")
     await expect(person.sessions).to_have_count(len(NAMES) + 1)
     await picture("list")
     for name, (address, seen) in {
