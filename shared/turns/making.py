@@ -22,9 +22,10 @@ class Making:
     Nobody who follows it has any part in it: they may come late, go early, or be none.
     """
 
-    def __init__(self, reply_id: str, *, is_own: bool = False) -> None:
-        """Begin with nothing said; `is_own` if this instance asks the model."""
+    def __init__(self, reply_id: str, said: list[Message] | None = None, *, is_own: bool = False) -> None:
+        """Begin a reply to what was `said`; `is_own` if this instance asks the model."""
         self.reply_id = reply_id
+        self.said = said or []
         self.is_own = is_own
         self.text = ""
         self.calls: list[JsonObject] = []
@@ -37,7 +38,7 @@ class Making:
     @classmethod
     def of(cls, answered: Answered) -> "Making":
         """Return one that was over before anybody asked."""
-        making = cls(answered.reply.id)
+        making = cls(answered.reply.id, answered.messages)
         making.finish(answered)
         return making
 

@@ -114,7 +114,7 @@ class Turns:
         self._require(wishes)
         reply_id = reply_id_for(user_id, session_id, message_id)
         if making := self._makings.get((user_id, session_id, reply_id)):
-            return Taken(session_id, [], "joined", making)
+            return Taken(session_id, making.said, "joined", making)
         await self._store.catch_up(user_id, session_id)
         _, page = await self._store.read(user_id, session_id, NEWEST)
         newest = page.messages[:1]
@@ -132,12 +132,12 @@ class Turns:
     async def look(self, user_id: str, session_id: str, message_id: str, *, follow: bool) -> Taken | None:
         """Return the turn of a message: its reply as it is made, here or elsewhere, or as it is stored; None without.
 
-        Unless it is to be followed, one that is made elsewhere is not waited for, and stays as it is.
-        Raises SessionNotFoundError, MessageNotFoundError.
+        Unless it is to be followed, one that is made elsewhere is not waited for, and stays as it is; only who follows
+        gets the message too. Raises SessionNotFoundError, MessageNotFoundError.
         """
         reply_id = reply_id_for(user_id, session_id, message_id)
         if making := self._makings.get((user_id, session_id, reply_id)):
-            return Taken(session_id, [], "joined", making)
+            return Taken(session_id, making.said, "joined", making)
         with suppress(SessionNotFoundError, MessageNotFoundError):
             if found := await self._look(user_id, session_id, message_id, follow=follow):
                 return found
@@ -145,18 +145,19 @@ class Turns:
         return await self._look(user_id, session_id, message_id, follow=follow)
 
     async def _look(self, user_id: str, session_id: str, message_id: str, *, follow: bool) -> Taken | None:
+        said = [await self._store.get_message(user_id, session_id, message_id)] if follow else []
         reply_id = reply_id_for(user_id, session_id, message_id)
         session = await self._store.get(user_id, session_id)
         if session.lease and session.lease.reply_id == reply_id and not session.lease.is_over(time.time()):
             if follow:
-                return self._join_elsewhere((user_id, session_id), [], reply_id)
-            return Taken(session_id, [], "joined", Making(reply_id))
+                return self._join_elsewhere((user_id, session_id), said, reply_id)
+            return Taken(session_id, said, "joined", Making(reply_id))
         try:
             reply = await self._store.get_message(user_id, session_id, reply_id)
         except MessageNotFoundError:
             await self._store.get_message(user_id, session_id, message_id)
             return None
-        return _found(session, [], reply)
+        return _found(session, said, reply)
 
     async def stop(self, user_id: str, session_id: str, message_id: str) -> None:
         """End the turn of a message with what there is of its reply; elsewhere within some seconds.
@@ -248,14 +249,14 @@ class Turns:
         return found or await self._store.get_message(user_id, session_id, message_id)
 
     def _start(self, turn: Turn) -> Taken:
-        making = Making(turn.lease.reply_id, is_own=True)
+        making = Making(turn.lease.reply_id, turn.said, is_own=True)
         self._run(making, turn.place, Maker(self._shop, turn, making).run())
         return Taken(turn.session_id, turn.said, "started", making)
 
     def _join_elsewhere(self, place: tuple[str, str], said: list[Message], reply_id: str) -> Taken:
         making = self._makings.get((*place, reply_id))
         if making is None:
-            making = Making(reply_id)
+            making = Making(reply_id, said)
             self._run(making, place, wait_for(self._store, place, said, making))
         return Taken(place[1], said, "joined", making)
 

@@ -239,21 +239,23 @@ async def test_a_turn_is_joined_where_the_client_left_off(api: Client, chat: str
 
     assert events[0].data["how"] == "joined"
     assert text_of(events) == "two three"
-    assert (events[-1].name, events[-1].id) == ("done", 13)
-    assert events[-1].data["reply"] == (await asking).json["reply"]
+    answer = (await asking).json
+    assert events[0].data["messages"] == answer["messages"]
+    assert (events[-1].name, events[-1].id, events[-1].data) == ("done", 13, answer)
 
 
 @pytest.mark.parametrize(("last", "rest"), [("0", HELLO), ("6", HELLO[6:]), ("12", ""), ("99", ""), ("x", HELLO)])
 async def test_a_turn_that_is_over_is_told_from_where_the_client_left_off(
     api: Client, chat: str, last: str, rest: str
 ) -> None:
-    await ask(api, chat)
+    answer = await ask(api, chat)
 
     async with streaming(api, "GET", f"{chat}/turns/m1", last_event_id=last) as stream:
         events = await stream.all()
 
     assert text_of(events) == rest
-    assert (events[0].data["how"], events[-1].name) == ("found", "done")
+    assert events[0].data["how"] == "found"
+    assert (events[-1].name, events[-1].data) == ("done", answer.json)
 
 
 async def test_where_the_host_cannot_stream_the_events_arrive_together(api: Client, chat: str) -> None:
