@@ -106,7 +106,7 @@ async def test_every_verb_of_both_clients_does_the_same(url: str, customer: str)
 
 def test_both_clients_have_the_same_verbs_with_the_same_parameters() -> None:
     def verbs(client: type) -> dict[str, list[str]]:
-        public = {name: verb for name, verb in vars(client).items() if callable(verb) and not name.startswith("_")}
+        public = {name: verb for name, verb in inspect.getmembers(client, callable) if not name.startswith("_")}
         return {name: list(inspect.signature(verb).parameters) for name, verb in public.items()}
 
     assert verbs(Parley) == verbs(AsyncParley)
@@ -290,6 +290,11 @@ from parley_client import AsyncParley, ConversationManager, Parley, ParleyError
 with Parley.in_process("me") as parley:
     session = parley.create_session(session_name="Zoë")
     parley.append(session["id"], {"role": "user", "content": "Hello"})
+    codes = []
+    try:
+        list(parley.take_turn(session["id"], {"role": "user", "content": "Are you there?"}))
+    except ParleyError as error:
+        codes.append(error.code)
     manager = ConversationManager(parley)
     document = manager.create_conversation_document("me", "s")
     manager.add_message_to_conversation(document, "user", "in process")
@@ -297,7 +302,7 @@ with Parley.in_process("me") as parley:
     try:
         parley.read_session("unknown")
     except ParleyError as error:
-        code = error.code
+        codes.append(error.code)
 
 async def main():
     async with AsyncParley.in_process("me") as parley:
@@ -310,7 +315,7 @@ if not (child := os.fork()):
     signal.alarm(20)
     os._exit(len(list(parley.sessions())))
 seen_by_child = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
-print(json.dumps([saved, code, found, seen_by_child, len(list(parley.sessions()))]))
+print(json.dumps([saved, codes, found, seen_by_child, len(list(parley.sessions()))]))
 parley.close()
 """
 
@@ -321,7 +326,13 @@ def test_in_process_the_functions_are_called_without_a_socket_in_a_forked_child_
 
     ended = subprocess.run(
         [sys.executable, "-c", no_sockets + IN_PROCESS],
-        env={"PYTHONPATH": path, "STORE": "sqlite", "SQLITE_PATH": str(tmp_path / "parley.db")},
+        env={
+            "PYTHONPATH": path,
+            "STORE": "sqlite",
+            "SQLITE_PATH": str(tmp_path / "parley.db"),
+            "MODEL_ENDPOINT": f"{NOWHERE}/v1",
+            "MODEL_NAME": "none",
+        },
         cwd=tmp_path,
         capture_output=True,
         text=True,
@@ -330,4 +341,4 @@ def test_in_process_the_functions_are_called_without_a_socket_in_a_forked_child_
     )
 
     assert ended.returncode == 0, ended.stderr
-    assert json.loads(ended.stdout) == [True, "session_not_found", [None, "Zoë"], 3, 3]
+    assert json.loads(ended.stdout) == [True, ["model_failed", "session_not_found"], [None, "Zoë"], 3, 3]

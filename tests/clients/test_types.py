@@ -20,15 +20,23 @@ with Parley("http://127.0.0.1:7071", "me") as parley:
     for message in parley.messages(name):
         said: str = message["content"] if isinstance(message["content"], str) else message["content"][0]["text"]
     hits: list[str] = [hit["message"]["id"] for hit in parley.search("Hi")]
+    for event in parley.take_turn(name, {"role": "user", "content": "How are you?"}):
+        text: str = event["data"]["text"] if event["type"] == "delta" else ""
+        if event["type"] == "done":
+            tokens: int | None = event["data"]["usage"]["output_tokens"]
 
 
 async def count(parley: AsyncParley) -> int:
     names = [each["id"] async for each in parley.sessions()]
+    async for event in parley.take_turn(None, {"role": "user", "content": "Hi"}, if_closed="stop"):
+        if event["type"] == "turn":
+            names.append(event["data"]["reply_id"])
     return (await parley.stats(names[0]))["by_role"]["user"]
 
 
 wrong: int = session["id"]
 unknown = answer["mesages"]
+parley.take_turn(name, if_closed="end")
 """
 
 
@@ -52,4 +60,4 @@ def test_strict_code_passes_and_mistakes_are_seen(tmp_path: Path) -> None:
         for line in found.stdout.splitlines()
         if line.startswith("using.py") and ": error:" in line
     ]
-    assert errors == ["assignment]", "typeddict-item]"], found.stdout + found.stderr
+    assert errors == ["assignment]", "typeddict-item]", "arg-type]"], found.stdout + found.stderr

@@ -24,16 +24,28 @@ from parley_client.answers import (
     SharedLink,
 )
 from parley_client.calls import Call, Fields, Found, JsonObject
-from parley_client.client import TIMEOUT_SECONDS
 from parley_client.connections import LoopConnections
 from parley_client.errors import ParleyError
-from parley_client.exchange import LOST, Outcome, Patience, Result, Send, Steps, exchange, found_in, lines_of, page_of
+from parley_client.exchange import (
+    LOST,
+    Outcome,
+    Patience,
+    Result,
+    Send,
+    Steps,
+    exchange,
+    found_in,
+    lines_of,
+    page_of,
+    timeout_of,
+)
 from parley_client.freshness import Freshness
 from parley_client.process import PerProcess
 from parley_client.settings import Server
+from parley_client.turn_verbs import AsyncTurnVerbs
 
 
-class AsyncParley:
+class AsyncParley(AsyncTurnVerbs):
     """Speaks to Parley for one user, as Parley does, without blocking the loop; in any loop, also in several."""
 
     def __init__(
@@ -268,15 +280,18 @@ class AsyncParley:
         headers, query = calls.identity(self._user)
         owner = call.owner(self._user)
         http = await self._http.here()
+        request = http.build_request(
+            call.method,
+            call.path,
+            params={**call.query, **query},
+            content=call.content(),
+            headers={**headers, **self._freshness.headers(owner), **call.headers},
+            timeout=timeout_of(call, seconds),
+        )
         try:
-            response = await http.request(
-                call.method,
-                call.path,
-                params={**call.query, **query},
-                content=call.content(),
-                headers={**headers, **self._freshness.headers(owner), **call.headers},
-                timeout=min(seconds, TIMEOUT_SECONDS),
-            )
+            response = await http.send(request, stream=True)
+            if not (call.silence_seconds and response.is_success):
+                await response.aread()
         except LOST as error:
             return error
         self._freshness.learn(owner, response.headers)

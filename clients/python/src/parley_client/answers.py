@@ -77,6 +77,14 @@ class Appended(TypedDict):
     etag: str
 
 
+class RepliesUsage(TypedDict):
+    """What all replies of the model took."""
+
+    replies: int
+    input_tokens: int
+    output_tokens: int
+
+
 class SessionStats(TypedDict):
     """Counts of one session."""
 
@@ -86,6 +94,7 @@ class SessionStats(TypedDict):
     last_message_at: str | None
     duration_seconds: float
     is_active: bool
+    usage: NotRequired[RepliesUsage]
 
 
 class OwnerStats(TypedDict):
@@ -98,6 +107,7 @@ class OwnerStats(TypedDict):
     feedback: dict[Literal["up", "down"], int]
     stored_bytes: int
     per_day: list[dict[str, Any]]
+    usage: NotRequired[RepliesUsage]
 
 
 class SnippetPart(TypedDict):
@@ -158,3 +168,82 @@ class Health(TypedDict):
     status: Literal["ok"]
     store: str
     latency_ms: float
+
+
+class Usage(TypedDict):
+    """The tokens of one reply; None where the model did not say."""
+
+    input_tokens: int | None
+    output_tokens: int | None
+
+
+class TurnState(TypedDict):
+    """How far a turn is; `none`: nobody makes a reply."""
+
+    state: Literal["running", "done", "none"]
+    reply: Message | None
+
+
+class TurnAnswer(TypedDict):
+    """What was said, and the model's reply; both are stored."""
+
+    session_id: str
+    messages: list[Message]
+    reply: Message
+    message_count: int
+    usage: Usage
+
+
+class Begun(TypedDict):
+    """What was said is stored; `joined`: the reply was being made already, `found`: it is there."""
+
+    messages: list[Message]
+    reply_id: str
+    how: Literal["started", "joined", "found"]
+
+
+class Text(TypedDict):
+    """What comes next in the reply."""
+
+    text: str
+
+
+class ToolCalls(TypedDict):
+    """The tools that the model asks for; their results are the next turn."""
+
+    function_calls: list[str | dict[str, Any]]
+
+
+class BegunEvent(TypedDict):
+    """The first event of a turn."""
+
+    type: Literal["turn"]
+    id: int
+    data: Begun
+
+
+class DeltaEvent(TypedDict):
+    """The reply goes on."""
+
+    type: Literal["delta"]
+    id: int
+    data: Text
+
+
+class ToolCallsEvent(TypedDict):
+    """The model calls tools."""
+
+    type: Literal["tool_calls"]
+    id: int
+    data: ToolCalls
+
+
+class DoneEvent(TypedDict):
+    """The last event: the reply is stored, and it is what counts."""
+
+    type: Literal["done"]
+    id: int
+    data: TurnAnswer
+
+
+TurnEvent = BegunEvent | DeltaEvent | ToolCallsEvent | DoneEvent  # an `id` is how many characters have been told

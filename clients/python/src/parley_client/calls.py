@@ -38,6 +38,7 @@ class Call(Generic[Found]):
 
     It may be sent again when its answer was lost, but for one that is not `repeatable`.
     `gone_is_done`: on a repeat, 404 says that the first one was carried out.
+    `silence_seconds`: the answer is a stream, which is lost when it says nothing for so long.
     """
 
     method: str
@@ -47,6 +48,7 @@ class Call(Generic[Found]):
     headers: Mapping[str, str] = field(default_factory=dict)
     gone_is_done: bool = False
     repeatable: bool = True
+    silence_seconds: float | None = None
 
     def content(self) -> bytes | None:
         """Return the body as JSON; ValueError for what JSON cannot say, such as NaN."""
@@ -83,24 +85,30 @@ def _given(**fields: Any) -> JsonObject:  # noqa: ANN401 - whatever JSON can hol
     return {name: value for name, value in fields.items() if value is not None}
 
 
-def _segment(identifier: str) -> str:
+def segment(identifier: str) -> str:
     """Return an id as part of a path; ValueError for what would lead to another route."""
     if identifier in {"", ".", ".."}:
         raise ValueError(f"{identifier!r} is no id")
     return quote(identifier, safe="")
 
 
-def _session(session_id: str) -> str:
-    return f"{CHAT}/sessions/{_segment(session_id)}"
+def session_path(session_id: str) -> str:
+    """Return the path of a session."""
+    return f"{CHAT}/sessions/{segment(session_id)}"
 
 
 def _message(session_id: str, message_id: str) -> str:
-    return f"{_session(session_id)}/messages/{_segment(message_id)}"
+    return f"{session_path(session_id)}/messages/{segment(message_id)}"
 
 
-def _named(messages: Sequence[Fields]) -> list[Fields]:
+def named(messages: Sequence[Fields]) -> list[Fields]:
     """Give each message an id, by which Parley recognises a repeat."""
     return [message if message.get("id") else {**message, "id": str(uuid4())} for message in messages]
+
+
+def some_session(target: Fields) -> JsonObject:
+    """Give a body a session of its own unless it names one, so that a repeat finds it."""
+    return {**target, "session_id": target.get("session_id") or str(uuid4())}
 
 
 def _if_match(etag: str | None) -> dict[str, str]:
@@ -115,14 +123,13 @@ def create_session(fields: Fields) -> Call[Session]:
 
 def append(session_id: str, messages: Sequence[Fields], if_match: str | None = None) -> Call[Appended]:
     """Append 1 to 200 messages to a session."""
-    body = {"messages": _named(messages)}
-    return Call("POST", f"{_session(session_id)}/messages", body=body, headers=_if_match(if_match))
+    body = {"messages": named(messages)}
+    return Call("POST", f"{session_path(session_id)}/messages", body=body, headers=_if_match(if_match))
 
 
 def append_anywhere(messages: Sequence[Fields], target: Fields, if_match: str | None = None) -> Call[Appended]:
     """Append 1 to 200 messages to a session that is made if need be; the id of a new one is chosen here."""
-    session_id = target.get("session_id") or str(uuid4())
-    body = {**target, "session_id": session_id, "messages": _named(messages)}
+    body = {**some_session(target), "messages": named(messages)}
     return Call("POST", f"{CHAT}/messages", body=body, headers=_if_match(if_match))
 
 
@@ -130,13 +137,13 @@ def replace_tail(
     session_id: str, messages: Sequence[Fields], after: int, if_match: str | None = None
 ) -> Call[Appended]:
     """Let 0 to 200 messages be what follows a seq."""
-    body = {"messages": _named(messages)}
-    return Call("PUT", f"{_session(session_id)}/messages", {"after": after}, body, _if_match(if_match))
+    body = {"messages": named(messages)}
+    return Call("PUT", f"{session_path(session_id)}/messages", {"after": after}, body, _if_match(if_match))
 
 
 def read_session(session_id: str, limit: int) -> Call[SessionWithMessages]:
     """Read a session with its newest messages."""
-    return Call("GET", _session(session_id), {"limit": limit})
+    return Call("GET", session_path(session_id), {"limit": limit})
 
 
 def list_sessions(filters: Fields) -> Call[Session]:
@@ -146,12 +153,12 @@ def list_sessions(filters: Fields) -> Call[Session]:
 
 def list_messages(session_id: str, query: Fields) -> Call[Message]:
     """List messages, a page of them."""
-    return Call("GET", f"{_session(session_id)}/messages", {"limit": 200, **_given(**query)})
+    return Call("GET", f"{session_path(session_id)}/messages", {"limit": 200, **_given(**query)})
 
 
 def prompt(session_id: str, last: int) -> Call[Prompt]:
     """List the newest messages as a chat completions API takes them."""
-    return Call("GET", f"{_session(session_id)}/messages", {"last": last, "format": "openai"})
+    return Call("GET", f"{session_path(session_id)}/messages", {"last": last, "format": "openai"})
 
 
 def read_message(session_id: str, message_id: str) -> Call[Message]:
@@ -161,52 +168,52 @@ def read_message(session_id: str, message_id: str) -> Call[Message]:
 
 def stats(session_id: str) -> Call[SessionStats]:
     """Count a session's messages."""
-    return Call("GET", f"{_session(session_id)}/stats")
+    return Call("GET", f"{session_path(session_id)}/stats")
 
 
 def change_session(session_id: str, changes: Fields, if_match: str | None = None) -> Call[Session]:
     """Change a session."""
-    return Call("PATCH", _session(session_id), body=changes, headers=_if_match(if_match))
+    return Call("PATCH", session_path(session_id), body=changes, headers=_if_match(if_match))
 
 
 def archive(session_id: str, if_match: str | None = None) -> Call[Session]:
     """Archive a session."""
-    return Call("POST", f"{_session(session_id)}/archive", headers=_if_match(if_match))
+    return Call("POST", f"{session_path(session_id)}/archive", headers=_if_match(if_match))
 
 
 def restore(session_id: str, if_match: str | None = None) -> Call[Session]:
     """Restore a session."""
-    return Call("POST", f"{_session(session_id)}/restore", headers=_if_match(if_match))
+    return Call("POST", f"{session_path(session_id)}/restore", headers=_if_match(if_match))
 
 
 def delete_session(session_id: str, if_match: str | None = None) -> Call[None]:
     """Delete a session."""
-    return Call("DELETE", _session(session_id), headers=_if_match(if_match), gone_is_done=True)
+    return Call("DELETE", session_path(session_id), headers=_if_match(if_match), gone_is_done=True)
 
 
 def clear(session_id: str, after: int | None = None, if_match: str | None = None) -> Call[None]:
     """Remove a session's messages, or those that are newer than a seq."""
-    return Call("DELETE", f"{_session(session_id)}/messages", _given(after=after), headers=_if_match(if_match))
+    return Call("DELETE", f"{session_path(session_id)}/messages", _given(after=after), headers=_if_match(if_match))
 
 
 def fork(session_id: str, after_seq: int | None) -> Call[Session]:
     """Fork a session."""
-    return Call("POST", f"{_session(session_id)}/fork", body=_given(after_seq=after_seq), repeatable=False)
+    return Call("POST", f"{session_path(session_id)}/fork", body=_given(after_seq=after_seq), repeatable=False)
 
 
 def share(session_id: str, fields: Fields) -> Call[NewLink]:
     """Make a link to a session."""
-    return Call("POST", f"{_session(session_id)}/share", body=fields, repeatable=False)
+    return Call("POST", f"{session_path(session_id)}/share", body=fields, repeatable=False)
 
 
 def list_shares(session_id: str) -> Call[SharedLink]:
     """List the links to a session, a page of them."""
-    return Call("GET", f"{_session(session_id)}/share", {"limit": 100})
+    return Call("GET", f"{session_path(session_id)}/share", {"limit": 100})
 
 
 def revoke_share(session_id: str, share_id: str) -> Call[None]:
     """Revoke a link."""
-    return Call("DELETE", f"{_session(session_id)}/share/{_segment(share_id)}", gone_is_done=True)
+    return Call("DELETE", f"{session_path(session_id)}/share/{segment(share_id)}", gone_is_done=True)
 
 
 def change_message(
@@ -237,7 +244,7 @@ def export(session_id: str | None) -> Call[JsonObject]:
     """Export a session, or everything, as lines of JSON, a part of it."""
     if session_id is None:
         return Call("GET", f"{CHAT}/export")
-    return Call("GET", f"{_session(session_id)}/export", {"format": "ndjson"})
+    return Call("GET", f"{session_path(session_id)}/export", {"format": "ndjson"})
 
 
 def owner_stats(days: int) -> Call[OwnerStats]:

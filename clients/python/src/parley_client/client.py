@@ -29,15 +29,26 @@ from parley_client.answers import (
 )
 from parley_client.calls import Call, Fields, Found, JsonObject
 from parley_client.errors import ParleyError
-from parley_client.exchange import LOST, Outcome, Patience, Result, Send, Steps, exchange, found_in, lines_of, page_of
+from parley_client.exchange import (
+    LOST,
+    Outcome,
+    Patience,
+    Result,
+    Send,
+    Steps,
+    exchange,
+    found_in,
+    lines_of,
+    page_of,
+    timeout_of,
+)
 from parley_client.freshness import Freshness
 from parley_client.process import PerProcess
 from parley_client.settings import Server
+from parley_client.turn_verbs import TurnVerbs
 
-TIMEOUT_SECONDS = 10.0  # for one part of one answer; Patience bounds the whole
 
-
-class Parley:
+class Parley(TurnVerbs):
     """Speaks to Parley for one user; safe to share between threads, and with forked processes.
 
     Whatever it sends it may send again: appended messages carry ids, new sessions a key. Refusals are
@@ -269,15 +280,19 @@ class Parley:
     def _once(self, call: Call[Any], seconds: float) -> Outcome:
         headers, query = calls.identity(self._user)
         owner = call.owner(self._user)
+        http = self._http.here()
+        request = http.build_request(
+            call.method,
+            call.path,
+            params={**call.query, **query},
+            content=call.content(),
+            headers={**headers, **self._freshness.headers(owner), **call.headers},
+            timeout=timeout_of(call, seconds),
+        )
         try:
-            response = self._http.here().request(
-                call.method,
-                call.path,
-                params={**call.query, **query},
-                content=call.content(),
-                headers={**headers, **self._freshness.headers(owner), **call.headers},
-                timeout=min(seconds, TIMEOUT_SECONDS),
-            )
+            response = http.send(request, stream=True)
+            if not (call.silence_seconds and response.is_success):
+                response.read()
         except LOST as error:
             return error
         self._freshness.learn(owner, response.headers)

@@ -18,6 +18,8 @@ from parley_client.errors import ParleyError, UnavailableError
 BUSY: Final = frozenset({429, 502, 503, 504})  # from Parley, or from what stands before it
 UNDONE: Final = frozenset({429, 503})  # Parley's word that nothing was done, or was half done
 FIRST_PAUSE_SECONDS: Final = 0.25
+MODELS_FAULT: Final = frozenset({"model_failed", "model_timeout"})  # the caller decides whether to pay once more
+TIMEOUT_SECONDS: Final = 10.0  # for one part of one answer; Patience bounds the whole
 LOST: Final = (httpx2.TransportError, httpx2.DecodingError)
 
 
@@ -26,6 +28,7 @@ class Patience:
     """How long a client tries: at most so many times, and so many seconds for one request with its pauses.
 
     A server's Retry-After is honoured; one that asks for more than the longest pause, or than is left, ends the trying.
+    What a stream that had no answer was waited for does not count: a model may be slow.
     """
 
     tries: int = 5
@@ -72,12 +75,20 @@ def exchange(call: Call[Any], patience: Patience) -> Exchange:
             return _accepted(call, outcome, repeated=tried > 1)
         error = _unavailable(outcome)
         pause = patience.pause(tried, error.retry_after_seconds)
-        if not call.repeatable and error.status not in UNDONE:
+        if error.code in MODELS_FAULT or (not call.repeatable and error.status not in UNDONE):
             pause = None
+        if call.silence_seconds and isinstance(outcome, httpx2.ReadTimeout):
+            deadline += call.silence_seconds
         if pause is None or time.monotonic() + pause >= deadline:
             raise error from (outcome if isinstance(outcome, Exception) else None)
         yield Wait(pause)
     raise AssertionError  # count() does not end
+
+
+def timeout_of(call: Call[Any], seconds: float) -> httpx2.Timeout:
+    """Return how long each part of one try may take, of which `seconds` are left."""
+    short = min(seconds, TIMEOUT_SECONDS)
+    return httpx2.Timeout(short, read=call.silence_seconds or short)
 
 
 def _accepted(call: Call[Any], response: httpx2.Response, *, repeated: bool) -> httpx2.Response:
@@ -97,7 +108,7 @@ def found_in(response: httpx2.Response) -> Any:  # noqa: ANN401 - the call says 
     if isinstance(found, list):
         found = {"messages": found, "left_out": int(response.headers.get("x-left-out", 0))}
     if not isinstance(found, dict):
-        raise _unreadable(response)
+        raise unreadable(response)
     etag = response.headers.get("etag")
     return {**found, "etag": etag} if etag else found
 
@@ -113,11 +124,12 @@ def page_of(call: Call[Found], response: httpx2.Response) -> PageOf[Found]:
     """Return the page that an answer is; ParleyError when it is none."""
     page = _object(response)
     if page is None or not page.keys() >= {"data", "has_more", "next_cursor"}:
-        raise _unreadable(response)
+        raise unreadable(response)
     return PageOf(page["data"], call.behind(page["next_cursor"]) if page["has_more"] else None)
 
 
-def _unreadable(response: httpx2.Response) -> ParleyError:
+def unreadable(response: httpx2.Response) -> ParleyError:
+    """Return that an answer is not Parley's."""
     return ParleyError("The answer cannot be read: is this Parley's address?", status=response.status_code)
 
 
@@ -155,6 +167,13 @@ def _facts(response: httpx2.Response) -> dict[str, Any]:
 def _refusal(response: httpx2.Response) -> ParleyError:
     said = _problem(response).get("detail")
     return ParleyError(said or f"answered with status {response.status_code}", **_facts(response))
+
+
+def error_told(problem: dict[str, Any]) -> ParleyError:
+    """Return the error that a problem document in a stream tells of."""
+    kind = UnavailableError if problem["status"] in BUSY else ParleyError
+    facts = {name: problem.get(name) for name in ("status", "code", "request_id")}
+    return kind(problem["detail"], **facts, problem=problem)
 
 
 def _unavailable(outcome: Outcome) -> UnavailableError:

@@ -66,7 +66,8 @@ class Functions:
         )
         try:
             said: Any = await call(found[0], asked)
-            return httpx2.Response(said.status_code, headers=dict(said.headers), content=said.get_body())
+            headers = {**said.headers, "content-type": said.mimetype}
+            return httpx2.Response(said.status_code, headers=headers, content=said.get_body())
         except Exception:  # the host's boundary: a function may raise anything
             logger.exception("Function %s failed", found[0].name)
             return httpx2.Response(500)
