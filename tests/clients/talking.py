@@ -82,6 +82,10 @@ class Model:
         """Answer the next questions so, and then as usual."""
         self._fake.next(*scripts)
 
+    def judge(self, judge: Callable[[dict[str, Any]], Script | None]) -> None:
+        """Answer each question as this says, and as usual where it says None."""
+        self._fake.judge = judge
+
     def go_on(self) -> None:
         """Let what waits go on, or what will wait next."""
         self._loop.call_soon_threadsafe(self._fake.go_on)

@@ -3,6 +3,8 @@
  *
  *     const previous = await loadChat(parley, chatId);
  *     … onFinish: ({ messages }) => saveChat(parley, { chatId, messages, previous })
+ *
+ * Where Parley asks the model itself, `ParleyChatTransport` is all that a page needs.
  */
 
 import { answerOf } from "./answers.js";
@@ -12,6 +14,8 @@ import { create, hasCode, orNull, restoring } from "./conversations.js";
 import { ParleyError } from "./errors.js";
 import { sessionIdFor } from "./names.js";
 import { loaded } from "./ui-messages.js";
+
+export { ParleyChatTransport } from "./ai-sdk-transport.js";
 
 /** @import { ChatMessage } from "./ui-messages.js" */
 /** @import { Known, Plan } from "./chat-difference.js" */

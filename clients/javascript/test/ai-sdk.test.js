@@ -3,11 +3,12 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { AbstractChat, convertToModelMessages, generateId, jsonSchema, lastAssistantMessageIsCompleteWithApprovalResponses, stepCountIs, streamText, tool } from "ai";
+import { convertToModelMessages, generateId, jsonSchema, lastAssistantMessageIsCompleteWithApprovalResponses, stepCountIs, streamText, tool } from "ai";
 import { MockLanguageModelV3, simulateReadableStream } from "ai/test";
 import { Parley, answerOf } from "parley-client";
 import { loadChat, saveChat } from "parley-client/ai-sdk";
 
+import { PageChat } from "./page-chat.js";
 import { all, newcomer, url } from "./real-parley.js";
 
 const USAGE = { inputTokens: { total: 3, noCache: 3, cacheRead: 0, cacheWrite: 0 }, outputTokens: { total: 5, text: 5, reasoning: 0 } };
@@ -30,24 +31,6 @@ const text = (/** @type {string} */ id, /** @type {string} */ delta) => [
 ];
 const CALL = { type: "tool-call", toolCallId: "call_1", toolName: "weather", input: '{"city":"Zürich"}' };
 const THOUGHT = [{ type: "reasoning-start", id: "r" }, { type: "reasoning-delta", id: "r", delta: "Hm." }, { type: "reasoning-end", id: "r" }];
-
-/** The AI SDK's chat of a page, without a page. @extends {AbstractChat<import("ai").UIMessage>} */
-class PageChat extends AbstractChat {
-  /** @param {Omit<import("ai").ChatInit<import("ai").UIMessage>, "messages">} init */
-  constructor(init) {
-    const state = {
-      status: /** @type {const} */ ("ready"),
-      error: undefined,
-      messages: /** @type {import("ai").UIMessage[]} */ ([]),
-      pushMessage: (/** @type {import("ai").UIMessage} */ message) => void (state.messages = [...state.messages, message]),
-      popMessage: () => void (state.messages = state.messages.slice(0, -1)),
-      replaceMessage: (/** @type {number} */ index, /** @type {import("ai").UIMessage} */ message) =>
-        void (state.messages = state.messages.map((each, place) => (place === index ? structuredClone(message) : each))),
-      snapshot: (/** @type {any} */ thing) => structuredClone(thing),
-    };
-    super({ ...init, state });
-  }
-}
 
 /**
  * A page whose server asks this model, and saves what comes, as the AI SDK's guide has it.

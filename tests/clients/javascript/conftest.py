@@ -4,11 +4,16 @@ import os
 import shutil
 import subprocess
 import tarfile
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from tests.clients.server import serving
+from tests.clients.talking import Model, a_model
 from tests.e2e.process import ROOT
+from tests.turns.model_server import Script, chunk, whole
 
 PACKAGE = ROOT / "clients" / "javascript"
 PATIENCE_SECONDS = 300
@@ -43,6 +48,48 @@ def tools() -> Path:
     if not done.exists() or done.stat().st_mtime < (PACKAGE / "package-lock.json").stat().st_mtime:
         run("npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error")
     return PACKAGE / "node_modules"
+
+
+class Talker:
+    """Has the model do what the words ask for; "Go on" lets what waits go on."""
+
+    def __init__(self, model: Model) -> None:
+        self._model = model
+        self._has_failed = False
+
+    def script(self, asked: dict[str, Any]) -> Script | None:
+        """Return what the model does, None for the usual."""
+        newest = asked["messages"][-1]
+        text = newest["content"] if isinstance(newest["content"], str) else newest["content"][0]["text"]
+        if newest["role"] == "tool":
+            return Script(whole("Tools said ", text))
+        if asked.get("tools"):
+            called = {"name": "weather", "arguments": '{"city":"Zürich"}'}
+            call = {"index": 0, "id": "call_1", "type": "function", "function": called}
+            return Script([chunk(delta={"tool_calls": [call]}), chunk(finish_reason="tool_calls")])
+        if text == "Fail once" and not self._has_failed:
+            self._has_failed = True
+            return Script(status=500, body={})
+        if text == "Go on":
+            self._model.go_on()
+        return Script([chunk("One "), None, *whole("two")]) if text == "Slowly" else None
+
+
+@pytest.fixture(scope="module")
+def model() -> Iterator[Model]:
+    """Run a model."""
+    with a_model() as running:
+        running.judge(Talker(running).script)
+        yield running
+
+
+@pytest.fixture(scope="module")
+def talking_url(model: Model, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Run Parley with that model."""
+    file = str(tmp_path_factory.mktemp("turns") / "parley.db")
+    settings = {"MODEL_ENDPOINT": model.url, "MODEL_NAME": "small", "MODEL_CALLER_MAY_SET": "tools"}
+    with serving(SQLITE_PATH=file, **settings) as where:
+        yield where
 
 
 @pytest.fixture(scope="module")

@@ -8,6 +8,7 @@ import pytest
 from tests.clients.javascript.conftest import PACKAGE, run
 
 WITH_FRAMEWORKS = {"ai-sdk.test.js", "langchain.test.js"}
+WITH_MODEL = {"ai-sdk-transport.test.js"}
 COMPILE = ("--strict", "--module", "nodenext", "--target", "es2022", "--lib")
 
 
@@ -20,12 +21,17 @@ def files_of(names: set[str]) -> list[str]:
 def test_the_client_does_what_its_tests_say(url: str) -> None:
     names = {path.name for path in (PACKAGE / "test").glob("*.test.js")}
 
-    run("node", "--test", *files_of(names - WITH_FRAMEWORKS), PARLEY_URL=url)
+    run("node", "--test", *files_of(names - WITH_FRAMEWORKS - WITH_MODEL), PARLEY_URL=url)
 
 
 @pytest.mark.slow
 def test_its_adapters_do_what_their_tests_say(tools: Path, url: str) -> None:
     run("node", "--test", *files_of(WITH_FRAMEWORKS), PARLEY_URL=url)
+
+
+@pytest.mark.slow
+def test_a_page_of_the_ai_sdk_talks(tools: Path, talking_url: str) -> None:
+    run("node", "--test", *files_of(WITH_MODEL), PARLEY_URL=talking_url)
 
 
 @pytest.mark.slow
