@@ -33,6 +33,13 @@ PAGE = """
     const { Parley } = await import("parley-client");
     for (const { role, parts } of await loadChat(new Parley(CLIENT), "any chat")) console.log(role, parts.at(-1).text);
 """
+PAGE_ON_TURNS = """
+    import { PageChat } from "./page-chat.js";
+    import { chatOf } from "./sample.js";
+    const chat = new PageChat(await chatOf("any chat"));
+    await chat.sendMessage({ text: "Hi" });
+    for (const { role, parts } of (await chatOf("any chat")).messages) console.log(role, parts.at(-1).text);
+"""
 
 pytestmark = pytest.mark.slow
 
@@ -70,6 +77,14 @@ def test_a_route_of_the_ai_sdk(project: Path, client: str) -> None:
         "user And?",
         "assistant That was number 3.",
     ]
+
+
+def test_a_page_of_the_ai_sdk_on_turns(project: Path, talking_url: str) -> None:
+    client = f'{{ baseUrl: "{talking_url}", userId: "{an_owner()}" }}'
+    code = printed(ROOT / "docs" / "frameworks-javascript.md", "AI SDK on turns").replace(WRITTEN_FOR, client)
+    (project / "page-chat.js").write_text((PACKAGE / "test" / "page-chat.js").read_text("utf-8"), "utf-8")
+
+    assert say(project, "page", sample=code, page=PAGE_ON_TURNS) == "user Hi\nassistant Hello there.\n"
 
 
 def test_a_history_of_langchain(project: Path, client: str) -> None:
