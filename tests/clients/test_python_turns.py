@@ -16,6 +16,7 @@ from tests.clients.server import serving
 from tests.clients.talking import Cutter, Model, a_model, cutter_before
 from tests.clients.weather import weather_before
 from tests.cosmos.proxy import answers
+from tests.e2e.process import ROOT
 from tests.turns.model_server import Script, chunk, whole
 
 HI = {"role": "user", "content": "Hi"}
@@ -211,6 +212,16 @@ async def test_what_is_no_stream_is_not_taken_for_one(kind: Any, url: str, custo
         with pytest.raises(ParleyError, match="cannot be read"):
             await called(client.take_turn(None, HI))
         await called(client.close())
+
+
+def test_the_readme_prints_the_reply(url: str, capsys: pytest.CaptureFixture[str]) -> None:
+    section = (ROOT / "README.md").read_text("utf-8").partition("\n## A reply in ten lines\n")[2]
+    code = section.partition("```python\n")[2].partition("```")[0]
+    assert code.count("http://127.0.0.1:7071") == 1
+
+    exec(code.replace("http://127.0.0.1:7071", url), {})  # noqa: S102 - it is our own
+
+    assert capsys.readouterr().out == HELLO
 
 
 def test_another_reply_is_asked_for_once_and_joined_where_nothing_of_it_came() -> None:

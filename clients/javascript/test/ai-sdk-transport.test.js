@@ -1,7 +1,7 @@
 /** The AI SDK's own chat of a page on the turns of a real Parley, whose model does what the words ask for. */
 
 import assert from "node:assert/strict";
-import { test } from "node:test";
+import { test as tested } from "node:test";
 
 import { lastAssistantMessageIsCompleteWithToolCalls } from "ai";
 import { ParleyChatTransport, loadChat } from "parley-client/ai-sdk";
@@ -12,6 +12,9 @@ import { all, newcomer } from "./real-parley.js";
 /** @import { Parley } from "parley-client" */
 
 const TOOLS = [{ type: "function", function: { name: "weather", parameters: { type: "object" } } }];
+
+/** @param {string} name @param {() => Promise<void>} body */
+const test = (name, body) => tested(name, { skip: !process.env.PARLEY_TALKS && "pytest tests/clients/javascript has the model for it" }, body);
 
 /** @param {Parley} parley @param {object} [settings] @param {object} [init] */
 function pageOf(parley, settings, init) {

@@ -93,6 +93,13 @@ def test_a_history_of_langchain(project: Path, client: str) -> None:
     assert say(project, "sample", sample=code) == "human Hello!\nai Hello, Alice.\n"
 
 
+def test_a_reply_in_the_projects_readme(project: Path, talking_url: str) -> None:
+    client = f'{{ baseUrl: "{talking_url}", userId: "{an_owner()}" }}'
+    code = printed(ROOT / "README.md", "A reply in ten lines").replace(WRITTEN_FOR, client)
+
+    assert say(project, "sample", sample=code) == "Hello there."
+
+
 def test_the_packages_own_readme(project: Path, client: str) -> None:
     code = printed(PACKAGE / "README.md", "parley-client").replace(WRITTEN_FOR, client)
 

@@ -31,7 +31,7 @@ def test_its_adapters_do_what_their_tests_say(tools: Path, url: str) -> None:
 
 @pytest.mark.slow
 def test_a_page_of_the_ai_sdk_talks(tools: Path, talking_url: str) -> None:
-    run("node", "--test", *files_of(WITH_MODEL), PARLEY_URL=talking_url)
+    run("node", "--test", *files_of(WITH_MODEL), PARLEY_URL=talking_url, PARLEY_TALKS="yes")
 
 
 @pytest.mark.slow
