@@ -166,8 +166,8 @@ export class Parley extends Messages {
    * @param {{ lastEventId?: string, messageId?: string }} known
    */
   #turn(session, call, { lastEventId, messageId }) {
-    return followTurn(this._connection, after(call, lastEventId), async (eventId, { messages, reply_id }) => {
-      const said = messageId ?? messages.at(-1)?.id ?? (await this.#answeredBy(session, reply_id));
+    return followTurn(this._connection, after(call, lastEventId), async (eventId, turn) => {
+      const said = messageId ?? turn?.messages.at(-1)?.id ?? (await this.#answeredBy(session, turn?.reply_id ?? ""));
       return after({ method: "GET", path: CHAT + at(session, "turns", said), signal: call.signal }, eventId);
     });
   }

@@ -14,13 +14,13 @@ const PAUSE_SECONDS = 0.25; // before a stream that broke off is joined again; l
 /**
  * Yields the events of a turn to its `done` or `error`, however often the stream breaks off.
  *
- * `start` asks for the turn, and again as long as nothing of it has come; `join` says how to go on after an event. Only
- * the first `turn` event is shown. ParleyError where the turn is refused, or where nothing new comes as often as a
+ * `start` asks for the turn, and again as long as nothing of it has come, unless it is to be sent once; `join` says how
+ * to go on after an event. Only the first `turn` event is shown. ParleyError where the turn is refused, or where nothing new comes as often as a
  * request is repeated.
  *
  * @param {Connection} connection
  * @param {Call} start
- * @param {(lastEventId: string, turn: Turn) => Promise<Call>} join
+ * @param {(lastEventId: string, turn: Turn | null) => Promise<Call>} join
  * @returns {AsyncGenerator<TurnEvent, void, undefined>}
  */
 export async function* followTurn(connection, start, join) {
@@ -28,7 +28,8 @@ export async function* followTurn(connection, start, join) {
   let lastEventId = "";
   for (let idle = 0; idle <= connection.maxRetries; idle++) {
     if (idle) await pause(PAUSE_SECONDS * idle, start.signal);
-    for await (const event of eventsBy(connection, turn ? await join(lastEventId, turn) : start)) {
+    const isBegun = turn || (idle && start.once);
+    for await (const event of eventsBy(connection, isBegun ? await join(lastEventId, turn) : start)) {
       if (event.type === "turn") {
         if (turn) continue;
         turn = event.data;

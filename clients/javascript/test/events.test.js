@@ -31,3 +31,16 @@ for (const [name, end] of Object.entries({ LF: "\n", CRLF: "\r\n", CR: "\r" })) 
     for (const size of [1, 2, 3, 7, 1000]) assert.deepEqual(await read(lines.join(end), size), expected);
   });
 }
+
+test("a body that says nothing for long is over, and let go of", async () => {
+  let isLetGo = false;
+  const body = new ReadableStream({
+    start: (controller) => controller.enqueue(new TextEncoder().encode("event: turn\ndata: {}\n\nevent: de")),
+    cancel: () => void (isLetGo = true),
+  });
+  const found = [];
+
+  for await (const event of eventsOf(body, undefined, { silenceSeconds: 0.05 })) found.push(event);
+
+  assert.deepEqual([found, isLetGo], [[{ type: "turn", id: "", data: "{}" }], true]);
+});

@@ -85,12 +85,14 @@ test("what the model failed at is told, and not paid for again", async (context)
 });
 
 test("another reply is asked for once, and joined where its stream breaks off", async (context) => {
-  const { url, asked } = await serverThat(context, [noAnswer, stream([TURN, delta(4, "Fine")]), stream([DONE])]);
+  const answers = [noAnswer, stream([TURN, delta(4, "Fine")]), stream([DONE]), stream([]), stream([TURN, DONE])];
+  const { url, asked } = await serverThat(context, answers);
   const parley = new Parley({ baseUrl: url });
 
   await assert.rejects(all(parley.regenerate("s", "m1")), { status: 0 });
   assert.deepEqual(await all(parley.regenerate("s", "m1")), [TURN, delta(4, "Fine"), DONE]);
-  assert.deepEqual(asked.map(({ method }) => method), ["POST", "POST", "GET"]);
+  assert.deepEqual(await all(parley.regenerate("s", "m1")), [TURN, DONE]);
+  assert.deepEqual(asked.map(({ method }) => method), ["POST", "POST", "GET", "POST", "GET"]);
 });
 
 test("an aborted turn throws the reason of its signal", async (context) => {
