@@ -9,13 +9,14 @@ import azure.functions as func
 from shared.http.boundary import respond
 from shared.http.endpoint import Route
 from shared.http.streaming import let_the_host_stream
-from shared.logs import quieten
+from shared.logs import begin, quieten
 from shared.service import ChatService
 from shared.settings import load_settings
 from shared.store import open_store
 
 quieten()
 settings = load_settings()
+begin(instance=settings.instance, store=settings.store, settings=settings.given)
 let_the_host_stream(settings)
 trusted = settings.user_identity == "trusted"
 app = func.FunctionApp(http_auth_level=func.AuthLevel.FUNCTION if trusted else func.AuthLevel.ANONYMOUS)
@@ -41,7 +42,7 @@ def route(name: str, methods: str, path: str, handler: str, *, is_open: bool = F
     declared = Route(name, methods.split(), path, handler, is_open)
 
     async def answer(req: func.HttpRequest) -> func.HttpResponse:
-        return await respond(req, chat, declared.endpoint)
+        return await respond(req, chat, declared.endpoint, route=name)
 
     answer.__name__ = answer.__qualname__ = name
     app.route(path, methods=declared.methods, auth_level=func.AuthLevel.ANONYMOUS if is_open else None)(answer)

@@ -14,7 +14,7 @@ from time import monotonic
 
 from shared.errors import ParleyError, StoreError
 from shared.interruptions import must_pass
-from shared.logs import trace
+from shared.logs import event, trace
 from shared.models import IdleSession, utc_now
 from shared.settings import Settings, SettingsError, load_settings
 from shared.store import explained, keep_quiet, open_store
@@ -84,14 +84,18 @@ async def run(  # noqa: PLR0913 - a job says what it depends on
         logger.warning("the archival run is late")
     started = monotonic()
     report = Report()
+    done = False
     with measured() as usage:
         try:
             await _Run(store, plan, started, report).go((now or utc_now()), dry_run=dry_run, progress=progress)
+            done = True
         finally:  # a store that fails half-way takes back nothing of what was done before
             report.store_requests = usage.requests
             report.request_units = round(usage.request_units, 2)
             report.seconds = round(monotonic() - started, 3)
-            logger.info(json.dumps({"event": "archival", **asdict(report)}))
+            level = logging.INFO if done and not report.failed else logging.WARNING
+            told = usage.fields() | asdict(report) | {"dry_run": dry_run, "broken_off": not done}
+            event("archival", told, level=level)
     return report
 
 

@@ -2,10 +2,14 @@
 
 import hashlib
 import hmac
+import json
 import logging
 import secrets
 import traceback
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
+
+from shared.usage import in_hand
+from shared.version import VERSION
 
 LEVELS = {  # not `azure`: Microsoft's runtime logs below that
     "azure.core": logging.WARNING,
@@ -15,7 +19,10 @@ LEVELS = {  # not `azure`: Microsoft's runtime logs below that
 }
 FACTS = ("status_code", "sub_status", "errno", "sqlite_errorname")  # of drivers' errors: numbers, or names from a list
 HASH_CHARACTERS = 16
+INSTANCE_CHARACTERS = 16
 _MADE_HERE = secrets.token_hex(32)
+_process = {"instance": secrets.token_hex(INSTANCE_CHARACTERS // 2), "version": VERSION}
+_events = logging.getLogger("parley.events")
 
 
 def quieten() -> None:
@@ -23,6 +30,29 @@ def quieten() -> None:
     for name, level in LEVELS.items():
         logger = logging.getLogger(name)
         logger.setLevel(max(logger.level, level))
+
+
+def begin(*, instance: str, store: str, settings: Sequence[str]) -> None:
+    """Say in every line from now on which instance writes it, and in one line what has started, with which settings.
+
+    Settings are told by their names alone; an instance that the platform does not name is named by chance.
+    """
+    if instance:
+        _process["instance"] = instance[:INSTANCE_CHARACTERS]
+    event("start", {"store": store, "settings": list(settings)})
+
+
+def event(name: str, fields: Mapping[str, object], *, level: int = logging.INFO) -> None:
+    """Log that something has happened, as one line of JSON, with the request it happened for, if it was for one."""
+    if _events.isEnabledFor(level):
+        request_id = in_hand().request_id
+        _events.log(level, "%s", line(name, {"request_id": request_id or None, **fields}))
+
+
+def line(name: str, fields: Mapping[str, object]) -> str:
+    """Return a line of the log: what it is, what it tells, but for what is None, and who writes it."""
+    told = {key: value for key, value in fields.items() if value is not None}
+    return json.dumps({"event": name, **told, **_process})
 
 
 def user_hash(key: str | None, user_id: str) -> str:

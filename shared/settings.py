@@ -26,6 +26,8 @@ IdentityMode = Literal["trusted", "easyauth"]
 IDENTITY_MODES: tuple[IdentityMode, ...] = ("trusted", "easyauth")
 Choice = TypeVar("Choice", bound=str)
 
+OPENTELEMETRY = ("PYTHON_ENABLE_OPENTELEMETRY", "PYTHON_APPLICATIONINSIGHTS_ENABLE_TELEMETRY")  # the worker's
+INSTANCE = ("WEBSITE_INSTANCE_ID", "WEBSITE_POD_NAME")  # the platform's
 AZURE_ONLY = ("WEBSITE_INSTANCE_ID", "CONTAINER_APP_NAME")  # set by the platform, never by the Core Tools on a laptop
 AZURE_MARKS = (
     *AZURE_ONLY,
@@ -74,8 +76,11 @@ class Settings:
     log_hash_key: str | None = field(repr=False)
     http_streaming: bool
     init_indexing: bool
+    opentelemetry: bool
     port: int
     cors_origins: tuple[str, ...]
+    instance: str = field(compare=False)
+    given: tuple[str, ...] = field(compare=False)
 
 
 def load_settings(environ: Mapping[str, str] | None = None, root: Path = PROJECT_ROOT) -> Settings:
@@ -108,9 +113,12 @@ def load_settings(environ: Mapping[str, str] | None = None, root: Path = PROJECT
         model=read_model_settings(reader),
         log_hash_key=reader.secret("LOG_HASH_KEY") or _secret_of_all_instances(reader, emulator=emulator),
         http_streaming=reader.flag("HTTP_STREAMING"),
-        init_indexing=(reader.named("PYTHON_ENABLE_INIT_INDEXING") or "").lower() in TRUE_TO_THE_WORKER,
+        init_indexing=reader.is_on_to_the_worker("PYTHON_ENABLE_INIT_INDEXING"),
+        opentelemetry=any(list(map(reader.is_on_to_the_worker, OPENTELEMETRY))),
         port=reader.number("PORT", 7071, 0, 65_535),
         cors_origins=tuple(part.strip() for part in (reader.text("CORS_ORIGINS") or "").split(",") if part.strip()),
+        instance=next(filter(None, map(reader.named, INSTANCE)), ""),
+        given=reader.given(),
     )
     reader.refuse_misplaced()
     if reader.problems:
@@ -171,6 +179,14 @@ class _Reader:
         self._names.add(name)
         local = self._local.values.get(name, "") if self._local else ""
         return self._environ.get(name, "").strip() or local.strip() or None
+
+    def given(self) -> tuple[str, ...]:
+        """Return the names of the settings that were asked for and have a value."""
+        return tuple(sorted(name for name in self._names if self.named(name)))
+
+    def is_on_to_the_worker(self, name: str) -> bool:
+        """Return whether Microsoft's worker, whose setting it is, takes it for true."""
+        return (self.named(name) or "").lower() in TRUE_TO_THE_WORKER
 
     def _refuse(self, name: str, rule: str) -> None:
         """Refuse a value, which is repeated only where it cannot hold a secret."""

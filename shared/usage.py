@@ -1,4 +1,4 @@
-"""What the work in hand has cost at the store: requests and request units."""
+"""What the work in hand has cost at the store, and what it met there."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -6,26 +6,36 @@ from contextvars import ContextVar
 
 
 class Usage:
-    """Requests sent to the store and the request units it charged for them (0 on SQLite)."""
+    """Requests the store has answered, the request units it charged for them (0 on SQLite), and how it went."""
 
-    def __init__(self) -> None:
-        """Begin with nothing."""
+    def __init__(self, request_id: str = "") -> None:
+        """Begin with nothing, for the request of this name, if it is one."""
+        self.request_id = request_id
         self.requests = 0
         self.request_units = 0.0
+        self.throttled = 0  # answers of 429, also those after which the SDK waited and went on
+        self.refused = 0  # by a guard that did not hold, or because it is there: what writers meet, no fault
+        self.repeated = 0  # requests sent again by Parley: an answer was lost, or a replica was behind
+        self.channels: set[str] = set()  # of the sessions it had to do with, where the store tells
 
     def add(self, request_units: float) -> None:
         """Count one request and its charge."""
         self.requests += 1
         self.request_units += request_units
 
+    def fields(self) -> dict[str, object]:
+        """Return what a line of the log tells of it."""
+        met = {"throttled": self.throttled, "refused": self.refused, "repeated": self.repeated}
+        return {"store_requests": self.requests, "request_units": round(self.request_units, 2), **met}
+
 
 _current: ContextVar[Usage | None] = ContextVar("usage", default=None)
 
 
 @contextmanager
-def measured() -> Iterator[Usage]:
+def measured(request_id: str = "") -> Iterator[Usage]:
     """Count everything the store is asked inside the block, tasks started there included."""
-    usage = Usage()
+    usage = Usage(request_id)
     token = _current.set(usage)
     try:
         yield usage
@@ -33,8 +43,11 @@ def measured() -> Iterator[Usage]:
         _current.reset(token)
 
 
+def in_hand() -> Usage:
+    """Return what is being counted for the work in hand; where nobody measures, something that nobody reads."""
+    return _current.get() or Usage()
+
+
 def count_request(request_units: float) -> None:
     """Count one store request for whoever measures; without a measurer this does nothing."""
-    usage = _current.get()
-    if usage is not None:
-        usage.add(request_units)
+    in_hand().add(request_units)

@@ -1,7 +1,6 @@
 """The boundary between the host and Parley: every request passes here, every error becomes a problem document."""
 
 import asyncio
-import json
 import logging
 import re
 import secrets
@@ -17,10 +16,11 @@ from shared.freshness import fresh_as
 from shared.http.body import require_length
 from shared.http.call import Answer, Call
 from shared.http.endpoint import Endpoint, answer
+from shared.http.line import Line
 from shared.http.problems import INTERNAL, Problem, kind_of, problem, retry_after
 from shared.http.streaming import Streamed, can_stream
 from shared.interruptions import must_pass
-from shared.logs import trace, user_hash
+from shared.logs import trace
 from shared.service import ChatService
 from shared.usage import Usage, measured
 
@@ -32,12 +32,12 @@ SESSION_TOKEN = "x-session-token"  # noqa: S105 - a header's name
 EXPOSED = f"ETag, Location, Retry-After, x-request-id, x-request-charge, x-next-cursor, {SESSION_TOKEN}, x-left-out"
 
 
-async def respond(request: func.HttpRequest, chat: ChatService, endpoint: Endpoint) -> func.HttpResponse:
-    """Answer a request with what the handler says, or with the problem document of what it raised."""
+async def respond(request: func.HttpRequest, chat: ChatService, endpoint: Endpoint, *, route: str) -> func.HttpResponse:
+    """Answer a request to a route with what the handler says, or with the problem document of what it raised."""
     started = time.perf_counter()
     call = Call(request, chat)
     call.request_id = _request_id(request)
-    with measured() as usage, fresh_as(call.header(SESSION_TOKEN)) as freshness:
+    with measured(call.request_id) as usage, fresh_as(call.header(SESSION_TOKEN)) as freshness:
         try:
             require_length(request.get_body(), call.header("transfer-encoding"))
             answered = await _in_time(answer(endpoint, call), _seconds(endpoint, chat))
@@ -47,11 +47,7 @@ async def respond(request: func.HttpRequest, chat: ChatService, endpoint: Endpoi
                 raise
             answered = _problem_answer(error, call.request_id)
             response = await _response(call, answered, usage=usage, session_token=freshness.token)
-    seconds = time.perf_counter() - started
-    if logger.isEnabledFor(logging.INFO):
-        handler = endpoint.handler
-        about = {"request_id": call.request_id, "handler": f"{handler.__module__}.{handler.__name__}"}
-        logger.info(json.dumps(about | _log_fields(call, answered, usage, seconds)))
+    Line(route, call, usage, answered, started).write_when_sent(response)
     return response
 
 
@@ -106,14 +102,3 @@ async def _response(call: Call, answer: Answer[Any], *, usage: Usage, session_to
         return func.HttpResponse(whole, status_code=answer.status, headers=headers, mimetype=answer.media_type)
     body = answer.body if answer.body is None or isinstance(answer.body, bytes) else to_json(answer.body)
     return func.HttpResponse(body, status_code=answer.status, headers=headers, mimetype=answer.media_type)
-
-
-def _log_fields(call: Call, answer: Answer[Any], usage: Usage, seconds: float) -> dict[str, object]:
-    """Return what is logged of a request; whose it was only as a keyed hash, and never what was said."""
-    return {
-        "status": answer.status,
-        "milliseconds": round(seconds * 1000, 1),
-        "store_requests": usage.requests,
-        "request_units": round(usage.request_units, 2),
-        "user": user_hash(call.chat.settings.log_hash_key, call.owner) if call.owner else None,
-    }

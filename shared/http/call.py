@@ -36,6 +36,7 @@ class Call:
         self.request_id = ""  # its name in logs and answers, set at the boundary
         self.chat = chat
         self.owner = ""  # the user this request speaks for; nobody on routes that are open to anybody
+        self.channel: str | None = None  # that the body names
         self.path: Mapping[str, str] = {}  # the parameters of the path, as they were understood
 
     @property

@@ -121,7 +121,8 @@ async def answer(endpoint: Endpoint, call: Call) -> Answer[Any]:
     elif is_strict:
         call.query.read(QueryModel, strict=True)
     if endpoint.bodies:
-        given["body"] = call.body(*endpoint.bodies)
+        given["body"] = body = call.body(*endpoint.bodies)
+        call.channel = getattr(body, "channel", None)
     elif call.method == "DELETE":  # whose body may name the owner, and nothing else
         call.body(Nothing)
     return await endpoint.handler(call, **given)

@@ -9,6 +9,7 @@ from typing_extensions import TypedDict  # pydantic asks for this one before Pyt
 from shared.http.call import Answer, Call
 from shared.http.endpoint import Endpoint, Reply
 from shared.http.query import WHOLE_NUMBER, QueryModel
+from shared.logs import event
 from shared.models import OwnerStats, meanings, utc_now
 from shared.version import VERSION
 
@@ -60,6 +61,7 @@ async def erase(call: Call) -> Answer[ErasedData]:
     Erase every session and message that the owner has. Repeat it while `done` is false.
     """
     erased = await call.store.erase(call.owner, ERASE_SECONDS)
+    event("erasure", {"sessions": erased.sessions, "messages": erased.messages, "done": erased.done})
     return Answer({"deleted": {"sessions": erased.sessions, "messages": erased.messages}, "done": erased.done})
 
 

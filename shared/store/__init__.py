@@ -28,6 +28,6 @@ def explained(error: StoreError) -> str:
 
 
 def keep_quiet() -> None:
-    """Print nothing of what the stores and their SDK log, in a command that says itself what went wrong."""
-    for name in ("shared.store", "azure"):
+    """Print nothing of what the stores, their SDK and events log, in a command that says itself what went wrong."""
+    for name in ("shared.store", "azure", "parley.events"):
         logging.getLogger(name).addHandler(logging.NullHandler())

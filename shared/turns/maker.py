@@ -22,7 +22,7 @@ from shared.errors import (
     StoreError,
     TurnInProgressError,
 )
-from shared.logs import trace
+from shared.logs import event, trace
 from shared.model_settings import ModelSettings
 from shared.models import JsonObject, Lease, Message, MessageQuery, NewMessage, Replied, ReplyUsage, Session, utc_now
 from shared.store.port import SessionStore
@@ -38,6 +38,7 @@ logger = logging.getLogger(__name__)
 LOOK_SECONDS = 5.0  # between two looks at the store, of a reply that takes longer: was it stopped, is its lease gone
 STORE_PAUSES = (0.5, 1.0, 2.0, 4.0)  # before a paid reply is stored again: the store may be busy
 SHORTER_TRIES = 3  # after the model found a prompt too long, each of half the size
+TOLD = ("input_tokens", "output_tokens", "milliseconds")
 MARGIN_TOKENS = 32  # for what a model puts around messages
 CLOSING_SECONDS = 2
 Result = TypeVar("Result")
@@ -92,6 +93,7 @@ class Maker:
         finally:
             if not isinstance(outcome, Answered):
                 await self._give_back()
+            _tell(outcome)
             self._making.finish(outcome)
 
     async def _make(self) -> Answered:
@@ -265,6 +267,17 @@ class Maker:
         with suppress(ParleyError, TimeoutError):
             async with asyncio.timeout(CLOSING_SECONDS):
                 await self._shop.store.end_turn(*self._turn.place, self._turn.lease.holder)
+
+
+def _tell(outcome: Answered | Exception) -> None:
+    """Log how a turn has ended, and what its reply says that it took: numbers alone, as anybody may have stored it."""
+    if isinstance(outcome, Answered):
+        reply = outcome.reply.metadata.get("reply")
+        told = reply if isinstance(reply, dict) else {}
+        numbers = {name: told[name] for name in TOLD if isinstance(told.get(name), int)}
+        event("turn", {"ended": "answered", **numbers})
+    else:
+        event("turn", {"ended": type(outcome).__name__}, level=logging.WARNING)
 
 
 async def _patiently(write: Callable[[], Awaitable[Result]]) -> Result:

@@ -76,7 +76,7 @@ async def test_the_end_of_the_requests_own_task_is_let_through(store: SessionSto
         await asyncio.sleep(60)
         return Answer()
 
-    answering = asyncio.create_task(respond(A_REQUEST, ChatService(store, settings), wait))
+    answering = asyncio.create_task(respond(A_REQUEST, ChatService(store, settings), wait, route="wait"))
     await started.wait()
     answering.cancel()
 
@@ -93,4 +93,4 @@ async def test_the_end_of_the_process_is_let_through(
         raise end
 
     with pytest.raises(end):
-        await respond(A_REQUEST, ChatService(store, settings), stop)
+        await respond(A_REQUEST, ChatService(store, settings), stop, route="stop")

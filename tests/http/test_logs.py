@@ -62,7 +62,7 @@ async def test_what_twenty_requests_log_names_nobody_and_nothing_that_was_said(
         404,
         200,
     ]
-    assert logged.count('"handler"') >= len(statuses)
+    assert logged.count('"event": "request"') >= len(statuses)
     assert [secret for secret in (*secrets, str(place.key)) if secret in logged] == []
 
 
@@ -91,8 +91,9 @@ async def test_a_defect_is_logged_by_its_kind_and_its_place_without_its_text(
 
     await api.get("/api/chat/sessions/any", x_request_id="mine")
 
-    (message,) = [record.getMessage() for record in log.records if record.levelname == "ERROR"]
+    message, line = [record.getMessage() for record in log.records if record.levelname == "ERROR"]
     assert message.startswith("request mine failed\nbuiltins.RuntimeError\n")
     assert "\nbuiltins.KeyError" in message
+    assert json.loads(line)["code"] == "internal_error"
     assert f'File "{__file__}"' in message
     assert "secret" not in everything_in(log.records)

@@ -1,6 +1,7 @@
 """Turns beyond a question and its reply: another reply, tools, what a request may set, following, and statistics."""
 
 import asyncio
+import json
 import logging
 from typing import Any
 
@@ -17,6 +18,7 @@ pytestmark = pytest.mark.on_both_stores
 
 SESSIONS = "/api/chat/sessions"
 HELLO = "".join(REPLY)
+NUMBERS = {"input_tokens", "output_tokens", "milliseconds"}
 TOOLS = [{"type": "function", "function": {"name": "trains", "parameters": {"type": "object"}}}]
 
 
@@ -269,11 +271,28 @@ async def test_where_the_host_cannot_stream_the_events_arrive_together(api: Clie
         body=b'{"role": "user", "content": "Hi"}',
     )
 
-    answer = await respond(request, function_app.chat, Route("take_turn", ["POST"], "", "turns.take").endpoint)
+    endpoint = Route("take_turn", ["POST"], "", "turns.take").endpoint
+    answer = await respond(request, function_app.chat, endpoint, route="take_turn")
 
     assert (answer.status_code, answer.mimetype) == (200, "text/event-stream")
     assert answer.get_body().startswith(b"id: 0\nevent: turn\n")
     assert b"event: done" in answer.get_body()
+
+
+async def test_a_streamed_reply_has_its_line_when_the_last_of_it_is_sent_and_its_turn_another(
+    api: Client, chat: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
+
+    async with streaming(api, "POST", f"{chat}/turns", spoken("Hi", id="m1")) as stream:
+        sent = await stream.response.read()
+
+    told = [json.loads(message) for message in caplog.messages if message.startswith('{"event": ')]
+    (line,) = [each for each in told if each["event"] == "request" and each["route"] == "take_turn"]
+    (turn,) = [each for each in told if each["event"] == "turn"]
+    assert (line["status"], line["bytes_out"]) == (200, len(sent))
+    assert (turn["ended"], turn["request_id"]) == ("answered", line["request_id"])
+    assert turn.keys() <= {"event", "request_id", "ended", "instance", "version", *NUMBERS}
 
 
 # Whose, and what is told of it

@@ -4,7 +4,8 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable
 
-from shared.logs import trace
+from shared.logs import event, trace
+from shared.usage import in_hand, measured
 
 logger = logging.getLogger(__name__)
 
@@ -35,8 +36,11 @@ class Background:
 
 
 async def attempt(work: Callable[[], Awaitable[object]]) -> None:
-    """Do the work; that it fails is written to the log and nobody else's matter."""
-    try:
-        await work()
-    except Exception as error:  # noqa: BLE001 - nobody else would hear of it
-        logger.warning("what was to be done behind an answer was put off\n%s", trace(error))
+    """Do the work; that it fails is written to the log and nobody else's matter, and so is what it costs."""
+    with measured(in_hand().request_id) as usage:
+        try:
+            await work()
+        except Exception as error:  # noqa: BLE001 - nobody else would hear of it
+            logger.warning("what was to be done behind an answer was put off\n%s", trace(error))
+        finally:
+            event("behind", usage.fields())

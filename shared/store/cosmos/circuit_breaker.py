@@ -1,8 +1,9 @@
 """A circuit breaker: a service that answers nothing is noticed once, so that not every request waits for it in vain."""
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractContextManager, asynccontextmanager, nullcontext, suppress
+from http import HTTPStatus
 from time import monotonic
 from typing import Any
 
@@ -11,9 +12,18 @@ from azure.core.pipeline.transport import AioHttpTransport
 from azure.cosmos.exceptions import CosmosClientTimeoutError
 
 from shared.store.cosmos.limits import Limits
+from shared.usage import in_hand
 
 CONNECTIONS = 100  # aiohttp opens no more; waiting for one happens here, before anything is sent in vain
 KEEP_ALIVE_SECONDS = 120  # of an idle connection; load balancers of Azure forget one after four minutes (decision 14)
+
+
+Observe = Callable[[Any], AbstractContextManager[Callable[[Any], object]]]  # of a request; called with its answer
+
+
+def unobserved(_request: object) -> AbstractContextManager[Callable[[object], object]]:
+    """Trace nothing."""
+    return nullcontext(lambda _response: None)
 
 
 class UnresponsiveError(CosmosClientTimeoutError, TimeoutError):
@@ -84,9 +94,15 @@ class CircuitBreaker:
 class Transport(AioHttpTransport):  # type: ignore[misc]  # azure.core loads it lazily, untyped
     """The SDK's own way to the service, through a circuit breaker."""
 
-    def __init__(self, circuit_breaker: CircuitBreaker, **options: Any) -> None:  # noqa: ANN401 - the SDK's
-        """Use a circuit breaker, which outlives clients that failed to open."""
+    def __init__(
+        self,
+        circuit_breaker: CircuitBreaker,
+        observe: Observe = unobserved,
+        **options: Any,  # noqa: ANN401 - the SDK's
+    ) -> None:
+        """Use a circuit breaker, which outlives clients that failed to open, and trace requests."""
         super().__init__(**options)
+        self._observe = observe
         self._circuit_breaker = circuit_breaker
         self._use_env_settings = options.get("use_env_settings", True)
         self._opened = False
@@ -116,4 +132,8 @@ class Transport(AioHttpTransport):  # type: ignore[misc]  # azure.core loads it 
         """Send a request and return its answer; raises UnresponsiveError beside the SDK's errors."""
         by_query = "query" in request.headers.get("Content-Type", "")
         async with self._circuit_breaker.connections, self._circuit_breaker.guard(by_query=by_query):
-            return await super().send(request, **config)
+            with self._observe(request) as answered:
+                response = await super().send(request, **config)
+                answered(response)
+        in_hand().throttled += response.status_code == HTTPStatus.TOO_MANY_REQUESTS  # the SDK may wait and go on
+        return response

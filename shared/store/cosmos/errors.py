@@ -10,7 +10,7 @@ from azure.core.exceptions import AzureError, ServiceRequestError, ServiceReques
 from azure.cosmos.exceptions import CosmosBatchOperationError, CosmosHttpResponseError
 
 from shared.errors import StoreError, StoreThrottledError, StoreUnavailableError, StoreUnusableError
-from shared.usage import count_request
+from shared.usage import count_request, in_hand
 
 logger = logging.getLogger(__name__)
 
@@ -50,6 +50,9 @@ class CollisionError(StoreUnavailableError):
 
 class ReplicaBehindError(StoreUnavailableError):
     """The replica that was asked has not reached the state to be read (404/1002); that says nothing of the item."""
+
+
+REFUSALS = (ItemExistsError, ItemRefusedError, CollisionError)
 
 
 class MisconfiguredError(StoreUnusableError):
@@ -129,7 +132,9 @@ def translated() -> Iterator[None]:
         yield
     except (CosmosHttpResponseError, CosmosBatchOperationError) as error:
         count_answer(error.headers or {})
-        raise _translate(error) from error
+        translated_error = _translate(error)
+        in_hand().refused += isinstance(translated_error, REFUSALS)
+        raise translated_error from error
     except ServiceRequestError as error:
         raise (NotSentError if _never_connected(error) else AnswerLostError)(OUTAGE_RETRY_SECONDS) from error
     except (AzureError, TimeoutError, OSError) as error:

@@ -23,6 +23,7 @@ from shared.store.cosmos.partition import Partition
 from shared.store.cosmos.query import collect
 from shared.store.cosmos.retry import pause
 from shared.store.cosmos.session_tokens import SessionTokens
+from shared.usage import in_hand
 
 WRITE_TRIES = 3
 Result = TypeVar("Result")
@@ -68,6 +69,7 @@ class Items:
                 repeated = repeated or isinstance(error, AnswerLostError)
                 if attempt == WRITE_TRIES - 1 or isinstance(error.__cause__, TimeoutError):
                     raise
+                in_hand().repeated += 1
                 await pause(attempt + 1, self.limits)
         raise AssertionError
 

@@ -10,6 +10,7 @@ from shared.errors import (
     SessionArchivedError,
     SessionNotFoundError,
 )
+from shared.logs import event
 from shared.models import Appended, Lease, Message, NewMessage, Replied
 from shared.store.cosmos.batch import MESSAGES_PER_PATCH, Batch, find_stored
 from shared.store.cosmos.documents import MessageDocument
@@ -125,10 +126,12 @@ async def _append_many(partition: Partition, session_id: str, batch: Batch) -> H
     operations = [*_rotation(partition, head, batch.documents), *batch.counters()]
     where = all_of(batch.guard(), counts_unchanged_since(head))
     try:
-        return Head(await partition.patch(session_id, operations, where))
+        appended = Head(await partition.patch(session_id, operations, where))
     except (ItemRefusedError, ItemMissingError):
         await _sweep_if_restarted(partition, head)
         raise
+    _tell_rotation(head)
+    return appended
 
 
 async def _advance(
@@ -154,6 +157,7 @@ async def _advance(
     etag = await partition.create_and_patch(page, head.id, set_fields(**fields), where)
     after = {**head.document, **fields, "_etag": etag}
     partition.note(after)
+    event("rotation", {"messages": len(leaving), "bytes": documents_bytes(leaving)})
     return Head(after)
 
 
@@ -205,6 +209,14 @@ async def _rotate_beside_others(partition: Partition, head: Head) -> None:
         await partition.patch(head.id, _rotation(partition, head, []), where, no_response=True)
     except (ItemRefusedError, ItemMissingError):
         await _sweep_if_restarted(partition, head)
+    else:
+        _tell_rotation(head)
+
+
+def _tell_rotation(head: Head) -> None:
+    """Log that what a head held longest has become a page; the first time it holds nothing of that kind yet."""
+    if head.generation:
+        event("rotation", {"messages": len(head.previous), "bytes": head.previous_bytes})
 
 
 async def _sweep_if_restarted(partition: Partition, head: Head) -> None:

@@ -7,7 +7,7 @@ from functools import partial
 from typing import cast
 
 from shared.errors import StoreError
-from shared.logs import trace
+from shared.logs import event, trace
 from shared.store.cosmos.concurrency import for_each
 from shared.store.cosmos.documents import ListedPage, MessageDocument, NewHeadDocument, NewPageDocument, PageDocument
 from shared.store.cosmos.errors import ItemMissingError, ItemRefusedError
@@ -164,6 +164,8 @@ async def sweep(partition: Partition, session_id: str, over: Collection[str] = (
             await partition.delete(item_id)
 
     await for_each(dead, remove)
+    if dead:
+        event("sweep", {"pages": len(dead)})
     return head
 
 

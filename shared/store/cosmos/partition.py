@@ -22,6 +22,7 @@ from shared.store.cosmos.errors import (
 from shared.store.cosmos.guards import NEVER, Operation, set_fields
 from shared.store.cosmos.query import collect
 from shared.store.cosmos.session_tokens import newer
+from shared.usage import in_hand
 
 if TYPE_CHECKING:
     from shared.store.cosmos.items import Items
@@ -86,6 +87,8 @@ class Partition:
     def note(self, document: Mapping[str, Any]) -> None:
         """Note what an item is, if it is a head, where the answer of the request does not tell."""
         self._items.known_heads.note(document)
+        if document.get("type") == "session":
+            in_hand().channels.add(document["channel"])
 
     async def behind(self, session_id: str, work: Callable[[], Awaitable[object]]) -> None:
         """Have work done for a session that no answer waits for."""
@@ -246,6 +249,7 @@ class Partition:
             except ReplicaBehindError:
                 tried += 1
                 if tried < READ_TRIES:
+                    in_hand().repeated += 1
                     await asyncio.sleep(BEHIND_SECONDS * tried)
                     continue
                 self._items.tokens.forget_batch(self.user_id)
@@ -255,6 +259,7 @@ class Partition:
                 if self._hint is None or not _is_bad_request(error):
                     raise
             self._hint, tried = None, 0
+            in_hand().repeated += 1
             self._freshness.hints.clear()
 
     async def _write(self, send: Send[Result]) -> Result:

@@ -4,6 +4,7 @@ import logging
 from collections.abc import Iterable
 from typing import cast
 
+from shared.logs import event
 from shared.store.cosmos.concurrency import for_each
 from shared.store.cosmos.documents import ListedPage
 from shared.store.cosmos.errors import ItemMissingError, ItemRefusedError
@@ -34,6 +35,7 @@ async def renew(partition: Partition, head: Head) -> Head:
         operations.append(move("/ttl_once_used", "/ttl"))
     renewed = Head(await partition.patch(head.id, operations, renewable(head)))
     await shorten_pages(partition, lasting, ttl)
+    event("renewal", {"pages": len(pages), "written": len(pages) - len(lasting)})
     return renewed
 
 
