@@ -20,7 +20,7 @@ from shared.store.cosmos.limits import Limits
 from shared.store.cosmos.schema import DEFAULT_TTL, INDEXING_POLICY, PARTITION_KEY, lacks, partition_fault
 
 if TYPE_CHECKING:
-    from shared.store.cosmos.circuit_breaker import CircuitBreaker
+    from shared.store.cosmos.circuit_breaker import CircuitBreaker, Observe
 
 logger = logging.getLogger(__name__)
 
@@ -41,8 +41,10 @@ class Connection:
         *,
         emulator: bool,
         limits: Limits | None = None,
+        traced: bool = False,
     ) -> None:
-        """Remember where to connect; no key means the app's managed identity."""
+        """Remember where to connect; no key means the app's managed identity. `traced` if OpenTelemetry is on."""
+        self._traced = traced
         self.limits = limits or Limits()
         self._endpoint, self._key = endpoint, key
         self._database, self._name = database, container
@@ -191,12 +193,22 @@ class Connection:
             self._endpoint,
             self._key or self._managed_identity(),
             emulator=self._emulator,
-            transport=partial(Transport, self._circuit_breaker),
+            transport=partial(Transport, self._circuit_breaker, *self._observers()),
             connection_timeout=self.limits.connect_seconds,
             read_timeout=self.limits.read_seconds,
             retry_throttle_backoff_max=self.limits.throttle_seconds,
             enable_compact_utf8_item_writes=True,  # otherwise CJK doubles and emoji triple on the wire (measured)
         )
+
+    def _observers(self) -> Iterator["Observe"]:
+        """Yield what traces each request, where OpenTelemetry is on."""
+        if self._traced:
+            try:
+                from shared.store.cosmos.tracing import Tracing  # noqa: PLC0415 - nobody else has it installed
+            except ImportError:
+                logger.warning("OpenTelemetry is on, and opentelemetry-api is not installed: nothing is traced")
+            else:
+                yield Tracing().observe
 
     def _managed_identity(self) -> Any:  # noqa: ANN401 - a type that is imported only when it is used
         from azure.identity.aio import DefaultAzureCredential  # noqa: PLC0415 - costs more than azure.cosmos itself

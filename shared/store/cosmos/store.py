@@ -78,9 +78,12 @@ class CosmosStore(SessionStore):
         clock: Clock = time.time,
         limits: Limits | None = None,
         background: Background | None = None,
+        traced: bool = False,
     ) -> None:
         """Remember where the container is; nothing is sent before the first verb."""
-        self._connection = Connection(endpoint, key, database, container, emulator=emulator, limits=limits)
+        self._connection = Connection(
+            endpoint, key, database, container, emulator=emulator, limits=limits, traced=traced
+        )
         self._items = Items(self._connection, clock, background)
         self._archive_ttl = archive_ttl_seconds
 
@@ -94,6 +97,7 @@ class CosmosStore(SessionStore):
             settings.cosmos_container,
             emulator=settings.cosmos_emulator,
             archive_ttl_seconds=settings.archive_ttl_seconds,
+            traced=settings.opentelemetry,
         )
 
     @override
