@@ -17,11 +17,22 @@ class Usage:
         self.refused = 0  # by a guard that did not hold, or because it is there: what writers meet, no fault
         self.repeated = 0  # requests sent again by Parley: an answer was lost, or a replica was behind
         self.channels: set[str] = set()  # of the sessions it had to do with, where the store tells
+        self.behind: list[Usage] = []  # what was done for it that its answer did not wait for
 
     def add(self, request_units: float) -> None:
         """Count one request and its charge."""
         self.requests += 1
         self.request_units += request_units
+
+    @property
+    def all_requests(self) -> int:
+        """The requests, those behind the answer included."""
+        return self.requests + sum(each.all_requests for each in self.behind)
+
+    @property
+    def all_units(self) -> float:
+        """The request units, those behind the answer included."""
+        return self.request_units + sum(each.all_units for each in self.behind)
 
     def fields(self) -> dict[str, object]:
         """Return what a line of the log tells of it."""
@@ -41,6 +52,15 @@ def measured(request_id: str = "") -> Iterator[Usage]:
         yield usage
     finally:
         _current.reset(token)
+
+
+@contextmanager
+def measured_behind() -> Iterator[Usage]:
+    """Count for itself what is done behind the answer to the work in hand: that may have been told by then."""
+    answered = in_hand()
+    with measured(answered.request_id) as usage:
+        answered.behind.append(usage)
+        yield usage
 
 
 def in_hand() -> Usage:

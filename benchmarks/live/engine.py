@@ -85,7 +85,7 @@ async def _turn(chat: ChatService, owner: str, session_id: str, messages: list[M
 
 
 def _per_call(what: str, calls: int, usage: Usage) -> Work:
-    return Work(what, calls, usage.requests / calls, usage.request_units / calls)
+    return Work(what, calls, usage.all_requests / calls, usage.all_units / calls)
 
 
 async def prove(sampler: Sampler, scale: Scale) -> list[Proof]:

@@ -7,7 +7,7 @@ from shared.usage import measured
 
 
 async def requests(call: Awaitable[Any]) -> int:
-    """Make the call, and count what it sent."""
+    """Make the call, and count what it sent, and what was sent behind its answer."""
     with measured() as usage:
         await call
-    return usage.requests
+    return usage.all_requests

@@ -386,8 +386,9 @@ async def test_what_failed_is_logged_without_saying_whose_it_is(
 
     await run(failing_for(store, bad, StoreUnavailableError()), PLAN)
 
-    (record,) = [record for record in caplog.records if record.levelname == "WARNING"]
+    record, report = [record for record in caplog.records if record.levelname == "WARNING"]
     assert "could not be archived" in record.message
+    assert json.loads(report.message)["failed"] == 1
     assert bad.user_id not in caplog.text
 
 

@@ -5,7 +5,7 @@ import logging
 from collections.abc import Awaitable, Callable
 
 from shared.logs import event, trace
-from shared.usage import in_hand, measured
+from shared.usage import measured_behind
 
 logger = logging.getLogger(__name__)
 
@@ -37,7 +37,7 @@ class Background:
 
 async def attempt(work: Callable[[], Awaitable[object]]) -> None:
     """Do the work; that it fails is written to the log and nobody else's matter, and so is what it costs."""
-    with measured(in_hand().request_id) as usage:
+    with measured_behind() as usage:
         try:
             await work()
         except Exception as error:  # noqa: BLE001 - nobody else would hear of it
