@@ -7,6 +7,9 @@ param workspaceId string
 
 @description('False where ARCHIVE_SCHEDULE is the operator\'s own: then the timer may rightly be quiet for hours.')
 param expectsHourlyArchival bool
+
+@description('The request units a second that the account may spend; -1 is no limit, and nothing to come near to.')
+param unitsPerSecond int
 param monthlyBudget int
 param budgetStart string
 
@@ -113,6 +116,111 @@ resource serverErrors 'Microsoft.Insights/scheduledQueryRules@2025-01-01-preview
           timeAggregation: 'Count'
           operator: 'GreaterThan'
           threshold: 5
+        }
+      ]
+    }
+    actions: { actionGroups: told }
+  }
+}
+
+resource throttledCallers 'Microsoft.Insights/scheduledQueryRules@2025-01-01-preview' = {
+  name: 'parley-throttled-callers'
+  location: location
+  tags: tags
+  kind: 'LogAlert'
+  properties: {
+    description: 'More than ten callers in five minutes were told to come again (429): Cosmos DB gives too few request units a second.'
+    severity: 2
+    enabled: true
+    scopes: [workspaceId]
+    evaluationFrequency: 'PT5M'
+    windowSize: 'PT5M'
+    criteria: {
+      allOf: [
+        {
+          query: loadTextContent('queries/throttled-callers.kql')
+          timeAggregation: 'Count'
+          operator: 'GreaterThan'
+          threshold: 10
+        }
+      ]
+    }
+    actions: { actionGroups: told }
+  }
+}
+
+resource units 'Microsoft.Insights/scheduledQueryRules@2025-01-01-preview' = if (unitsPerSecond > 0) {
+  name: 'parley-units'
+  location: location
+  tags: tags
+  kind: 'LogAlert'
+  properties: {
+    description: 'For five minutes Parley has spent more than 80 % of the request units that it may: throttling comes next.'
+    severity: 3
+    enabled: true
+    scopes: [workspaceId]
+    evaluationFrequency: 'PT5M'
+    windowSize: 'PT5M'
+    criteria: {
+      allOf: [
+        {
+          query: loadTextContent('queries/units.kql')
+          timeAggregation: 'Total'
+          metricMeasureColumn: 'units'
+          operator: 'GreaterThan'
+          threshold: unitsPerSecond * 240 // 80 % of 300 seconds
+        }
+      ]
+    }
+    actions: { actionGroups: told }
+  }
+}
+
+resource unreadable 'Microsoft.Insights/scheduledQueryRules@2025-01-01-preview' = {
+  name: 'parley-unreadable-page'
+  location: location
+  tags: tags
+  kind: 'LogAlert'
+  properties: {
+    description: 'Messages that were acknowledged cannot be read. Keep the backup and see docs/operations.md.'
+    severity: 1
+    enabled: true
+    scopes: [workspaceId]
+    evaluationFrequency: 'PT5M'
+    windowSize: 'PT5M'
+    criteria: {
+      allOf: [
+        {
+          query: loadTextContent('queries/unreadable-pages.kql')
+          timeAggregation: 'Count'
+          operator: 'GreaterThan'
+          threshold: 0
+        }
+      ]
+    }
+    actions: { actionGroups: told }
+  }
+}
+
+resource archivalFails 'Microsoft.Insights/scheduledQueryRules@2025-01-01-preview' = {
+  name: 'parley-archival-fails'
+  location: location
+  tags: tags
+  kind: 'LogAlert'
+  properties: {
+    description: 'Three runs of the timer in six hours did not do all there was.'
+    severity: 3
+    enabled: true
+    scopes: [workspaceId]
+    evaluationFrequency: 'PT1H'
+    windowSize: 'PT6H'
+    criteria: {
+      allOf: [
+        {
+          query: loadTextContent('queries/archival-failing.kql')
+          timeAggregation: 'Count'
+          operator: 'GreaterThan'
+          threshold: 2
         }
       ]
     }

@@ -237,8 +237,19 @@ module alerts 'alerts.bicep' = {
     cosmosId: cosmos.outputs.id
     workspaceId: monitoring.outputs.workspaceId
     expectsHourlyArchival: !contains(settings, 'ARCHIVE_SCHEDULE')
+    unitsPerSecond: cosmosCapacity == 'serverless' ? cosmosThroughputLimit : cosmosMaxThroughput
     monthlyBudget: monthlyBudget
     budgetStart: budgetStart
+  }
+}
+
+module workbook 'workbook.bicep' = {
+  name: 'workbook'
+  scope: group
+  params: {
+    location: location
+    tags: tags
+    workspaceId: monitoring.outputs.workspaceId
   }
 }
 
@@ -255,3 +266,4 @@ output COSMOS_CONTAINER string = cosmosContainer
 output PORTAL_FUNCTIONS string = '${portal}${functions.outputs.id}'
 output PORTAL_COSMOS string = '${portal}${cosmos.outputs.id}'
 output PORTAL_LOGS string = '${portal}${monitoring.outputs.insightsId}/logs'
+output PORTAL_WORKBOOK string = '${portal}${workbook.outputs.id}'
