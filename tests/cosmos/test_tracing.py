@@ -1,6 +1,8 @@
 """Spans and measurements of the store's requests, as an exporter of OpenTelemetry gets them."""
 
 import importlib
+import os
+import subprocess
 import sys
 from collections.abc import AsyncIterator
 from typing import Any
@@ -16,6 +18,7 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 from opentelemetry.trace import StatusCode
 
 from shared.errors import StoreUnavailableError
+from shared.settings import PROJECT_ROOT
 from shared.store.cosmos import CosmosStore
 from shared.usage import measured
 from tests.builders import a_message, a_session, an_owner
@@ -113,6 +116,18 @@ async def test_throttles_and_failures_are_errors_and_throttles_are_counted(
     assert (throttled.value, dict(throttled.attributes)) == (1, {"db.operation.name": "read_item"})
     assert sum(point.count for point in found["db.client.operation.duration"]) >= len(reads)
     assert sum(point.sum for point in found["azure.cosmosdb.client.operation.request_charge"]) > 0
+
+
+def test_nothing_of_opentelemetry_is_imported_before_the_store_is_used(cosmos_place: CosmosPlace) -> None:
+    program = "import sys, function_app; print([name for name in sys.modules if 'opentelemetry' in name])"
+    settings = {"COSMOS_ENDPOINT": cosmos_place.endpoint, "COSMOS_EMULATOR": "true", "PYTHON_ENABLE_OPENTELEMETRY": "1"}
+    environ = {"PATH": os.environ["PATH"], "STORE": "cosmos", **settings}
+
+    command = [sys.executable, "-c", program]
+
+    printed = subprocess.check_output(command, cwd=PROJECT_ROOT, env=environ, text=True)
+
+    assert printed.strip() == "[]"
 
 
 async def test_where_the_package_is_missing_parley_works_and_says_so(
