@@ -18,7 +18,7 @@ logger = logging.getLogger("parley.requests")
 
 PROBLEM = "application/problem+json"
 TRACEPARENT = re.compile(r"[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")
-LEVELS = {  # of an answer's status; what a caller did wrong is no trouble of the operator's
+LEVELS: dict[int, int] = {  # of an answer's status; what a caller did wrong is no trouble of the operator's
     HTTPStatus.TOO_MANY_REQUESTS: logging.WARNING,
     HTTPStatus.INTERNAL_SERVER_ERROR: logging.ERROR,
     HTTPStatus.BAD_GATEWAY: logging.WARNING,
@@ -44,7 +44,7 @@ class Line(NamedTuple):
             self._write(len(response.get_body()))
 
     def _write(self, bytes_out: int) -> None:
-        level = LEVELS.get(HTTPStatus(self.answered.status), logging.INFO)
+        level = LEVELS.get(self.answered.status, logging.INFO)
         if logger.isEnabledFor(level):
             logger.log(level, "%s", line("request", self._told(bytes_out)))
 
