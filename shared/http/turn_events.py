@@ -9,8 +9,7 @@ from typing_extensions import TypedDict  # pydantic asks for this one before Pyt
 
 from shared.http.problems import problem
 from shared.models import Message, meanings
-from shared.turns.making import Answered
-from shared.turns.turns import Taken
+from shared.turns.making import Answered, Taken
 
 COMMENT_SECONDS = 15.0  # of silence, before a comment says that the stream is alive
 COMMENT = b": the reply is being made\n\n"

@@ -26,8 +26,8 @@ from shared.http.query import QueryModel
 from shared.http.turn_events import HEADERS, MEDIA_TYPE, TurnAnswer, turn_answer, turn_events
 from shared.models import Message, MessageInput, SessionTarget, TurnBatch, TurnInput, TurnOptions
 from shared.turns.asking import Wishes
-from shared.turns.making import Making
-from shared.turns.turns import Said, Taken, turns_of
+from shared.turns.making import Making, Taken
+from shared.turns.turns import Said, turns_of
 
 TAG = "Turns"
 ACCEPT = RequestHeader("Accept", "`text/event-stream`: the events of the turn, as they come.")

@@ -3,27 +3,27 @@
 import asyncio
 import time
 
-from shared.errors import MessageNotFoundError, ModelFailedError, ParleyError, StoreError
+from shared.errors import MessageNotFoundError, StoreError
 from shared.models import Message, Session
 from shared.store.port import SessionStore
-from shared.turns.making import Answered, Making
+from shared.turns.making import Answered
 
 FIRST_SECONDS = 0.1  # between two looks, longer from one to the next
 MOST_SECONDS = 1.0
 
 
-async def wait_for(store: SessionStore, place: tuple[str, str], said: list[Message], making: Making) -> None:
-    """Look for the reply until it is there, or until the lease for it is over; `making` says which."""
-    outcome: Answered | Exception = ModelFailedError()
+async def wait_for(store: SessionStore, place: tuple[str, str], said: list[Message], reply_id: str) -> Answered | None:
+    """Return the reply once it is there; None when the lease for it is over and it is not, whatever the reason."""
+    session = await _last_seen(store, place, reply_id)
     try:
-        outcome = await _look(store, place, said, making.reply_id)
-    except ParleyError as error:
-        outcome = error
-    finally:
-        making.finish(outcome)
+        reply = await store.get_message(*place, reply_id)
+    except MessageNotFoundError:  # it failed there, or that instance is gone
+        return None
+    return Answered(said, reply, session.message_count, session.etag)
 
 
-async def _look(store: SessionStore, place: tuple[str, str], said: list[Message], reply_id: str) -> Answered:
+async def _last_seen(store: SessionStore, place: tuple[str, str], reply_id: str) -> Session:
+    """Look until nobody makes the reply any more, and return the session as it is then."""
     seconds = FIRST_SECONDS
     while True:
         await asyncio.sleep(seconds)
@@ -36,12 +36,7 @@ async def _look(store: SessionStore, place: tuple[str, str], said: list[Message]
             await store.catch_up(*place)  # what says so may be a replica that is behind
             session = await store.get(*place)
             if not _is_making(session, reply_id):
-                break
-    try:
-        reply = await store.get_message(*place, reply_id)
-    except MessageNotFoundError as error:  # it failed there, or that instance is gone
-        raise ModelFailedError from error
-    return Answered(said, reply, session.message_count, session.etag)
+                return session
 
 
 def _is_making(session: Session, reply_id: str) -> bool:

@@ -2,9 +2,14 @@
 
 import asyncio
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from shared.models import JsonObject, Message
+
+if TYPE_CHECKING:
+    from shared.turns.asking import Wishes
+
+How = Literal["started", "joined", "found"]
 
 
 class Answered(NamedTuple):
@@ -19,7 +24,8 @@ class Answered(NamedTuple):
 class Making:
     """One reply, from its first word to its place in the store; `text` grows, `outcome` comes last.
 
-    Nobody who follows it has any part in it: they may come late, go early, or be none.
+    Nobody who follows it has any part in it: they may come late, go early, or be none. Of one that is made elsewhere
+    `repeat` is what somebody waits for who sent the turn again: it is taken here where nothing comes of it there.
     """
 
     def __init__(self, reply_id: str, said: list[Message] | None = None, *, is_own: bool = False) -> None:
@@ -31,6 +37,7 @@ class Making:
         self.calls: list[JsonObject] = []
         self.outcome: Answered | Exception | None = None
         self.is_stopped = False
+        self.repeat: tuple[list[Message], Wishes] | None = None
         self.task: asyncio.Task[None] | None = None
         self._stop: Callable[[], object] | None = None
         self._changed = asyncio.Event()
@@ -88,3 +95,12 @@ class Making:
     def _tell(self) -> None:
         told, self._changed = self._changed, asyncio.Event()
         told.set()
+
+
+class Taken(NamedTuple):
+    """A turn that was taken: in which session, what was said in it, how its reply comes, and where it is followed."""
+
+    session_id: str
+    messages: list[Message]
+    how: How
+    making: Making

@@ -1,39 +1,35 @@
 """Turns: what is said is stored, then the model is asked, then its reply is stored; whoever repeats finds or joins."""
 
 import asyncio
-import json
-import secrets
 import time
-import uuid
 from collections.abc import Coroutine, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
 from shared.errors import (
     MessageNotFoundError,
+    ModelFailedError,
     ModelThrottledError,
     NoResponderError,
     NothingToAnswerError,
+    ParleyError,
     SessionNotFoundError,
     TurnInProgressError,
     TurnNotNewestError,
 )
 from shared.freshness import current_freshness, fresh_as
-from shared.idempotency import NAMESPACE, IdempotencyKey
+from shared.idempotency import IdempotencyKey
 from shared.models import Appended, Lease, Message, MessageInput, Session, SessionTarget
 from shared.service import ChatService
 from shared.turns.asking import NO_WISHES, Wishes
+from shared.turns.claiming import NEWEST, claim, new_lease, reply_id_for
 from shared.turns.elsewhere import wait_for
 from shared.turns.maker import Maker, Turn, Workshop
-from shared.turns.making import Answered, Making
+from shared.turns.making import Answered, Making, Taken
 from shared.turns.model import Model
 from shared.turns.window import TokenRate
 
-LEASE_MARGIN_SECONDS = 10  # after a turn's whole time, for the write of its reply
-NEWEST = 50  # messages among which a question is looked for that is to be answered again
 CLOSING_SECONDS = 5
-SPEAKS = {"user", "assistant", "tool"}
-How = Literal["started", "joined", "found"]
 
 
 class Said(NamedTuple):
@@ -42,20 +38,6 @@ class Said(NamedTuple):
     messages: Sequence[MessageInput]
     key: IdempotencyKey | None = None
     ttl_seconds: int | None = None  # of a session that is made
-
-
-class Taken(NamedTuple):
-    """A turn that was taken: in which session, what was said in it, how its reply comes, and where it is followed."""
-
-    session_id: str
-    messages: list[Message]
-    how: How
-    making: Making
-
-
-def reply_id_for(user_id: str, session_id: str, message_id: str) -> str:
-    """Return the id of the reply to a message: the same wherever, and whenever, it is made."""
-    return str(uuid.uuid5(NAMESPACE, json.dumps([user_id, session_id, message_id, "reply"])))
 
 
 def turns_of(chat: "ChatService") -> "Turns":
@@ -106,8 +88,8 @@ class Turns:
             session_id, appended, lease = await self._append(user_id, target, said)
             if not appended.created:
                 return await self._repeat(user_id, session_id, appended.messages, wishes)
-            turn = Turn(user_id, session_id, appended.messages, appended.messages[-1].id, lease, wishes)
-            return self._start(turn)
+            words = appended.messages
+            return self._start(Turn(user_id, session_id, words, words[-1].id, lease, wishes))
 
     async def regenerate(self, user_id: str, session_id: str, message_id: str, wishes: Wishes = NO_WISHES) -> Taken:
         """Put another reply in the place of the newest one; raises TurnNotNewestError for any other, and as `say`."""
@@ -125,7 +107,7 @@ class Turns:
             if not (newest and newest[0].id == reply_id):
                 await self._store.get_message(user_id, session_id, message_id)
                 raise TurnNotNewestError
-            lease = self._lease(user_id, session_id, message_id)
+            lease = self._lease((user_id, session_id), message_id)
             await self._store.hold_turn(user_id, session_id, lease)
             return self._start(Turn(user_id, session_id, said, message_id, lease, wishes, replaces=True))
 
@@ -150,7 +132,7 @@ class Turns:
         session = await self._store.get(user_id, session_id)
         if session.lease and session.lease.reply_id == reply_id and not session.lease.is_over(time.time()):
             if follow:
-                return self._join_elsewhere((user_id, session_id), said, reply_id)
+                return self._join((user_id, session_id), said, reply_id)
             return Taken(session_id, said, "joined", Making(reply_id))
         try:
             reply = await self._store.get_message(user_id, session_id, reply_id)
@@ -196,7 +178,7 @@ class Turns:
         made: list[Lease] = []
 
         def lease_for(session_id: str, message_id: str) -> Lease:
-            made.append(self._lease(user_id, session_id, message_id))
+            made.append(self._lease((user_id, session_id), message_id))
             return made[0]
 
         messages, key, ttl_seconds = said
@@ -222,43 +204,65 @@ class Turns:
 
     async def _repeat(self, user_id: str, session_id: str, said: list[Message], wishes: Wishes) -> Taken:
         """Have what is stored already answered: find its reply, join whoever makes it, or make it."""
-        question = said[-1]
-        reply_id = reply_id_for(user_id, session_id, question.id)
-        if making := self._makings.get((user_id, session_id, reply_id)):
-            return Taken(session_id, said, "joined", making)
-        session, page = await self._store.read(user_id, session_id, NEWEST)
+        turn = self._turn((user_id, session_id), said, wishes)
+        reply_id = turn.lease.reply_id
+        if (*turn.place, reply_id) in self._makings:
+            return self._join(turn.place, said, reply_id, wishes)
         try:
-            reply = await self._among(page.messages, user_id, session_id, reply_id)
-        except MessageNotFoundError:
-            pass
-        else:
-            return _found(session, said, reply)
-        if any(message.seq > question.seq and message.role in SPEAKS for message in page.messages):
-            raise TurnNotNewestError
-        lease = self._lease(user_id, session_id, question.id)
-        try:
-            await self._store.hold_turn(user_id, session_id, lease)
+            found = await claim(self._store, turn.place, said, turn.lease)
         except TurnInProgressError as error:
             if error.reply_id != reply_id:
                 raise
-            return self._join_elsewhere((user_id, session_id), said, reply_id)
-        return self._start(Turn(user_id, session_id, said, question.id, lease, wishes))
-
-    async def _among(self, newest: Sequence[Message], user_id: str, session_id: str, message_id: str) -> Message:
-        found = next((message for message in newest if message.id == message_id), None)
-        return found or await self._store.get_message(user_id, session_id, message_id)
+            return self._join(turn.place, said, reply_id, wishes)
+        return Taken(session_id, said, "found", Making.of(found)) if found else self._start(turn)
 
     def _start(self, turn: Turn) -> Taken:
         making = Making(turn.lease.reply_id, turn.said, is_own=True)
         self._run(making, turn.place, Maker(self._shop, turn, making).run())
         return Taken(turn.session_id, turn.said, "started", making)
 
-    def _join_elsewhere(self, place: tuple[str, str], said: list[Message], reply_id: str) -> Taken:
+    def _join(self, place: tuple[str, str], said: list[Message], reply_id: str, repeats: Wishes | None = None) -> Taken:
         making = self._makings.get((*place, reply_id))
         if making is None:
             making = Making(reply_id, said)
-            self._run(making, place, wait_for(self._store, place, said, making))
+            self._run(making, place, self._wait(place, said, making))
+        if repeats is not None:
+            making.repeat = making.repeat or (said, repeats)
         return Taken(place[1], said, "joined", making)
+
+    async def _wait(self, place: tuple[str, str], said: list[Message], making: Making) -> None:
+        """Wait for a reply that is made elsewhere; where nothing comes of it, make it if a repeat waits for it."""
+        outcome: Answered | Exception = ModelFailedError()
+        try:
+            while not (found := await wait_for(self._store, place, said, making.reply_id)) and making.repeat:
+                try:
+                    return await self._take_over(place, making, *making.repeat)
+                except TurnInProgressError as error:
+                    if error.reply_id != making.reply_id:
+                        raise
+            outcome = found or outcome
+        except ParleyError as error:
+            outcome = error
+        finally:
+            if making.outcome is None:
+                making.finish(outcome)
+
+    async def _take_over(self, place: tuple[str, str], making: Making, said: list[Message], wishes: Wishes) -> None:
+        turn = self._turn(place, said, wishes)
+        with self._room():
+            found = await claim(self._store, place, said, turn.lease)
+            making.is_own = found is None
+            self._own += making.is_own
+        if found:
+            making.finish(found)
+        else:
+            await Maker(self._shop, turn, making).run()
+
+    def _turn(self, place: tuple[str, str], said: list[Message], wishes: Wishes) -> Turn:
+        return Turn(*place, said, said[-1].id, self._lease(place, said[-1].id), wishes)
+
+    def _lease(self, place: tuple[str, str], message_id: str) -> Lease:
+        return new_lease(place, message_id, seconds=self._settings.timeout_seconds)
 
     def _run(self, making: Making, place: tuple[str, str], work: Coroutine[None, None, None]) -> None:
         """Let a task of its own fill `making`, and keep it as long as that takes."""
@@ -285,13 +289,6 @@ class Turns:
             yield
         finally:
             self._own -= 1
-
-    def _lease(self, user_id: str, session_id: str, message_id: str) -> Lease:
-        return Lease(
-            reply_id=reply_id_for(user_id, session_id, message_id),
-            holder=secrets.token_hex(8),
-            until=int(time.time()) + self._settings.timeout_seconds + LEASE_MARGIN_SECONDS,
-        )
 
 
 def _found(session: Session, said: list[Message], reply: Message) -> Taken:

@@ -8,14 +8,16 @@ from dataclasses import dataclass, replace
 import pytest
 import pytest_asyncio
 
-from shared.errors import ModelError, ModelFailedError, ModelThrottledError, TurnInProgressError
+from shared.errors import ModelFailedError, ModelThrottledError, TurnInProgressError, TurnNotNewestError
 from shared.freshness import fresh_as
 from shared.models import Lease, Message, MessageInput, MessageQuery, Session
 from shared.service import ChatService
 from shared.settings import Settings, load_settings
 from shared.store.port import SessionStore
 from shared.turns import maker
-from shared.turns.turns import Said, Taken, Turns, reply_id_for, turns_of
+from shared.turns.claiming import reply_id_for
+from shared.turns.making import Taken
+from shared.turns.turns import Said, Turns, turns_of
 from tests.builders import a_message, a_session
 from tests.conftest import OpenStore
 from tests.turns.model_server import FakeModel, Script, chunk, whole
@@ -121,18 +123,30 @@ async def test_another_turn_is_refused_on_every_instance(instances: list[Instanc
     assert await instances[1].contents() == ["Hi", "HalfRest"]
 
 
-async def test_a_failure_elsewhere_is_one_here_and_a_repeat_asks_again(
-    instances: list[Instance], model: FakeModel
-) -> None:
-    model.next(Script([None, {"error": {}}]))
-    await instances[0].say()
+async def test_after_a_failure_elsewhere_who_waited_asks_once(instances: list[Instance], model: FakeModel) -> None:
+    model.next(Script([None, {"error": {}}]), Script([{"error": {}}]))
+    failing = await instances[0].say()
     await model.waiting.wait()
     joined = await instances[1].say()
     model.go_on()
 
-    with pytest.raises(ModelFailedError):
-        await joined.making.answered()
+    for each in (failing, joined):
+        with pytest.raises(ModelFailedError):
+            await each.making.answered()
+    assert len(model.asked) == 2
     assert await content_of(await instances[1].say()) == HELLO
+
+
+async def test_who_only_looked_asks_no_model(instances: list[Instance], model: FakeModel) -> None:
+    model.next(Script([None, {"error": {}}]))
+    await instances[0].say()
+    await model.waiting.wait()
+    looking = await instances[1].look()
+    model.go_on()
+
+    with pytest.raises(ModelFailedError):
+        await content_of(looking)
+    assert len(model.asked) == 1
 
 
 def a_dead_instances(session: Session, message: Message | None = None, *, seconds: int) -> Lease:
@@ -153,7 +167,23 @@ async def test_a_crash_before_the_reply_leaves_the_words_and_a_repeat_answers_af
     assert await here.contents() == ["Hi", HELLO]
 
 
-async def test_while_the_lease_of_a_crashed_instance_lasts_a_repeat_waits(
+async def test_repeats_that_wait_for_a_crashed_instance_are_answered_when_its_lease_is_over(
+    instances: list[Instance], model: FakeModel
+) -> None:
+    here, session = instances[0], instances[0].session
+    words = [a_message("Hi", id="m1")]
+    await here.chat.store.append(session.user_id, session.id, words, turn=a_dead_instances(session, seconds=600))
+
+    waiting = [await each.say() for each in instances]
+    asked_while_it_lasted = len(model.asked)
+    await here.chat.store.hold_turn(session.user_id, session.id, a_dead_instances(session, seconds=-1))
+
+    assert [await content_of(each) for each in waiting] == [HELLO, HELLO]
+    assert (asked_while_it_lasted, len(model.asked)) == (0, 1)
+    assert await here.contents() == ["Hi", HELLO]
+
+
+async def test_who_waited_is_refused_when_something_else_was_said_first(
     instances: list[Instance], model: FakeModel
 ) -> None:
     here, session = instances[0], instances[0].session
@@ -161,12 +191,12 @@ async def test_while_the_lease_of_a_crashed_instance_lasts_a_repeat_waits(
     await here.chat.store.append(session.user_id, session.id, words, turn=a_dead_instances(session, seconds=600))
 
     waiting = await here.say()
+    await here.chat.store.append(session.user_id, session.id, [a_message("Well?", id="m2")])
     await here.chat.store.hold_turn(session.user_id, session.id, a_dead_instances(session, seconds=-1))
-    with pytest.raises(ModelError):
-        await waiting.making.answered()
 
+    with pytest.raises(TurnNotNewestError):
+        await waiting.making.answered()
     assert model.asked == []
-    assert await content_of(await here.say()) == HELLO
 
 
 async def test_a_reply_that_comes_after_its_lease_was_taken_is_not_stored(

@@ -1,0 +1,51 @@
+"""The right to answer what is stored: its reply if it has one, else the lease to make it."""
+
+import json
+import secrets
+import time
+import uuid
+from collections.abc import Sequence
+
+from shared.errors import MessageNotFoundError, TurnNotNewestError
+from shared.idempotency import NAMESPACE
+from shared.models import Lease, Message
+from shared.store.port import SessionStore
+from shared.turns.making import Answered
+
+NEWEST = 50  # messages among which a question is looked for that is to be answered again
+SPEAKS = {"user", "assistant", "tool"}
+LEASE_MARGIN_SECONDS = 10  # after a turn's whole time, for the write of its reply
+
+
+def reply_id_for(user_id: str, session_id: str, message_id: str) -> str:
+    """Return the id of the reply to a message: the same wherever, and whenever, it is made."""
+    return str(uuid.uuid5(NAMESPACE, json.dumps([user_id, session_id, message_id, "reply"])))
+
+
+def new_lease(place: tuple[str, str], message_id: str, *, seconds: int) -> Lease:
+    """Return a lease that nobody had before, for a reply that takes at most so long."""
+    until = int(time.time()) + seconds + LEASE_MARGIN_SECONDS
+    return Lease(reply_id=reply_id_for(*place, message_id), holder=secrets.token_hex(8), until=until)
+
+
+async def claim(store: SessionStore, place: tuple[str, str], said: list[Message], lease: Lease) -> Answered | None:
+    """Return the reply that is stored; None where there was none, and the lease is held now.
+
+    Raises TurnNotNewestError where more was said since, TurnInProgressError where somebody else holds a lease.
+    """
+    session, page = await store.read(*place, NEWEST)
+    try:
+        reply = await _among(store, place, page.messages, lease.reply_id)
+    except MessageNotFoundError:
+        pass
+    else:
+        return Answered(said, reply, session.message_count, session.etag)
+    if any(message.seq > said[-1].seq and message.role in SPEAKS for message in page.messages):
+        raise TurnNotNewestError
+    await store.hold_turn(*place, lease)
+    return None
+
+
+async def _among(store: SessionStore, place: tuple[str, str], newest: Sequence[Message], message_id: str) -> Message:
+    found = next((message for message in newest if message.id == message_id), None)
+    return found or await store.get_message(*place, message_id)
