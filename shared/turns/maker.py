@@ -151,14 +151,14 @@ class Maker:
         settings, rate = self._shop.settings, self._shop.rate
         budget = rate.bytes_for(settings.context_tokens - question.max_tokens - MARGIN_TOKENS) - question.size
         for tried in range(SHORTER_TRIES + 1):
-            found = window(messages, budget)
-            self._history = {"messages": found.sent, "left_out": max(0, count - found.sent)}
+            found = window(messages, budget, may_cut=tried > 0)  # first the question as it is: sizes are guessed
+            self._history = {"messages": found.sent, "left_out": max(0, count - found.sent) + found.cut}
             try:
                 return await self._stream(question, found)
             except PromptTooLongError as error:
                 rate.was_too_low()
-                budget = found.size // 2
-                if found.is_least or tried == SHORTER_TRIES:
+                budget = min(budget, found.size) // 2
+                if tried == SHORTER_TRIES:
                     raise ModelFailedError from error
         raise AssertionError
 

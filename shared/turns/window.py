@@ -10,16 +10,18 @@ FIRST_RATE = 0.3  # tokens a byte: English has 0.19, German up to 0.39, digits u
 SLOWLY = 0.2  # how far the rate goes towards a lower one; a higher one counts at once
 MAX_RATE = 2.0
 MOST_MESSAGES = 200
+LEAST_BYTES = 64  # of a text that is cut
+CUT = "\n[…]\n"  # stands where something was cut out of a text
 BYTES_A_MESSAGE = 400  # as many as would fill the window are read at once; where they are shorter, once more
 
 
 class Window(NamedTuple):
-    """What a model is sent of a session's messages; `size` in bytes, `is_least` when there is nothing to leave out."""
+    """What a model is sent of a session's messages: `sent` of them, `cut` among these not whole; `size` in bytes."""
 
     messages: list[OpenAIMessage]
     sent: int
     size: int
-    is_least: bool
+    cut: int = 0
 
 
 class TokenRate:
@@ -51,8 +53,11 @@ def messages_for(size_bytes: int) -> int:
     return max(1, min(MOST_MESSAGES, size_bytes // BYTES_A_MESSAGE + 1))
 
 
-def window(messages: Sequence[Message], size_bytes: int) -> Window:
-    """Return the newest whole turns of messages, oldest first, that take no more bytes, and the newest in any case."""
+def window(messages: Sequence[Message], size_bytes: int, *, may_cut: bool = False) -> Window:
+    """Return the newest whole turns of messages, oldest first, that take no more bytes, and the newest in any case.
+
+    Where the newest takes more by itself it may be cut: its longest texts lose their middle.
+    """
     written = [_written(turn) for turn in _turns(messages)]
     chosen: list[list[OpenAIMessage]] = []
     size = 0
@@ -62,7 +67,8 @@ def window(messages: Sequence[Message], size_bytes: int) -> Window:
         chosen.insert(0, turn)
         size += stored_bytes(turn)
     flat = [message for turn in chosen for message in turn]
-    return Window(flat, len(flat), size, is_least=len(chosen) == 1)
+    cut = _cut(flat, size - size_bytes) if may_cut and len(chosen) == 1 else 0
+    return Window(flat, len(flat), stored_bytes(flat) if cut else size, cut)
 
 
 def prompt(instructions: str, found: Window) -> list[JsonObject]:
@@ -72,15 +78,34 @@ def prompt(instructions: str, found: Window) -> list[JsonObject]:
 
 
 def _turns(messages: Sequence[Message]) -> list[list[Message]]:
-    """Divide messages where a user speaks after somebody else; calls of tools and their results stay together."""
+    """Divide messages where a user speaks; calls of tools and their results stay together."""
     turns: list[list[Message]] = []
-    before = None
     for message in messages:
-        if not turns or (message.role == "user" and before != "user"):
+        if not turns or message.role == "user":
             turns.append([])
         turns[-1].append(message)
-        before = message.role
     return turns
+
+
+def _cut(messages: list[OpenAIMessage], excess_bytes: int) -> int:
+    """Take so many bytes out of texts, the longest first, and return how many texts that took."""
+    cut = 0
+    for message in sorted(messages, key=lambda each: stored_bytes(each["content"]), reverse=True):
+        content = message["content"]
+        if excess_bytes > 0 and isinstance(content, str):
+            message["content"] = _shortened(content, excess_bytes)
+            cut += message["content"] != content
+            excess_bytes -= stored_bytes(content) - stored_bytes(message["content"])
+    return cut
+
+
+def _shortened(text: str, by_bytes: int) -> str:
+    """Take the middle out of a text: what is asked often stands at its begin, what it is about goes on to its end."""
+    data = text.encode()
+    half = max(LEAST_BYTES, len(data) - by_bytes - stored_bytes(CUT)) // 2
+    if 2 * half + stored_bytes(CUT) >= len(data):
+        return text
+    return data[:half].decode(errors="ignore") + CUT + data[-half:].decode(errors="ignore")
 
 
 def _written(turn: Sequence[Message]) -> list[OpenAIMessage]:

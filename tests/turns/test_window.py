@@ -38,9 +38,34 @@ def test_the_newest_whole_turns_that_fit_are_sent() -> None:
 
 
 def test_the_newest_turn_is_sent_however_large_it_is() -> None:
+    question = history(*TURN, "user")[-1:]
+
     found = window(history(*TURN, "user"), 1)
 
-    assert ([message["role"] for message in found.messages], found.is_least) == (["user"], True)
+    assert found == window(question, 10_000)
+
+
+def test_of_what_a_user_said_in_a_row_the_oldest_is_left_out_first() -> None:
+    messages = history(*["user"] * 12)
+
+    found = window(messages, 3 * window(messages[-1:], 0).size)
+
+    assert found.sent == 3
+    assert found == window(messages[-3:], 10_000)
+
+
+@pytest.mark.parametrize("middle", ["x", "ä", '"', "\n", "語"])
+def test_a_turn_that_is_too_long_by_itself_loses_the_middle_of_its_longest_text(middle: str) -> None:
+    question, call, answer = history("user", "calls", "tool", text="What is it?")
+    long = answer.model_copy(update={"content": f"First {middle * 3000} last"})
+
+    found = window([question, call, long], 1000, may_cut=True)
+
+    assert [message["content"] for message in found.messages[:2]] == ["What is it?", "What is it?"]
+    text = str(found.messages[2]["content"])
+    assert (text[:6], text[-5:], "[…]" in text) == ("First ", " last", True)
+    assert (found.sent, found.cut) == (3, 1)
+    assert 100 < found.size <= 1000
 
 
 def test_calls_of_tools_stay_with_their_answers_and_their_question() -> None:
@@ -112,13 +137,39 @@ async def test_a_history_that_is_too_long_for_the_model_is_never_the_callers_mis
     assert told["messages"] + told["left_out"] == 25
 
 
-async def test_a_question_that_is_too_long_by_itself_is_a_failure(api: Client, model: FakeModel) -> None:
-    _with_a_limit(model, 100, {"code": "context_length_exceeded"})
+async def test_twelve_long_messages_in_a_row_are_answered_from_the_newest(api: Client, model: FakeModel) -> None:
+    _with_a_limit(model, 30_000, {"code": "context_length_exceeded"})
+    for number in range(12):
+        await api.post("/api/chat/messages", {"session_id": "long", **spoken(f"{number} " + "x" * 8000)})
+
+    answer = await api.post("/api/chat/turns", {"session_id": "long", **spoken("Well?")})
+
+    told = answer.json["reply"]["metadata"]["reply"]["history"]
+    assert answer.status == 201
+    assert [str(message["content"])[:5] for message in model.asked[-1]["messages"]][-2:] == ["11 xx", "Well?"]
+    assert (told["messages"], told["left_out"]) == (len(model.asked[-1]["messages"]), 13 - told["messages"])
+
+
+async def test_a_question_that_is_too_long_by_itself_is_asked_without_its_middle(api: Client, model: FakeModel) -> None:
+    _with_a_limit(model, 10_000, {"code": "context_length_exceeded"})
+
+    answer = await api.post("/api/chat/turns", spoken(f"Tell me: {'x' * 100_000} What is it?"))
+
+    (asked,) = model.asked[-1]["messages"]
+    assert answer.status == 201
+    assert (asked["content"][:8], asked["content"][-11:]) == ("Tell me:", "What is it?")
+    assert len(asked["content"]) > 5000
+    assert answer.json["reply"]["metadata"]["reply"]["history"] == {"messages": 1, "left_out": 1}
+    assert answer.json["messages"][0]["content"].count("x") == 100_000
+
+
+async def test_a_model_that_finds_everything_too_long_has_failed(api: Client, model: FakeModel) -> None:
+    _with_a_limit(model, 0, {"code": "context_length_exceeded"})
 
     answer = await api.post("/api/chat/turns", spoken("x" * 101))
 
     assert answer.refusal == (502, "model_failed")
-    assert len(model.asked) == 1
+    assert len(model.asked) == 4
 
 
 async def test_the_rate_is_learnt_from_what_the_model_counts(api: Client, model: FakeModel) -> None:
