@@ -63,14 +63,14 @@ async def measure(server: CosmosServer, counts: Sequence[int] = COUNTS) -> list[
 
 async def _measure(settings: Mapping[str, str], counts: Sequence[int]) -> Growth:
     resident = {}
-    with _serving(settings) as (process, url):
+    with serving(settings) as (process, url):
         async with aiohttp.ClientSession(url, headers={"x-user-id": "somebody"}) as client:
             await _at_once(range(SESSIONS), partial(_begin, client))
             answered = 0
             for count in counts:
                 await _ask(client, answered, count)
                 answered = count
-                resident[count] = _resident_bytes(process.pid)
+                resident[count] = resident_bytes(process.pid)
     return Growth(settings["STORE"], resident)
 
 
@@ -114,7 +114,7 @@ async def _answered(request: AbstractAsyncContextManager[aiohttp.ClientResponse]
 
 
 @contextmanager
-def _serving(settings: Mapping[str, str]) -> Iterator[tuple[subprocess.Popen[str], str]]:
+def serving(settings: Mapping[str, str]) -> Iterator[tuple[subprocess.Popen[str], str]]:
     """Run the local host with these settings; yield its process and address."""
     process = subprocess.Popen(
         [sys.executable, "-m", "shared.local_host"],
@@ -135,7 +135,7 @@ def _serving(settings: Mapping[str, str]) -> Iterator[tuple[subprocess.Popen[str
         process.communicate(timeout=STOP_SECONDS)
 
 
-def _resident_bytes(process_id: int) -> int:
+def resident_bytes(process_id: int) -> int:
     """Return what of a process is in memory, from proc(5)."""
     pages = int(Path(f"/proc/{process_id}/statm").read_text("ascii").split()[1])
     return pages * os.sysconf("SC_PAGE_SIZE")

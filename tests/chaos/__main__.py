@@ -4,13 +4,17 @@ import argparse
 import asyncio
 import logging
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Coroutine, Iterator
 from time import monotonic
+from typing import Any
 
 from tqdm import tqdm
 
+from tests.chaos import talking
 from tests.chaos.run import Plan, Report, run
-from tests.cosmos_server.launch import missing_reason, running_server
+from tests.cosmos_server.launch import CosmosServer, missing_reason, running_server
+
+Run = Callable[[CosmosServer, Plan], Coroutine[Any, Any, Report]]
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -21,6 +25,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--clients", type=int, default=16)
     parser.add_argument("--rate", type=float, default=0.05, help="the share of store requests that meet a fault")
     parser.add_argument("--instances", type=int, default=1, help="more than one read from replicas that lag")
+    parser.add_argument("--turns", action="store_true", help="turns with a moody model, instead of appends")
     wanted = parser.parse_args(arguments)
     if reason := missing_reason():
         print(reason, file=sys.stderr)  # noqa: T201 - it talks to a person at a terminal
@@ -29,21 +34,21 @@ def main(arguments: list[str] | None = None) -> int:
     seeds = range(wanted.start, wanted.start + wanted.seeds)
     plans = [Plan(seed, wanted.clients, wanted.rate, wanted.instances) for seed in seeds]
     started = monotonic()
-    total = _run_all(plans)
+    total = _run_all(plans, talking.run if wanted.turns else run, " --turns" if wanted.turns else "")
     for line in summary(total, monotonic() - started):
         print(line)  # noqa: T201 - as above
     return 1 if total.violations else 0
 
 
-def _run_all(plans: list[Plan]) -> Report:
+def _run_all(plans: list[Plan], run_one: Run, option: str) -> Report:
     total = Report()
     with running_server() as server, tqdm(plans, unit=" seeds", disable=None) as bar:
         for plan in bar:
-            report = asyncio.run(run(server, plan))
+            report = asyncio.run(run_one(server, plan))
             for seed, violation in report.violations:
                 bar.write(f"seed {seed}: {violation.kind}: {violation.detail}")
             if report.violations:
-                again = f"--clients {plan.clients} --rate {plan.rate} --instances {plan.instances}"
+                again = f"--clients {plan.clients} --rate {plan.rate} --instances {plan.instances}{option}"
                 bar.write(f"again with: python -m tests.chaos --seeds 1 --start {plan.seed} {again}")
             total.add(report)
     return total
@@ -60,10 +65,14 @@ def summary(report: Report, seconds: float) -> Iterator[str]:
         **{f"  {name}": number for name, number in sorted(report.faults.items())},
         "appends acknowledged": report.appends_acknowledged,
         "messages acknowledged": report.messages_acknowledged,
+        "turns": report.turns,
+        "replies told": report.replies,
+        "times a model was asked": report.askings,
         "pages sealed and kept": report.pages,
         "sessions archived": report.archived,
         "lost": report.count("lost"),
         "doubled": report.count("doubled", "doubled unacknowledged"),
+        "paid twice": report.count("paid twice"),
         "violations": len(report.violations),
         "seeds with violations": ", ".join(str(seed) for seed in sorted({seed for seed, _ in report.violations}))
         or "none",

@@ -24,6 +24,7 @@ Kind = Literal[
     "answer",  # an answer that no client should get
     "documents",  # pages and head do not fit together
     "slow",  # waited longer than anybody may
+    "paid twice",  # a model asked while it was answering the same, or after its reply had been told
 ]
 Placed = tuple[int, str]  # a message's seq and id
 

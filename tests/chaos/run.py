@@ -53,6 +53,9 @@ class Report:
     appends_acknowledged: int = 0
     archived: int = 0
     pages: int = 0
+    turns: int = 0
+    replies: int = 0
+    askings: int = 0
     longest_seconds: float = 0.0
     violations: list[tuple[int, Violation]] = field(default_factory=list)
 
@@ -101,7 +104,7 @@ class _Run:
             place.begin()
             await self._requests.ask("POST", SESSIONS, {"id": place.session_id}, good=(201,))
         if self._plan.instances > 1:
-            self._lag()
+            lag(self._stage.server, self._plan.seed, self._seed)
         self._stage.proxy.on("any", self._weather.act, times=None)
         sweeps = asyncio.create_task(self._archive_for_ever())
         await asyncio.gather(*(client.work(DEEDS) for client in self._clients))
@@ -114,12 +117,6 @@ class _Run:
         await self._reckon()
         return self._report
 
-    def _lag(self) -> None:
-        """Let replicas lag by some writes, but never for long."""
-        writes = [self._seed.choice((1, 3, 10, 30)) for _ in range(3)]
-        behind = self._seed.choice(("wait", "move"))
-        self._stage.server.lag(3, writes=writes, milliseconds=LAG_MS, behind_token=behind, seed=self._plan.seed)
-
     async def _archive_for_ever(self) -> None:
         """Do what the timer does, all the time."""
         plan = archival.Plan(idle_seconds=0, batch_size=10, concurrency=4, budget_seconds=2)
@@ -131,7 +128,7 @@ class _Run:
             await asyncio.sleep(0.2)
 
     async def _reckon(self) -> None:
-        await self._maintain()
+        await maintain(self._stage, self._talk)
         violations: list[Violation] = []
         for place in [*self._shared, *(client.own for client in self._clients)]:
             violations += await self._reckon_place(place)
@@ -142,16 +139,6 @@ class _Run:
         report.violations = [(self._plan.seed, violation) for violation in violations]
         report.requests, report.repeated, report.longest_seconds = talk.requests, talk.repeated, talk.longest_seconds
         report.store_requests, report.faults = self._weather.requests, self._weather.met
-
-    async def _maintain(self) -> None:
-        """Have the timer's work finished; on a busy machine a store in such a hurry loses patience even now."""
-        for _ in range(MAINTENANCE_TRIES):
-            with suppress(StoreError):
-                while await self._stage.store.maintain(100):
-                    pass
-                return
-            await asyncio.sleep(0.2)
-        self._talk.note("answer", f"maintenance failed {MAINTENANCE_TRIES} times")
 
     async def _reckon_place(self, place: Place) -> Sequence[Violation]:
         histories = [*place.ended, *([place.history] if place.history else [])]
@@ -174,6 +161,23 @@ class _Run:
         if stats["message_count"] != session["message_count"]:
             history.note("counter", f"stats count {stats['message_count']}, the session {session['message_count']}")
         return Contents(messages, session["message_count"], stats["by_role"], heads[place.session_id]["last_seq"])
+
+
+async def maintain(stage: Stage, talk: Talk) -> None:
+    """Have the timer's work finished; on a busy machine a store in such a hurry loses patience even now."""
+    for _ in range(MAINTENANCE_TRIES):
+        with suppress(StoreError):
+            while await stage.store.maintain(100):
+                pass
+            return
+        await asyncio.sleep(0.2)
+    talk.note("answer", f"maintenance failed {MAINTENANCE_TRIES} times")
+
+
+def lag(server: CosmosServer, number: int, seed: random.Random) -> None:
+    """Let replicas lag by some writes, but never for long."""
+    writes = [seed.choice((1, 3, 10, 30)) for _ in range(3)]
+    server.lag(3, writes=writes, milliseconds=LAG_MS, behind_token=seed.choice(("wait", "move")), seed=number)
 
 
 def _may_land_late(request: Request) -> bool:

@@ -8,10 +8,9 @@ import random
 import tempfile
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import ModuleType
-from typing import Any
 from unittest.mock import patch
 from uuid import uuid4
 
@@ -21,8 +20,9 @@ from aiohttp.typedefs import Handler
 
 from shared.errors import StoreError
 from shared.local_host import build_web_app, runner_for
+from shared.model_settings import ModelSettings
 from shared.service import ChatService
-from shared.settings import PROJECT_ROOT, load_settings
+from shared.settings import PROJECT_ROOT, Settings, load_settings
 from shared.store.cosmos import CosmosStore
 from shared.store.cosmos.limits import Limits
 from tests.builders import an_owner
@@ -49,6 +49,7 @@ class Stage:
     server: CosmosServer
     container: str
     under_way: "UnderWay"
+    chats: Sequence[ChatService]
 
     @property
     def store(self) -> CosmosStore:
@@ -85,7 +86,12 @@ class UnderWay:
 
 @asynccontextmanager
 async def staged(
-    server: CosmosServer, instances: int = 1, seed: int = 0, *, limits: Limits | None = None
+    server: CosmosServer,
+    instances: int = 1,
+    seed: int = 0,
+    *,
+    limits: Limits | None = None,
+    model: ModelSettings | None = None,
 ) -> AsyncIterator[Stage]:
     """Serve the API in a container of its own; connections are open and nothing is under way."""
     container = f"c{uuid4().hex}"
@@ -97,9 +103,10 @@ async def staged(
                 await _open(store)
             proxy.calm()
             under_way = UnderWay()
-            fleet = Fleet(stores, random.Random(seed))  # noqa: S311 - repeatable, not secret
+            chats = [ChatService(store, _settings(model)) for store in stores]
+            fleet = Fleet(chats, random.Random(seed))  # noqa: S311 - repeatable, not secret
             async with _served(fleet, under_way) as api:
-                yield Stage(api, stores, proxy, server, container, under_way)
+                yield Stage(api, stores, proxy, server, container, under_way, chats)
         finally:
             for store in stores:
                 await store.close()
@@ -117,10 +124,8 @@ async def _open(store: CosmosStore) -> None:
 @asynccontextmanager
 async def _served(fleet: Fleet, under_way: UnderWay) -> AsyncIterator[Client]:
     function_app = _function_app()
-    store: Any = fleet
-    settings = load_settings({}, Path(tempfile.gettempdir()) / "nothing-is-here")
     host_json = json.loads((PROJECT_ROOT / "host.json").read_text("utf-8"))
-    with patch.object(function_app, "chat", ChatService(store, settings)):
+    with patch.object(function_app, "chat", fleet):
         web_app = build_web_app(function_app.app, host_json=host_json)
         web_app.middlewares.insert(0, fleet.balance)
         web_app.middlewares.insert(0, under_way.count)
@@ -133,6 +138,11 @@ async def _served(fleet: Fleet, under_way: UnderWay) -> AsyncIterator[Client]:
                 yield Client(http, f"http://127.0.0.1:{runner.addresses[0][1]}", an_owner())
         finally:
             await runner.cleanup()
+
+
+def _settings(model: ModelSettings | None) -> Settings:
+    settings = load_settings({}, Path(tempfile.gettempdir()) / "nothing-is-here")
+    return replace(settings, model=model) if model else settings
 
 
 def _function_app() -> ModuleType:

@@ -10,7 +10,11 @@ from unittest.mock import patch
 
 import pytest
 
+from shared.models import Lease
 from shared.store.cosmos import batch
+from shared.turns import turns
+from shared.turns.claiming import new_lease
+from tests.chaos import talking
 from tests.chaos.requests import PATIENCE_SECONDS
 from tests.chaos.run import Plan, run
 from tests.chaos.weather import faults
@@ -47,6 +51,29 @@ async def test_on_many_instances_whose_replicas_lag_every_promise_is_kept(server
 
     assert report.violations == [], f"python -m tests.chaos --seeds 1 --start {seed} --instances {2 + seed % 3}"
     assert report.faults.total() > 0
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", range(FIRST, FIRST + (SEEDS + 1) // 2))
+async def test_whatever_the_model_does_a_question_has_one_reply_and_is_paid_once(
+    server: CosmosServer, seed: int
+) -> None:
+    report = await talking.run(server, Plan(seed, clients=8, instances=2))
+
+    assert report.violations == [], f"python -m tests.chaos --turns --seeds 1 --start {seed} --clients 8 --instances 2"
+    assert report.replies > 0
+    assert report.faults.total() > 0
+
+
+@pytest.mark.slow
+async def test_instances_that_take_no_lease_are_found_out(server: CosmosServer) -> None:
+    def over(place: tuple[str, str], message_id: str, *, seconds: int) -> Lease:
+        return new_lease(place, message_id, seconds=-seconds - 60)
+
+    with patch.object(turns, "new_lease", over):
+        report = await talking.run(server, Plan(0, clients=8, instances=2))
+
+    assert report.count("paid twice") > 0
 
 
 @pytest.mark.slow

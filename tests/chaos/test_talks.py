@@ -1,0 +1,89 @@
+"""The checker of turns finds each kind of violation, and none where there is none."""
+
+from typing import Any
+
+import pytest
+
+from shared.turns.claiming import reply_id_for
+from tests.chaos.talks import Talks
+
+USER, SESSION = "ann", "s"
+
+
+def said(seq: int, message_id: str) -> dict[str, Any]:
+    return {"id": message_id, "role": "user", "content": f"{message_id} is it", "seq": seq}
+
+
+def reply(seq: int, message_id: str, text: str = "is answered") -> dict[str, Any]:
+    name = reply_id_for(USER, SESSION, message_id)
+    return {"id": name, "role": "assistant", "content": f"{message_id} {text}", "seq": seq}
+
+
+@pytest.fixture
+def talks() -> Talks:
+    """Return the record of a question that was answered, and of one that nobody was told an answer to."""
+    record = Talks(USER)
+    first = record.ask(SESSION, "q1")
+    record.end(record.begin("q1"))
+    record.answer(first, reply(2, "q1"))
+    record.ask(SESSION, "q2")
+    record.end(record.begin("q2"))
+    return record
+
+
+ALL = [said(1, "q1"), reply(2, "q1"), said(3, "q2")]
+
+
+def kinds(talks: Talks, messages: list[dict[str, Any]]) -> set[str]:
+    talks.check(SESSION, messages)
+    talks.check_paid()
+    return {violation.kind for violation in talks.violations}
+
+
+@pytest.mark.parametrize("messages", [ALL[:2], ALL, [*ALL, reply(4, "q2")]])
+def test_a_reply_that_was_told_is_there_and_others_may_be(talks: Talks, messages: list[dict[str, Any]]) -> None:
+    assert kinds(talks, messages) == set()
+
+
+BROKEN = {
+    "no reply": ([said(1, "q1")], "lost"),
+    "no question": ([reply(2, "q1")], "lost"),
+    "a reply to what is not there": ([*ALL[:2], reply(4, "q2")], "unknown"),
+    "a reply before its question": ([*ALL[:2], reply(3, "q2"), said(4, "q2")], "unknown"),
+    "a reply to nothing": ([*ALL, reply(4, "q3")], "unknown"),
+    "words nobody said": ([*ALL, said(4, "q3")], "unknown"),
+    "another reply": ([said(1, "q1"), reply(2, "q1", "is not"), said(3, "q2")], "changed"),
+    "two replies": ([*ALL, {**reply(4, "q1"), "id": "other"}], "doubled"),
+}
+
+
+@pytest.mark.parametrize(("messages", "kind"), BROKEN.values(), ids=list(BROKEN))
+def test_what_is_wrong_with_a_session_is_found(talks: Talks, messages: list[dict[str, Any]], kind: str) -> None:
+    assert kind in kinds(talks, messages)
+
+
+def test_two_answers_to_one_question_are_found(talks: Talks) -> None:
+    talks.answer(talks.questions["q1"], reply(2, "q1", "is not"))
+
+    assert kinds(talks, ALL) == {"doubled"}
+
+
+def test_a_model_that_is_asked_while_it_answers_is_paid_twice(talks: Talks) -> None:
+    first, second = talks.begin("q2"), talks.begin("q2")
+    talks.end(first)
+    talks.end(second)
+
+    assert kinds(talks, ALL) == {"paid twice"}
+
+
+def test_a_model_that_is_asked_after_its_reply_was_told_is_paid_twice(talks: Talks) -> None:
+    talks.end(talks.begin("q1"))
+
+    assert kinds(talks, ALL) == {"paid twice"}
+
+
+def test_of_what_was_removed_nothing_is_owed(talks: Talks) -> None:
+    talks.forget(SESSION)
+    talks.end(talks.begin("q1"))
+
+    assert kinds(talks, []) == set()
