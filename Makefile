@@ -8,6 +8,8 @@ MODEL := $(VENV)/model.ready
 NEIGHBOURS := benchmarks/.venv
 INFRA := .venv-infra
 FRAMEWORKS := tests/clients/frameworks/environments
+BESIDE := benchmarks/frameworks
+INSTALLED_BESIDE := $(patsubst $(BESIDE)/requirements/%.txt,$(BESIDE)/.venvs/%.ready,$(wildcard $(BESIDE)/requirements/*.txt))
 INSTALLED := $(patsubst $(FRAMEWORKS)/requirements/%.txt,$(FRAMEWORKS)/.venvs/%.ready,$(wildcard $(FRAMEWORKS)/requirements/*.txt))
 SEEDS ?= 200
 WORKERS ?= 4
@@ -49,6 +51,11 @@ $(FRAMEWORKS)/.venvs/%.ready: $(FRAMEWORKS)/requirements/%.txt clients/python/py
 	@$(@:.ready=)/bin/python -m pip install --quiet --disable-pip-version-check -r $<
 	@touch $@
 
+$(BESIDE)/.venvs/%.ready: $(BESIDE)/requirements/%.txt clients/python/pyproject.toml
+	@test -x $(@:.ready=)/bin/python || $(PYTHON) -m venv $(@:.ready=)
+	@$(@:.ready=)/bin/python -m pip install --quiet --disable-pip-version-check -r $<
+	@touch $@
+
 test-all: check frameworks ## run every test on every store it is for: before a release, and at night
 	@$(PYTEST) --tier all $(ARGS)
 	@$(if $(ARGS),,PYTHON313="$(PYTHON313)" tests/worker/run)
@@ -74,7 +81,8 @@ $(NEIGHBOURS)/.ready: requirements.txt benchmarks/requirements.txt
 	@$(NEIGHBOURS)/bin/python -m pip install --quiet --disable-pip-version-check -r benchmarks/requirements.txt
 	@touch $@
 
-bench: $(READY) $(NEIGHBOURS)/.ready ## measure Parley beside its neighbours; writes benchmarks/RESULTS.md and plots
+# The frameworks' own stores bring hundreds of packages: they are installed when they are asked for by name.
+bench: $(READY) $(NEIGHBOURS)/.ready $(if $(findstring --frameworks,$(ARGS)),$(INSTALLED_BESIDE)) ## measure Parley beside its neighbours; writes benchmarks/RESULTS.md and plots; ARGS=--frameworks the adapters
 	@$(BIN)/python -m benchmarks $(ARGS)
 
 measure-live: $(READY) ## measure what the account that COSMOS_ENDPOINT names charges; says first what that costs
@@ -108,4 +116,4 @@ $(INFRA)/.ready: tests/deployment/requirements.txt
 	@touch $@
 
 clean: ## remove what was installed and generated
-	rm -rf $(VENV) .venv-worker $(INFRA) $(NEIGHBOURS) $(FRAMEWORKS)/.venvs build .mypy_cache .pytest_cache .ruff_cache .hypothesis tests/cosmos_server/node_modules clients/javascript/node_modules
+	rm -rf $(VENV) .venv-worker $(INFRA) $(NEIGHBOURS) $(FRAMEWORKS)/.venvs $(BESIDE)/.venvs build .mypy_cache .pytest_cache .ruff_cache .hypothesis tests/cosmos_server/node_modules clients/javascript/node_modules

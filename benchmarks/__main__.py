@@ -1,4 +1,4 @@
-"""Runs the benchmarks: `make bench`, with `ARGS=--quick`, `--thresholds` or `--chats 100,1000` for something else."""
+"""Runs the benchmarks: `make bench`, with `ARGS=--quick`, `--thresholds`, `--chats 100,1000` or `--frameworks`."""
 
 import argparse
 import asyncio
@@ -11,12 +11,15 @@ from pathlib import Path
 from benchmarks import plots, side_by_side, thresholds
 from benchmarks.chats import aside
 from benchmarks.chats.measure import Scale as ChatScale
+from benchmarks.frameworks import measure as frameworks
+from benchmarks.frameworks import report as frameworks_report
 from benchmarks.report import chat_targets, chats, page
 from benchmarks.results import Results
 from benchmarks.run import FULL, QUICK, measure
 from tests.cosmos_server.launch import missing_reason, running_server
 
 RESULTS = Path(__file__).parent / "RESULTS.md"
+FRAMEWORKS = Path(__file__).parent / "FRAMEWORKS.md"
 PLOTS = Path(__file__).parent / "plots"
 
 
@@ -25,6 +28,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = _parse(arguments)
     if options.chats:
         return _chats(options.chats)
+    if options.frameworks is not None:
+        return _frameworks(options.frameworks)
     reason = missing_reason() or (None if options.quick or options.thresholds else side_by_side.missing_reason())
     if reason:
         print(reason, file=sys.stderr)
@@ -41,6 +46,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if not options.quick:
         RESULTS.write_text(text, "utf-8")
         plots.write(results, PLOTS)
+        _frameworks([])
     return 0 if results.nothing_lost else 1
 
 
@@ -55,6 +61,12 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
         metavar="LENGTHS",
         help="chats alone, at these lengths, such as 100,1000; writes no file",
     )
+    kinds.add_argument(
+        "--frameworks",
+        nargs="*",
+        metavar="NAME",
+        help="the adapters beside their frameworks' own stores; writes a file unless it is told which",
+    )
     return parser.parse_args(arguments)
 
 
@@ -65,6 +77,22 @@ def _chats(lengths: tuple[int, ...]) -> int:
     found = aside.measure(ChatScale(lengths))
     print(f"{chat_targets.section(found)}\n{chats.section(found)}")
     return 0
+
+
+def _frameworks(names: Sequence[str]) -> int:
+    """Measure every adapter whose environment is there, or these; say which ones are not."""
+    left_out = frameworks.missing_reasons()
+    for reason in left_out:
+        print(reason, file=sys.stderr)
+    if reason := missing_reason() or (None if frameworks.has_any() else "no framework is installed"):
+        print(reason, file=sys.stderr)
+        return 2
+    found = frameworks.measure(names)
+    text = frameworks_report.page(found, left_out)
+    print(text)
+    if not names:
+        FRAMEWORKS.write_text(text, "utf-8")
+    return 0 if frameworks_report.nothing_lost(found) else 1
 
 
 def _milliseconds(results: Results) -> str:
