@@ -143,7 +143,7 @@ async def _measure(pair: Pair, side: tuple[str, str, str, str]) -> Found:
         async with counting_proxy(server.endpoint) as proxy, _worker(proxy, server.key, side) as worker:
             turns = [await _turn(proxy, worker, length) for length in LENGTHS]
             turn_reads = await worker("turn_reads")
-            return Found(pair.framework, side[0], turn_reads, turns, await _race(worker), await worker("equal"))
+            return Found(pair.framework, side[0], turn_reads, turns, await _race(worker), await _unequal(worker))
 
 
 @asynccontextmanager
@@ -226,6 +226,14 @@ async def _race(worker: Worker) -> dict[str, Any]:
         return await worker("race", "crowded", WRITERS, EACH)
     except WorkerError as error:
         return {"error": str(error)}
+
+
+async def _unequal(worker: Worker) -> dict[str, str]:
+    try:
+        await worker("open", "cases")
+        return await worker("equal")
+    except WorkerError as error:
+        return {"any": str(error)}
 
 
 def _python(environment: str) -> Path:

@@ -61,7 +61,10 @@ TARGET_COLUMNS = (
     "doubled",
     "unequal",
 )
-TURN_COLUMNS = ("framework", "store", "messages", "requests", "kB", "units", "to read", "kB", "to save", "kB", "units")
+TURN_COLUMNS = (
+    *("framework", "store", "messages", "requests", "kB", "units"),
+    *("to read", "kB of it", "to save", "kB of that", "units of that"),
+)
 RACE_COLUMNS = ("framework", "store", "sent", "lost", "doubled", "refused", "told as")
 
 
@@ -114,17 +117,30 @@ def _missed(pairs: Sequence[tuple[Found, Found]]) -> str:
         if isinstance(requests, float) and requests >= 1:
             lines.append(f"- {own.framework}: {requests:.2f} of the requests of a turn, wanted below 1. {READS}")
         if isinstance(size, float) and size > BYTES_TARGET:
-            lines.append(f"- {own.framework}: {size:.2f} of the bytes of a turn, wanted {BYTES_TARGET}. {WHOLE}")
+            lines.append(
+                f"- {own.framework}: {size:.2f} of the bytes of a turn, wanted {BYTES_TARGET}. {_whole(own, peer)}"
+            )
         if any(bad):
-            lines.append(f"- {own.framework}: something is lost, doubled or not equal.")
+            lines.append(f"- {own.framework}: {bad[0]} lost, {bad[1]} doubled, {bad[2]} cases not equal.")
         if requests is None:
             failed = next(turn.error for turn in peer.turns if turn.error)
             lines.append(f"- {own.framework}: nothing to compare with, {peer.name} fails: `{failed}`.")
     return "\n".join(["Missed, or not to be told:\n", *lines, ""]) if lines else "All are met.\n"
 
 
-READS = "A conversation is read in pages, where a single document is one request."
-WHOLE = "Each turn here begins with a read of all messages, which nobody gets for less than their bytes."
+READS = "Reading everything takes several pages; the peer has it in one document."
+
+
+def _whole(own: Found, peer: Found) -> str:
+    """Tell how the read and the save share in the bytes of a turn."""
+    mine, theirs = own.turns[-1], peer.turns[-1]
+    if own.turn_reads:
+        return "An invocation resumes, which takes all messages, by either checkpointer."
+    return (
+        f"The save alone is {_bytes(mine.save) / _bytes(theirs.save):.3f}; the read of everything before it is "
+        f"{_bytes(mine.read) / _bytes(theirs.read):.2f} times the peer's, for a message has its readable fields beside "
+        "the framework's own JSON."
+    )
 
 
 def _turns(found: Found) -> list[list[Cell]]:
