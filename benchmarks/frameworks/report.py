@@ -138,8 +138,8 @@ def _whole(own: Found, peer: Found) -> str:
         return "An invocation resumes, which takes all messages, by either checkpointer."
     return (
         f"The save alone is {_bytes(mine.save) / _bytes(theirs.save):.3f}; the read of everything before it is "
-        f"{_bytes(mine.read) / _bytes(theirs.read):.2f} times the peer's, for a message has its readable fields beside "
-        "the framework's own JSON."
+        f"{_bytes(mine.read) / _bytes(theirs.read):.2f} times the peer's, for a message has readable fields, a tool's "
+        "arguments among them, beside the framework's own JSON."
     )
 
 
@@ -169,6 +169,8 @@ def _race(found: Found) -> list[Cell]:
 
 def _unequal(found: Found) -> list[list[Cell]]:
     wrong = [(case, told) for case, told in found.unequal.items() if told]
+    if len(wrong) > 1 and len({told for _, told in wrong}) == 1:
+        return [[found.framework, found.name, f"any of {len(wrong)}", f"`{wrong[0][1]}`"]]
     if not wrong:
         return [[found.framework, found.name, f"all {len(found.unequal)}", "equal"]]
     return [[found.framework, found.name, case, f"`{told}`"] for case, told in wrong]
