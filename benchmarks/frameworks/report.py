@@ -19,6 +19,8 @@ Units are the test server's, by Microsoft's published sizes. What a client sends
 
 A turn is a question, a tool's call, its result and an answer, in a conversation that the process has not in memory: it
 is read through the framework's interface and the turn is added. In LangGraph an invocation reads by itself.
+Before that it has grown by twenty messages a save through an adapter and by one save through the framework's own store,
+a thread of LangGraph by one step through both. Nobody offers a session of the OpenAI Agents SDK for Cosmos DB.
 """
 RACE = f"""\
 ## {WRITERS} writers in one conversation
