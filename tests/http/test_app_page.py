@@ -20,7 +20,7 @@ TYPES = {"js": "text/javascript", "css": "text/css"}
 BUDGET_BYTES = 150_000
 
 
-@pytest_asyncio.fixture
+@pytest_asyncio.fixture(loop_scope="module")
 async def visitor(serve: Serve, tmp_path: Path) -> AsyncIterator[Client]:
     """Visit the functions as nobody in particular, while their store cannot be opened."""
     async with serve(SqliteStore(tmp_path)) as api:

@@ -112,6 +112,7 @@ async def test_a_question_is_edited_and_asked_again(person: Person, model: FakeM
 
     await expect(person.messages.last).to_contain_text("6")
     await expect(person.messages).to_have_count(4)
+    await expect(person.page.locator(".incoming")).to_have_count(0)
     assert person.stored("s") == ["What is 1 + 1?", "2", "And 3 + 3?", "6"]
 
 
