@@ -125,10 +125,10 @@ def serving(settings: Mapping[str, str]) -> Iterator[tuple[subprocess.Popen[str]
         text=True,
     )
     try:
-        line = process.stdout.readline() if process.stdout else ""
-        found = re.search(r"listens on (\S+)", line)
+        lines = iter(process.stdout or ())
+        found = next((told for line in lines if (told := re.search(r"listens on (\S+)", line))), None)
         if not found:
-            raise RuntimeError(f"the local host did not start: {line!r}")
+            raise RuntimeError("the local host did not start")
         yield process, found[1]
     finally:
         process.terminate()
