@@ -12,7 +12,7 @@ from aiohttp import web
 from shared.model_settings import ModelSettings
 from tests.chaos.talks import Talks
 
-MOODS = {"replies": 50, "replies slowly": 18, "fails": 10, "breaks off": 8, "stalls": 5, "is silent": 4, "is empty": 5}
+MOODS = {"replies": 28, "replies slowly": 40, "fails": 10, "breaks off": 8, "stalls": 5, "is silent": 4, "is empty": 5}
 TIMEOUT_SECONDS = 2  # of a whole turn
 FINISH = {"choices": [{"delta": {}, "finish_reason": "stop"}]}
 
@@ -26,9 +26,10 @@ class MoodyModel:
         self.moods: Counter[str] = Counter()
 
     async def answer(self, request: web.Request) -> web.StreamResponse:
-        """Answer the newest message, whose first word is its id."""
+        """Answer the newest question; others may have appended something behind it."""
         asked = await request.json()
-        question = str(asked["messages"][-1]["content"]).partition(" ")[0]
+        said = [str(message["content"]).partition(" ")[0] for message in asked["messages"] if message["role"] == "user"]
+        question = next(message_id for message_id in reversed(said) if message_id in self._talks.questions)
         mood = self._seed.choices(list(MOODS), list(MOODS.values()))[0]
         self.moods[mood] += 1
         asking = self._talks.begin(question)

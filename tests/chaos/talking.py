@@ -72,11 +72,11 @@ class _Asker:
             await self._take(self._talks.ask(session_id, message_id))
 
     async def _take(self, question: Question) -> None:
-        """Ask until there is a reply, or until it is plain that there will be none; now and then twice at once."""
+        """Ask until there is a reply, or until it is plain that there will be none; mostly twice at once."""
         if question.session_id in CLEARED:
             question.owed = False  # whatever is told of it may be gone a moment later
         for _ in range(TRIES):
-            together = 1 + (self._seed.random() < 0.3)
+            together = 1 + (self._seed.random() < 0.6)
             tries = [self._ask(question) for _ in range(together)]
             ended = await asyncio.gather(*tries, return_exceptions=True)
             for error in ended:

@@ -58,9 +58,9 @@ async def test_on_many_instances_whose_replicas_lag_every_promise_is_kept(server
 async def test_whatever_the_model_does_a_question_has_one_reply_and_is_paid_once(
     server: CosmosServer, seed: int
 ) -> None:
-    report = await talking.run(server, Plan(seed, clients=8, instances=2))
+    report = await talking.run(server, Plan(seed, clients=6, instances=2))
 
-    assert report.violations == [], f"python -m tests.chaos --turns --seeds 1 --start {seed} --clients 8 --instances 2"
+    assert report.violations == [], f"python -m tests.chaos --turns --seeds 1 --start {seed} --clients 6 --instances 2"
     assert report.replies > 0
     assert report.faults.total() > 0
 
@@ -71,7 +71,7 @@ async def test_instances_that_take_no_lease_are_found_out(server: CosmosServer) 
         return new_lease(place, message_id, seconds=-seconds - 60)
 
     with patch.object(turns, "new_lease", over):
-        report = await talking.run(server, Plan(0, clients=8, instances=2))
+        report = await talking.run(server, Plan(0, clients=6, instances=2))
 
     assert report.count("paid twice") > 0
 
