@@ -28,6 +28,12 @@ def new_lease(place: tuple[str, str], message_id: str, *, seconds: int) -> Lease
     return Lease(reply_id=reply_id_for(*place, message_id), holder=secrets.token_hex(8), until=until)
 
 
+def require_newest(question: Message, messages: Sequence[Message]) -> None:
+    """Raise TurnNotNewestError where somebody spoke behind a question: its reply would stand in the wrong place."""
+    if any(message.seq > question.seq and message.role in SPEAKS for message in messages):
+        raise TurnNotNewestError
+
+
 async def claim(store: SessionStore, place: tuple[str, str], said: list[Message], lease: Lease) -> Answered | None:
     """Return the reply that is stored; None where there was none, and the lease is held now.
 
@@ -40,8 +46,7 @@ async def claim(store: SessionStore, place: tuple[str, str], said: list[Message]
         pass
     else:
         return Answered(said, reply, session.message_count, session.etag)
-    if any(message.seq > said[-1].seq and message.role in SPEAKS for message in page.messages):
-        raise TurnNotNewestError
+    require_newest(said[-1], page.messages)
     await store.hold_turn(*place, lease)
     return None
 

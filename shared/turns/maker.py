@@ -29,6 +29,7 @@ from shared.store.port import SessionStore
 from shared.store.rules import documents_bytes
 from shared.turns.asking import Question, Wishes
 from shared.turns.chunks import Ended
+from shared.turns.claiming import require_newest
 from shared.turns.making import Answered, Making
 from shared.turns.model import Model
 from shared.turns.window import MOST_MESSAGES, TokenRate, Window, messages_for, prompt, window
@@ -45,7 +46,10 @@ Result = TypeVar("Result")
 
 
 class Turn(NamedTuple):
-    """A reply to be made: of which session, to which message, under which lease; `replaces` one that is there."""
+    """A reply to be made: of which session, to which message, under which lease; `replaces` one that is there.
+
+    What is asked again, and not stored by the write that took the lease, `repeats`.
+    """
 
     user_id: str
     session_id: str
@@ -54,6 +58,7 @@ class Turn(NamedTuple):
     lease: Lease
     wishes: Wishes
     replaces: bool = False
+    repeats: bool = False
 
     @property
     def place(self) -> tuple[str, str]:
@@ -105,6 +110,8 @@ class Maker:
             return Answered(self._turn.said, stored, session.message_count, session.etag)
         if all(message.id != self._turn.question_id for message in messages):
             return await self._explain_loss()
+        if self._turn.repeats:  # looked at before the lease was held, too; another turn may have come between
+            require_newest(self._turn.said[-1], messages)
         question = Question(self._shop.settings, self._turn.wishes, session.channel)
         messages = [message for message in messages if message.id != self._making.reply_id]
         ended = await self._asked(question, messages, session.message_count)

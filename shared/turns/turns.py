@@ -259,7 +259,7 @@ class Turns:
             await Maker(self._shop, turn, making).run()
 
     def _turn(self, place: tuple[str, str], said: list[Message], wishes: Wishes) -> Turn:
-        return Turn(*place, said, said[-1].id, self._lease(place, said[-1].id), wishes)
+        return Turn(*place, said, said[-1].id, self._lease(place, said[-1].id), wishes, repeats=True)
 
     def _lease(self, place: tuple[str, str], message_id: str) -> Lease:
         return new_lease(place, message_id, seconds=self._settings.timeout_seconds)

@@ -199,6 +199,27 @@ async def test_who_waited_is_refused_when_something_else_was_said_first(
     assert model.asked == []
 
 
+async def test_a_repeat_is_refused_when_something_was_said_before_it_had_the_lease(
+    instances: list[Instance], model: FakeModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    here, session = instances[0], instances[0].session
+    store = here.chat.store
+    await store.append(session.user_id, session.id, [a_message("Hi", id="m1")])
+    hold = store.hold_turn
+
+    async def late(user_id: str, session_id: str, lease: Lease) -> None:
+        await store.append(user_id, session_id, [a_message("Well?", id="m2")])
+        await hold(user_id, session_id, lease)
+
+    monkeypatch.setattr(store, "hold_turn", late)
+    taken = await here.say()
+
+    with pytest.raises(TurnNotNewestError):
+        await taken.making.answered()
+    assert model.asked == []
+    assert (await store.get(session.user_id, session.id)).lease is None
+
+
 async def test_a_reply_that_comes_after_its_lease_was_taken_is_not_stored(
     instances: list[Instance], model: FakeModel
 ) -> None:
