@@ -1,4 +1,4 @@
-"""Runs the benchmarks: `make bench`, with `ARGS=--quick`, `--thresholds`, `--chats 100,1000` or `--frameworks`."""
+"""Runs the benchmarks: `make bench`; `ARGS=--quick`, `--chats 100,1000`, `--frameworks`, `--turns` or `--thresholds`."""
 
 import argparse
 import asyncio
@@ -8,7 +8,7 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from benchmarks import plots, side_by_side, thresholds
+from benchmarks import plots, side_by_side, thresholds, turns
 from benchmarks.chats import aside
 from benchmarks.chats.measure import Scale as ChatScale
 from benchmarks.frameworks import measure as frameworks
@@ -30,7 +30,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _chats(options.chats)
     if options.frameworks is not None:
         return _frameworks(options.frameworks)
-    reason = missing_reason() or (None if options.quick or options.thresholds else side_by_side.missing_reason())
+    reason = missing_reason() or (
+        None if options.quick or options.thresholds or options.turns else side_by_side.missing_reason()
+    )
     if reason:
         print(reason, file=sys.stderr)
         return 2
@@ -38,6 +40,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     with running_server() as server:
         if options.thresholds:
             asyncio.run(thresholds.explore(server))
+            return 0
+        if options.turns:
+            print(turns.section(asyncio.run(turns.measure(server))))
             return 0
         results = measure(server, QUICK if options.quick else FULL)
     text = page(results)
@@ -55,6 +60,7 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     kinds = parser.add_mutually_exclusive_group()
     kinds.add_argument("--quick", action="store_true", help="short sessions, within a minute; writes no file")
     kinds.add_argument("--thresholds", action="store_true", help="what other sizes of a generation would cost")
+    kinds.add_argument("--turns", action="store_true", help="turns with a model alone; writes no file")
     kinds.add_argument(
         "--chats",
         type=lambda text: tuple(map(int, text.split(","))),

@@ -12,6 +12,7 @@ from benchmarks.memory import Growth
 from benchmarks.peers import Parley
 from benchmarks.profiles import TYPICAL
 from benchmarks.side_by_side import Findings
+from benchmarks.turns import Turns
 from benchmarks.writers import Outcome
 
 
@@ -29,6 +30,7 @@ class Results:
     loaded: list[Loaded]
     memory: list[Growth]
     archived: list[Archived]
+    turns: Turns
 
     @property
     def nothing_lost(self) -> bool:

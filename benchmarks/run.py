@@ -4,7 +4,7 @@ import asyncio
 import sys
 from dataclasses import dataclass
 
-from benchmarks import archival, handler, imports, large, lengths, memory, side_by_side, writers
+from benchmarks import archival, handler, imports, large, lengths, memory, side_by_side, turns, writers
 from benchmarks.archival import Archived
 from benchmarks.chats import aside as chats
 from benchmarks.chats.measure import Scale as ChatScale
@@ -27,6 +27,7 @@ class Scale:
     handler_blocks: int
     import_runs: int
     memory_counts: tuple[int, ...]
+    turn_counts: tuple[int, ...]
     archival_cosmos: tuple[int, int]  # idle, existing
     archival_sqlite: tuple[int, int]
 
@@ -39,6 +40,7 @@ FULL = Scale(
     handler_blocks=handler.BLOCKS,
     import_runs=imports.RUNS,
     memory_counts=memory.COUNTS,
+    turn_counts=turns.COUNTS,
     archival_cosmos=archival.ON_COSMOS,
     archival_sqlite=archival.ON_SQLITE,
 )
@@ -50,6 +52,7 @@ QUICK = Scale(
     handler_blocks=4,
     import_runs=1,
     memory_counts=(),
+    turn_counts=(),
     archival_cosmos=(20, 50),
     archival_sqlite=(20, 50),
 )
@@ -74,9 +77,12 @@ def measure(server: CosmosServer, scale: Scale) -> Results:
     times, loaded = imports.measure(server, scale.import_runs)
     growths = asyncio.run(_serve(server, scale))
     server.reset()
+    tell("turns")
+    taken = asyncio.run(turns.measure(server, counts=scale.turn_counts))
+    server.reset()
     tell("archival")
     archived = asyncio.run(_archive(server, scale))
-    return Results(milestones, outcomes, after_large, beside, found, overhead, times, loaded, growths, archived)
+    return Results(milestones, outcomes, after_large, beside, found, overhead, times, loaded, growths, archived, taken)
 
 
 async def _grow(server: CosmosServer, scale: Scale) -> list[Milestone]:

@@ -1,0 +1,258 @@
+"""Turns: what Parley adds to a model's words, and what a turn costs at the store, beside the same done by hand."""
+
+import asyncio
+import json
+import statistics
+import tempfile
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import aiohttp
+from aiohttp import web
+
+from benchmarks import memory
+from benchmarks.profiles import TYPICAL
+from benchmarks.stage import Stage, default_settings, staged
+from benchmarks.table import table
+from shared.model_settings import ModelSettings
+from shared.models import MessageInput, SessionInput
+from shared.service import ChatService
+from shared.turns.turns import Said, turns_of
+from tests.cosmos_server.launch import CosmosServer
+
+TOKENS = 40  # of a reply
+TOKEN_SECONDS = 0.01  # between two, where they are timed
+REPLY_CHARACTERS = 400
+LENGTH = 100  # messages of the session whose turns are charged
+CHARGED = 40  # turns
+RESUMED = 20
+TIMED = 60  # turns, and as many by hand
+COUNTS = (100, 3_000)  # streamed turns when memory is looked at
+JSON = {"content-type": "application/json"}
+STREAM = {"accept": "text/event-stream"}
+
+
+@dataclass(frozen=True, slots=True)
+class Turns:
+    """Seconds from a token to who reads it; seconds of a turn; units of a turn; memory after so many."""
+
+    direct: Sequence[float]
+    through: Sequence[float]
+    turns: Sequence[float]
+    by_hand: Sequence[float]
+    units: float
+    units_by_hand: float
+    growth: memory.Growth | None
+
+    @property
+    def added_seconds(self) -> float:
+        """What a token takes longer through Parley, at the median."""
+        return statistics.median(self.through) - statistics.median(self.direct)
+
+    @property
+    def time_ratio(self) -> float:
+        """A turn over the same by hand, medians."""
+        return statistics.median(self.turns) / statistics.median(self.by_hand)
+
+    @property
+    def units_ratio(self) -> float:
+        """A turn's units over those of the same by hand."""
+        return self.units / self.units_by_hand
+
+
+async def measure(server: CosmosServer, *, timed: int = TIMED, counts: Sequence[int] = COUNTS) -> Turns:
+    """Measure all of it; without counts, or where there is no /proc, not the memory."""
+    async with _model() as endpoint:
+        units, units_by_hand = await _units(server, endpoint)
+        with tempfile.TemporaryDirectory() as folder:
+            settings = {
+                "STORE": "sqlite",
+                "SQLITE_PATH": str(Path(folder) / "turns.db"),
+                "MODEL_ENDPOINT": endpoint,
+                "MODEL_NAME": "stamps",
+            }
+            with memory.serving(settings) as (process, url):
+                async with aiohttp.ClientSession(headers={"x-user-id": "somebody"}) as client:
+                    through, direct = await _lags(client, url, endpoint)
+                    turns, by_hand = await _times(client, url, endpoint, timed)
+                    can_look = counts and not memory.missing_reason()
+                    growth = await _grow(client, url, process.pid, counts) if can_look else None
+    return Turns(direct, through, turns, by_hand, units, units_by_hand, growth)
+
+
+def section(found: Turns) -> str:
+    """Return the section about turns."""
+    rows: list[list[str | float]] = [
+        ["a token's way to the client, added by Parley, ms (≤ 5)", found.added_seconds * 1000],
+        [f"a turn over append, resume of {RESUMED}, model, append (≤ 1.05)", found.time_ratio],
+        ["units of a turn", found.units],
+        [f"units of two appends and a resume of {RESUMED}", found.units_by_hand],
+        ["one over the other (≤ 1.05)", found.units_ratio],
+    ]
+    if found.growth:
+        first, *_, last = found.growth.resident
+        rows.append([f"memory after {last:,} streamed turns over that after {first:,} (≤ 1.05)", found.growth.ratio])
+    return f"""
+A model that says {TOKENS} tokens on loopback, read through Parley on SQLite and directly: medians of
+{len(found.through):,} tokens and of {len(found.turns)} turns, in turns. Units: means of {CHARGED} turns in a session of
+{LENGTH} *typical* messages, on the test server.
+
+{table(("", "found"), rows)}"""
+
+
+async def _lags(client: aiohttp.ClientSession, url: str, endpoint: str) -> tuple[list[float], list[float]]:
+    through, direct = list[float](), list[float]()
+    for number in range(5):
+        body = {"session_id": f"lag-{number}", **_said("slowly")}
+        through += await _read(client, f"{url}/api/chat/turns", body, lambda event: event.get("text"))
+        direct += await _read(client, f"{endpoint}/chat/completions", {"messages": [_said("slowly")]}, _delta)
+    return through, direct
+
+
+async def _read(
+    client: aiohttp.ClientSession, url: str, body: object, text_of: Callable[[dict[str, object]], object]
+) -> list[float]:
+    """Return how long each token, which is the moment at which it was sent, was on its way."""
+    lags = []
+    async with client.post(url, json=body, headers=STREAM) as answer:
+        answer.raise_for_status()
+        async for line in answer.content:
+            if line.startswith(b"data: {"):
+                text = text_of(json.loads(line[6:]))
+                now = time.perf_counter()
+                lags += [now - float(stamp) for stamp in str(text or "").split()]
+    return lags
+
+
+def _delta(chunk: dict[str, object]) -> object:
+    choices = chunk.get("choices")
+    return choices[0]["delta"].get("content") if isinstance(choices, list) and choices else None
+
+
+async def _times(
+    client: aiohttp.ClientSession, url: str, endpoint: str, number: int
+) -> tuple[list[float], list[float]]:
+    async def post(path: str, body: object) -> object:
+        async with client.post(path, json=body) as answer:
+            answer.raise_for_status()
+            return await answer.read()
+
+    async def turn() -> None:
+        await post(f"{url}/api/chat/turns", {"session_id": "turns", **_said("Hi")})
+
+    async def by_hand() -> None:
+        await post(f"{url}/api/chat/messages", {"session_id": "hand", **_said("Hi")})
+        async with client.get(f"{url}/api/chat/sessions/hand?limit={RESUMED}") as answer:
+            history = (await answer.json())["messages"]
+        asked = [{"role": one["role"], "content": one["content"]} for one in history]
+        text = await post(f"{endpoint}/chat/completions", {"messages": asked})
+        reply = {"role": "assistant", "content": str(text)[:REPLY_CHARACTERS]}
+        await post(f"{url}/api/chat/messages", {"session_id": "hand", **reply})
+
+    took: tuple[list[float], list[float]] = [], []
+    for _ in range(number):
+        for work, seconds in zip((turn, by_hand), took, strict=True):
+            seconds.append(await _seconds(work))
+    return took
+
+
+async def _seconds(work: Callable[[], Awaitable[None]]) -> float:
+    began = time.perf_counter()
+    await work()
+    return time.perf_counter() - began
+
+
+async def _grow(client: aiohttp.ClientSession, url: str, process_id: int, counts: Sequence[int]) -> memory.Growth:
+    resident = {}
+
+    async def stream(number: int) -> None:
+        body = {"session_id": f"grow-{number % 50}-{number // 500}", **_said("Hi")}
+        async with client.post(f"{url}/api/chat/turns", json=body, headers=STREAM) as answer:
+            answer.raise_for_status()
+            await answer.read()
+
+    for begin, end in zip((0, *counts), counts, strict=False):
+        for number in range(begin, end):
+            await stream(number)
+        resident[end] = memory.resident_bytes(process_id)
+    return memory.Growth("sqlite", resident)
+
+
+async def _units(server: CosmosServer, endpoint: str) -> tuple[float, float]:
+    async with staged(server, "turns") as stage:
+        settings = replace(default_settings(), model=ModelSettings(endpoint=endpoint, name="stamps"))
+        chat = ChatService(stage.store, settings)
+        place = await _session(stage)
+
+        async def turn(number: int) -> None:
+            said = Said([MessageInput(role="user", content=TYPICAL.text(number))])
+            await (await turns_of(chat).say(*place, said)).making.answered()
+
+        units = await _charged(stage, turn)
+        await chat.settle()
+        other = await _session(stage)
+
+        async def by_hand(number: int) -> None:
+            await stage.append(other, [MessageInput(role="user", content=TYPICAL.text(number))])
+            await stage.chat.store.read(*other, RESUMED)
+            await stage.append(other, [MessageInput(role="assistant", content="x" * REPLY_CHARACTERS)])
+
+        return units, await _charged(stage, by_hand)
+
+
+async def _session(stage: Stage) -> tuple[str, str]:
+    user_id = TYPICAL.user_id()
+    session, _ = await stage.chat.create_session(user_id, SessionInput())
+    place = user_id, session.id
+    for number in range(LENGTH):
+        await stage.append(place, [TYPICAL.message(number)])
+    return place
+
+
+async def _charged(stage: Stage, work: Callable[[int], Awaitable[None]]) -> float:
+    with stage.proxy.phase("turns") as recorded:
+        start = len(recorded)
+        for number in range(CHARGED):
+            await work(LENGTH + 2 * number)
+            await stage.store.settle()
+        return sum(one.charge for one in recorded[start:]) / CHARGED
+
+
+def _said(text: str) -> dict[str, str]:
+    return {"role": "user", "content": text}
+
+
+@asynccontextmanager
+async def _model() -> AsyncIterator[str]:
+    """Serve a model whose tokens are the moments at which they are sent, and give its address."""
+    app = web.Application()
+    app.router.add_post("/v1/chat/completions", _reply)
+    runner = web.AppRunner(app, access_log=None)
+    await runner.setup()
+    try:
+        await web.TCPSite(runner, "127.0.0.1", 0).start()
+        yield f"http://127.0.0.1:{runner.addresses[0][1]}/v1"
+    finally:
+        await runner.cleanup()
+
+
+async def _reply(request: web.Request) -> web.StreamResponse:
+    slowly = (await request.json())["messages"][-1]["content"] == "slowly"
+    response = web.StreamResponse(headers={"content-type": "text/event-stream"})
+    await response.prepare(request)
+    for _ in range(TOKENS):
+        if slowly:
+            await asyncio.sleep(TOKEN_SECONDS)
+        token = f"{time.perf_counter():.6f}".rjust(REPLY_CHARACTERS // TOKENS + 1)
+        await _event(response, {"choices": [{"index": 0, "delta": {"content": token}, "finish_reason": None}]})
+    await _event(response, {"choices": [{"index": 0, "delta": {}, "finish_reason": "stop"}]})
+    await _event(response, {"choices": [], "usage": {"prompt_tokens": 100, "completion_tokens": TOKENS}})
+    await response.write(b"data: [DONE]\n\n")
+    return response
+
+
+async def _event(response: web.StreamResponse, chunk: object) -> None:
+    await response.write(f"data: {json.dumps(chunk)}\n\n".encode())
