@@ -1,4 +1,4 @@
-"""Runs the benchmarks: `make bench`; `ARGS=--quick`, `--chats 100,1000`, `--frameworks`, `--turns` or `--thresholds`."""
+"""Runs the benchmarks: `make bench`; `ARGS=--quick`, `--chats 100,1000`, `--frameworks`, `--turns`, `--thresholds`."""
 
 import argparse
 import asyncio
