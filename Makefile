@@ -58,7 +58,7 @@ $(BESIDE)/.venvs/%.ready: $(BESIDE)/requirements/%.txt clients/python/pyproject.
 
 test-all: check frameworks ## run every test on every store it is for: before a release, and at night
 	@$(PYTEST) --tier all $(ARGS)
-	@$(if $(ARGS),,PYTHON313="$(PYTHON313)" tests/worker/run)
+	@$(if $(ARGS),,PYTHON313="$(PYTHON313)" tests/worker/run --tier all)
 
 test-model: $(READY) $(MODEL) ## turns on a real model; part of test-all where it is installed
 	@$(BIN)/python -m pytest --tier all tests/model $(ARGS)
