@@ -4,6 +4,7 @@ import asyncio
 import json
 import logging
 import random
+import time
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import asynccontextmanager
 from http import HTTPStatus
@@ -31,7 +32,7 @@ FIRST_EVENT_SECONDS = 60
 BETWEEN_EVENTS_SECONDS = 30
 LAST_EVENTS_SECONDS = 5  # for the count of tokens, which comes after the reply's end or never
 TRIES = 3
-MAX_WAIT_SECONDS = 10  # for another try; an endpoint that asks for more is busy
+MAX_WAIT_SECONDS = 10  # for another try; an endpoint that asks for more, or for more than the turn has left, is busy
 MAX_EVENT_BYTES = 2 * 1024 * 1024
 MAX_ERROR_BYTES = 64 * 1024
 AGAIN = {HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE}
@@ -90,6 +91,7 @@ class Model:
         from aiohttp import ClientConnectorError  # noqa: PLC0415 - as above
 
         body = json.dumps(asked).encode()
+        ends = time.monotonic() + self._settings.timeout_seconds
         for tried in range(1, TRIES + 1):
             try:
                 response = await self._client().post(
@@ -104,9 +106,10 @@ class Model:
                 return response
             async with response:
                 error = await _error(response)
-            if response.status not in AGAIN or tried == TRIES or _asked_wait(response) > MAX_WAIT_SECONDS:
+            wait = _asked_wait(response) or _pause(tried)
+            if response.status not in AGAIN or tried == TRIES or wait > min(MAX_WAIT_SECONDS, ends - time.monotonic()):
                 raise error
-            await asyncio.sleep(_asked_wait(response) or _pause(tried))
+            await asyncio.sleep(wait)
         raise AssertionError
 
     def _client(self) -> "ClientSession":

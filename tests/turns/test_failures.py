@@ -99,6 +99,17 @@ async def test_a_busy_model_says_how_long_to_wait(api: Client, chat: str, model:
     assert (await ask(api, chat)).headers["retry-after"] == "30"
 
 
+async def test_a_model_that_is_busy_for_longer_than_a_turn_may_last_says_so(
+    api: Client, chat: str, model: FakeModel
+) -> None:
+    object.__setattr__(_settings_of(api), "timeout_seconds", 2)
+    model.next(Script(status=429, body={}, headers={"Retry-After": "3"}))
+
+    answer = await ask(api, chat)
+
+    assert (answer.refusal, answer.headers["retry-after"]) == ((429, "model_throttled"), "3")
+
+
 @pytest.mark.parametrize("status", [429, 503])
 async def test_a_model_that_is_busy_for_a_moment_is_asked_again(
     api: Client, chat: str, model: FakeModel, quick: None, status: int
