@@ -14,7 +14,7 @@ from shared.turns.making import Answered, Taken
 COMMENT_SECONDS = 15.0  # of silence, before a comment says that the stream is alive
 COMMENT = b": the reply is being made\n\n"
 MEDIA_TYPE = "text/event-stream"
-HEADERS = {"Cache-Control": "no-cache", "X-Accel-Buffering": "no"}
+HEADERS = {"X-Accel-Buffering": "no"}  # a proxy passes each event on at once
 
 
 class TurnUsage(TypedDict):

@@ -26,6 +26,7 @@ from shared.http.query import QueryModel
 from shared.http.turn_events import HEADERS, MEDIA_TYPE, TurnAnswer, turn_answer, turn_events
 from shared.models import Message, MessageInput, SessionTarget, TurnBatch, TurnInput, TurnOptions
 from shared.turns.asking import Wishes
+from shared.turns.claiming import reply_id_for
 from shared.turns.making import Making, Taken
 from shared.turns.turns import Said, turns_of
 
@@ -149,9 +150,7 @@ async def look(call: Call) -> Answer[TurnState]:
     streams = _wants_events(call)
     taken = await turns.look(call.owner, call.session_id, call.message_id, follow=streams)
     if streams:
-        making = Making("")
-        making.finish(ModelFailedError())
-        return _stream(call, taken or Taken(call.session_id, [], "joined", making), seen=_last_event(call))
+        return _stream(call, taken or await _without_reply(call), seen=_last_event(call))
     if taken is None:
         return Answer({"state": "none", "reply": None})
     if taken.making.outcome is None or isinstance(taken.making.outcome, Exception):
@@ -197,6 +196,14 @@ async def _answer(call: Call, taken: Taken, *, stop_if_closed: bool, made: int =
     answered = await taken.making.answered()
     status = 200 if taken.how == "found" else made
     return Answer(turn_answer(taken, answered), status, {"ETag": answered.etag} if answered.etag else {})
+
+
+async def _without_reply(call: Call) -> Taken:
+    """Return the turn of a message that nobody answers, as one whose reply did not come."""
+    said = [await call.store.get_message(call.owner, call.session_id, call.message_id)]
+    making = Making(reply_id_for(call.owner, call.session_id, call.message_id), said)
+    making.finish(ModelFailedError())
+    return Taken(call.session_id, said, "joined", making)
 
 
 def _stream(call: Call, taken: Taken, *, seen: int = 0, stop_if_closed: bool = False) -> Answer[Any]:

@@ -229,6 +229,28 @@ async def test_a_turn_can_be_looked_at(api: Client, chat: str, model: FakeModel)
     assert (await api.get(f"{chat}/turns/never")).refusal == (404, "message_not_found")
 
 
+async def test_the_stream_of_a_message_that_nobody_answers_says_what_was_said_and_ends(api: Client, chat: str) -> None:
+    said = (await api.post(f"{chat}/messages", spoken("Before", id="m0"))).json["messages"]
+
+    async with streaming(api, "GET", f"{chat}/turns/m0") as stream:
+        turn, error = await stream.all()
+    answer = await api.post(f"{chat}/turns")
+
+    assert (turn.name, turn.data["messages"]) == ("turn", said)
+    assert turn.data["reply_id"] == answer.json["reply"]["id"]
+    assert (error.name, error.data["code"]) == ("error", "model_failed")
+
+
+async def test_a_stream_has_the_headers_of_every_answer(api: Client, chat: str) -> None:
+    whole_answer = await ask(api, chat)
+
+    async with streaming(api, "GET", f"{chat}/turns/m1") as stream:
+        headers = stream.response.headers
+
+    for name in ("cache-control", "x-content-type-options", "access-control-expose-headers"):
+        assert headers[name] == whole_answer.headers[name]
+
+
 async def test_a_turn_is_joined_where_the_client_left_off(api: Client, chat: str, model: FakeModel) -> None:
     model.next(Script([chunk("One "), chunk("two "), None, *whole("three")]))
     asking = asyncio.create_task(ask(api, chat))
