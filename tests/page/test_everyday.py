@@ -26,8 +26,25 @@ async def test_a_person_says_who_they_are_and_has_a_conversation(person: Person)
 
     await expect(person.sessions).to_have_count(1)
     await expect(person.sessions.first).to_contain_text("Where is the library?")
+    await expect(page.get_by_role("heading", level=1)).to_have_text("Where is the library?")
+    await expect(person.notice).to_contain_text("No model is configured here")
     assert person.stored(person.session_id()) == ["Where is the library?"]
     assert await page.evaluate("localStorage.length + document.cookie.length") == 0
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("user", ["a/b", "   ", "what?"])
+async def test_who_cannot_be_is_asked_again(person: Person, user: str) -> None:
+    await person.page.goto(f"{person.parley.url}/api/app")
+    name = person.page.get_by_label("Your user id")
+
+    await name.fill(user)
+    await person.page.get_by_role("button", name="Go on").click()
+
+    assert await name.evaluate("input => input.validity.patternMismatch")
+    await name.fill("Ада <b>")
+    await person.page.get_by_role("button", name="Go on").click()
+    await expect(person.page.locator(".who")).to_have_text("Ада <b>")
 
 
 async def test_the_list_is_there_after_few_requests_and_a_session_after_one_more(person: Person) -> None:
@@ -65,6 +82,44 @@ async def test_a_session_is_renamed_tagged_and_pinned(person: Person) -> None:
     await expect(person.sessions.first).to_contain_text("kept")
     stored = person.parley.ask("/api/chat/sessions/s", person.user)
     assert (stored["session_name"], stored["tags"], stored["pinned"]) == ("Ideas", ["work", "later"], True)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("wrong", ["x" * 65, ", ".join(map(str, range(17)))], ids=["too long", "too many"])
+async def test_tags_that_cannot_be_are_said_so_where_they_are_written(person: Person, wrong: str) -> None:
+    person.has("s", ["Hello"])
+    await person.arrive("#/s/s", wait=".message")
+    await person.choose_for_session("Tags")
+    tags = person.page.get_by_role("textbox", name="Tags")
+
+    await tags.fill(wrong)
+    await person.page.get_by_role("button", name="Save").click()
+
+    assert await tags.input_value() == wrong
+    assert "at most 16, each of at most 64" in await tags.evaluate("input => input.validationMessage")
+    await tags.fill(", ".join(["y" * 64, *map(str, range(15)), "3"]))
+    await person.page.get_by_role("button", name="Save").click()
+    await expect(person.page.get_by_role("dialog")).to_have_count(0)
+    await expect(person.sessions.first).to_contain_text("14")
+    assert person.visit.complaints == []
+
+
+@pytest.mark.slow
+async def test_what_is_said_beside_a_dialog_is_seen_and_can_be_put_away(person: Person) -> None:
+    person.has("s", ["Hello"])
+    await person.page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    await person.arrive("#/s/s", wait=".message")
+    await person.choose_for_session("Share")
+    await person.page.get_by_role("button", name="Make a link").click()
+
+    await person.page.get_by_role("button", name="Copy link").click()
+
+    await expect(person.notice).to_contain_text("Link copied.")
+    await person.notice.get_by_role("button", name="Close this notice").click()
+    await expect(person.notice).to_have_count(0)
+    await person.page.keyboard.press("Escape")
+    await person.messages.first.get_by_role("button", name="Copy message").click()
+    await expect(person.notice).to_contain_text("Copied.")
 
 
 @pytest.mark.slow
@@ -256,6 +311,17 @@ async def test_statistics_are_shown_and_everything_is_erased_only_for_the_word(
     await expect(person.sessions).to_have_count(0)
     assert person.parley.status("/api/chat/sessions/s", person.user) == 404
     assert neighbour.stored("theirs") == ["mine"]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("place", ["-1", "1.5", "Infinity", "99", "0x2", "2/3/<b>"])
+async def test_a_link_to_a_message_that_cannot_be_leads_to_the_newest(person: Person, place: str) -> None:
+    person.has("s", ["Hello", "Hi"])
+
+    await person.arrive(f"#/s/s/{place}", wait=".message")
+
+    await expect(person.messages).to_have_count(2)
+    assert person.visit.complaints == []
 
 
 @pytest.mark.slow

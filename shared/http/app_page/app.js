@@ -2,7 +2,7 @@
 
 import { Parley, ParleyError } from "../../../clients/javascript/src/index.js";
 import { Chat } from "./chat.js";
-import { button, h, icon } from "./dom.js";
+import { button, h, icon, notice } from "./dom.js";
 import * as identity from "./identity.js";
 import { forgetAll } from "./outbox.js";
 import { Reader } from "./reader.js";
@@ -13,6 +13,7 @@ import { Stats } from "./stats.js";
 
 const API = new URL("..", import.meta.url).href.replace(/\/$/, "");
 const page = document.getElementById("page");
+const SEQ = /^[1-9]\d{0,14}$/; // of a message that a link leads to
 const narrow = matchMedia("(max-width: 46rem)"); // as the style sheet has it: the list or a view, not both
 
 class App {
@@ -60,7 +61,7 @@ class App {
   }
 
   #view(kind, first, second) {
-    if (kind === "s" && first) return new Chat(this, first, Number(second) || null);
+    if (kind === "s" && first) return new Chat(this, first, SEQ.test(second) ? Number(second) : null);
     if (kind === "search" && first) return new Search(this, first);
     if (kind === "stats") return new Stats(this);
     return new Chat(this, null);
@@ -119,10 +120,12 @@ class App {
     if (wasOffline && !text) this.sessions.refresh();
   }
 
-  /** Returns whether a refusal says that no model is configured, and remembers it. */
+  /** Returns whether a refusal says that no model is configured, remembers it, and says so the first time. */
   noReplies(error) {
-    if (error.code === "no_responder") this.replies = false;
-    return error.code === "no_responder";
+    if (error.code !== "no_responder") return false;
+    if (this.replies !== false) notice("No model is configured here: what you say is kept, and nobody answers.");
+    this.replies = false;
+    return true;
   }
 
   /** Asks who it is where a refusal says that this is not known, or that a key is missing. */

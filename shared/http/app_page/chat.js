@@ -42,7 +42,9 @@ export class Chat {
   }
 
   get title() {
-    return this.isNew ? "New conversation" : this.history.session?.session_name || "Untitled";
+    if (this.isNew) return "New conversation";
+    const known = this.history.session ?? this.app.sessions.named(this.id);
+    return known ? known.session_name || "Untitled" : (this.name ?? "Conversation");
   }
 
   /** Reads what there is and shows it. */
@@ -226,6 +228,7 @@ export class Chat {
   #named(message) {
     const words = message.content.trim().replace(/\s+/g, " ");
     const name = words.length > NAME_CHARACTERS ? `${words.slice(0, NAME_CHARACTERS - 1)}…` : words;
+    this.name = name;
     return { ...message, session_id: this.id, session_name: name };
   }
 
@@ -242,6 +245,7 @@ export class Chat {
   /** A session that did not exist does now. */
   async #begin() {
     this.isNew = false;
+    this.#showHead();
     await this.#look();
     this.#follow();
     this.app.sessions.refresh();

@@ -15,9 +15,8 @@ export function ask(title, content, { says = "OK", danger = false, check = () =>
   const values = () => Object.fromEntries(new FormData(form));
   const judge = () => (go.disabled = !check(values()));
   form.addEventListener("input", judge);
-  document.body.append(dialog);
   judge();
-  dialog.showModal();
+  open(dialog);
   return new Promise((resolve) => {
     let said = null;
     form.addEventListener("submit", (event) => {
@@ -25,10 +24,7 @@ export function ask(title, content, { says = "OK", danger = false, check = () =>
       said = values();
       dialog.close();
     });
-    dialog.addEventListener("close", () => {
-      dialog.remove();
-      resolve(said);
-    });
+    dialog.addEventListener("close", () => resolve(said));
   });
 }
 
@@ -37,10 +33,20 @@ export function show(title, fill) {
   const place = h("div", { class: "place" });
   const dialog = h("dialog", { "aria-labelledby": "dialog-title", class: "wide" }, h("h2", { id: "dialog-title" }, title), place);
   dialog.append(h("div", { class: "choices" }, button("Close", { run: () => dialog.close() })));
-  dialog.addEventListener("close", () => dialog.remove());
+  open(dialog);
+  fill(place);
+}
+
+/** Opens a dialog. What is said meanwhile is said in it: nothing beside it can be heard or put away. */
+function open(dialog) {
+  const voices = ["notices", "announcer"].map((id) => document.getElementById(id));
+  dialog.addEventListener("close", () => {
+    document.body.append(...voices);
+    dialog.remove();
+  });
+  dialog.append(...voices);
   document.body.append(dialog);
   dialog.showModal();
-  fill(place);
 }
 
 /** Returns whether the reader agrees. */
@@ -63,11 +69,11 @@ export function choice(label, name, choices, chosen) {
 
 /** Returns a button that opens a menu; `items` returns what can be chosen then: `{label, icon, run, danger}`. */
 export function menuButton(label, items, { drawing = "more", text = false } = {}) {
-  const opener = button(label, { icon: drawing, text, "aria-haspopup": "menu", "aria-expanded": "false", run: () => open(opener, items()) });
+  const opener = button(label, { icon: drawing, text, "aria-haspopup": "menu", "aria-expanded": "false", run: () => unfold(opener, items()) });
   return opener;
 }
 
-function open(opener, items) {
+function unfold(opener, items) {
   const menu = h("div", { class: "menu", role: "menu", popover: "auto" }, items.filter(Boolean).map(item));
   menu.addEventListener("toggle", ({ newState }) => {
     opener.setAttribute("aria-expanded", String(newState === "open"));

@@ -4,6 +4,7 @@ import { field } from "./dialogs.js";
 import { button, h } from "./dom.js";
 
 const NAME = "parley.identity";
+const USER_ID = "(?=.*\\S)[^\\/\\\\?#\\p{Cc}]+"; // as the API has it, with something to see
 
 /** Whether App Service Authentication says who it is. */
 export const isSignedIn = document.querySelector('meta[name="identity"]').content === "easyauth";
@@ -38,7 +39,7 @@ function signIn() {
 
 function form(done, fault) {
   const before = known() ?? {};
-  const user = field("Your user id", { name: "userId", required: true, maxlength: 128, value: before.userId ?? "", autofocus: true, autocomplete: "username" }, "Whose conversations to see. On your own machine any name will do.");
+  const user = field("Your user id", { name: "userId", required: true, maxlength: 128, pattern: USER_ID, title: "No / \\ ? or # in it, please.", value: before.userId ?? "", autofocus: true, autocomplete: "username" }, "Whose conversations to see. On your own machine any name will do.");
   const hint = "Only where Parley asks for one. Whoever has this key can read, change and erase every user's conversations: use it on a machine of your own. It is kept in this tab until you close it, and sent to this server only.";
   const key = field("Function key", { name: "functionKey", type: "password", value: before.functionKey ?? "", autocomplete: "off" }, hint);
   const submitted = (event) => {

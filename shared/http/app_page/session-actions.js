@@ -10,6 +10,8 @@ const FORMATS = [
   ["ndjson", "Lines of JSON, everything", "ndjson", "application/x-ndjson"],
   ["openai", "JSON, as a model takes it", "openai.json", "application/json"],
 ];
+const MOST_TAGS = 16;
+const TAG_CHARACTERS = 64;
 const TERMS = [["", "never"], ["3600", "in an hour"], ["86400", "in a day"], ["604800", "in a week"], ["2592000", "in 30 days"]];
 
 /** Returns the button with the menu of a session; `changed` is called after a change. */
@@ -46,10 +48,10 @@ export function sessionMenu(app, session, { changed }) {
   }
 
   async function tag() {
-    const hint = "Divided by commas, 16 at most.";
-    const said = await ask("Tags", [field("Tags", { name: "tags", value: session.tags.join(", "), autofocus: true }, hint)], { says: "Save" });
-    const tags = said?.tags.split(",").map((each) => each.trim()).filter(Boolean);
-    if (tags) await attempt(() => parley.updateSession(session.id, { tags: [...new Set(tags)] }));
+    const hint = `Divided by commas; at most ${MOST_TAGS}, each of at most ${TAG_CHARACTERS} characters.`;
+    const judge = ({ target }) => target.setCustomValidity(areTags(tagsIn(target.value)) ? "" : hint);
+    const said = await ask("Tags", [field("Tags", { name: "tags", value: session.tags.join(", "), autofocus: true, oninput: judge }, hint)], { says: "Save" });
+    if (said) await attempt(() => parley.updateSession(session.id, { tags: tagsIn(said.tags) }));
   }
 
   async function fork() {
@@ -87,6 +89,9 @@ export function sessionMenu(app, session, { changed }) {
 
   return menuButton("More for this conversation", items);
 }
+
+const tagsIn = (text) => [...new Set(text.split(",").map((each) => each.trim()).filter(Boolean))];
+const areTags = (tags) => tags.length <= MOST_TAGS && tags.every((tag) => [...tag].length <= TAG_CHARACTERS);
 
 /** Returns a file's name made of a session's. */
 function fileName({ session_name: name, id }) {

@@ -70,6 +70,11 @@ export class SessionList {
     this.#draw();
   }
 
+  /** Returns the session of this id if it is listed. */
+  named(id) {
+    return this.sessions.find((session) => session.id === id);
+  }
+
   choose(id) {
     this.chosen = id;
     this.#draw();
