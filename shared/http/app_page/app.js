@@ -112,11 +112,12 @@ class App {
     if (!document.hidden) this.sessions.refresh();
   }
 
-  /** Shows that Parley cannot be reached, or with null that it can be again. */
-  offline(text) {
+  /** Shows that Parley cannot be asked, and why; with null that it can be again. What is being written stays. */
+  offline(text, error) {
     const wasOffline = !this.banner.hidden;
     this.banner.hidden = !text;
-    this.banner.textContent = text ?? "";
+    const signIn = error?.status === 401 && identity.isSignedIn && h("a", { href: identity.signInAddress() }, "Sign in");
+    this.banner.replaceChildren(...[text, " ", signIn].filter(Boolean));
     if (wasOffline && !text) this.sessions.refresh();
   }
 

@@ -122,7 +122,7 @@ export class Chat {
   #offline(isOffline, error) {
     if (this.isOffline === isOffline || this.isClosed) return;
     this.isOffline = isOffline;
-    this.app.offline(isOffline ? explain(error) : null);
+    this.app.offline(isOffline ? explain(error) : null, error);
   }
 
   /** Shows what has changed in the history, and says aloud what others have said. */
@@ -199,6 +199,7 @@ export class Chat {
     } catch (error) {
       if (waiting(this.id).some(({ id }) => id === message.id)) this.faults.set(message.id, explain(error));
       else this.reply.fail(explain(error), message.id);
+      this.app.refused(error);
     } finally {
       this.composer.wait(false);
       this.#showOutgoing();
