@@ -33,6 +33,18 @@ class CosmosPlace:
     database: str = "parley-tests"
     container: str = "contract"
 
+    @property
+    def settings(self) -> dict[str, str]:
+        """The settings that lead a process there."""
+        return {
+            "STORE": "cosmos",
+            "COSMOS_ENDPOINT": self.endpoint,
+            "COSMOS_KEY": self.key or "",
+            "COSMOS_EMULATOR": str(self.emulator).lower(),
+            "COSMOS_DATABASE": self.database,
+            "COSMOS_CONTAINER": self.container,
+        }
+
 
 @contextmanager
 def server_or_skip() -> Iterator["CosmosServer"]:

@@ -1,7 +1,7 @@
 """Parley as a process of its own, on each store, with a network before it that can be made to fail."""
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 from parley_client import ConversationManager, Parley, Patience
@@ -9,9 +9,6 @@ from parley_client import ConversationManager, Parley, Patience
 from tests.builders import an_owner
 from tests.clients.server import serving
 from tests.clients.weather import Weather, weather_before
-
-if TYPE_CHECKING:
-    from tests.conftest import CosmosPlace
 
 IMPATIENT = Patience(tries=3, seconds=5.0, longest_pause_seconds=2.5)
 
@@ -21,15 +18,7 @@ def url(request: pytest.FixtureRequest, store_name: str, tmp_path_factory: pytes
     """Run Parley on the store under test."""
     settings = {"SQLITE_PATH": str(tmp_path_factory.mktemp("data") / "parley.db")}
     if store_name == "cosmos":
-        place: CosmosPlace = request.getfixturevalue("cosmos_place")
-        settings = {
-            "STORE": "cosmos",
-            "COSMOS_ENDPOINT": place.endpoint,
-            "COSMOS_KEY": place.key or "",
-            "COSMOS_EMULATOR": str(place.emulator).lower(),
-            "COSMOS_DATABASE": place.database,
-            "COSMOS_CONTAINER": place.container,
-        }
+        settings = request.getfixturevalue("cosmos_place").settings
     with serving(**settings) as where:
         yield where
 

@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import AsyncExitStack
+from pathlib import Path
 
 import pytest
 import pytest_asyncio
@@ -23,11 +24,22 @@ async def browser() -> AsyncIterator[Browser]:
 
 
 @pytest.fixture(scope="module")
-def parley(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Parley]:
-    """Run Parley on a data file of its own."""
+def log_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Name the file that Parley's log goes to."""
+    return tmp_path_factory.mktemp("log") / "log"
+
+
+@pytest.fixture(scope="module")
+def store_settings(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """Lead to a data file of the module's own; a module that runs on each store has another fixture of this name."""
+    return {"SQLITE_PATH": str(tmp_path_factory.mktemp("data") / "parley.db")}
+
+
+@pytest.fixture(scope="module")
+def parley(store_settings: dict[str, str], log_file: Path) -> Iterator[Parley]:
+    """Run Parley on a store of its own."""
     command_or_skip()
-    folder = tmp_path_factory.mktemp("data")
-    with (folder / "log").open("w") as log, running(log=log, SQLITE_PATH=str(folder / "parley.db")) as process:
+    with log_file.open("w") as log, running(log=log, **store_settings) as process:
         yield process
 
 

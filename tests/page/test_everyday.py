@@ -1,7 +1,9 @@
-"""What people do every day, as they do it."""
+"""What people do every day, as they do it; on each store."""
 
+import json
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 from playwright.async_api import expect
@@ -13,6 +15,25 @@ from tests.page.person import Person
 pytestmark = pytest.mark.asyncio(loop_scope="module")  # as the browser is
 
 MOST_REQUESTS = 6
+
+
+@pytest.fixture(scope="module")
+def store_settings(request: pytest.FixtureRequest, store_name: str, tmp_path_factory: Any) -> dict[str, str]:
+    """Lead to the store under test."""
+    if store_name == "cosmos":
+        settings: dict[str, str] = request.getfixturevalue("cosmos_place").settings
+        return settings
+    return {"SQLITE_PATH": str(tmp_path_factory.mktemp("data") / "parley.db")}
+
+
+def requests_of_store(log_file: Path, route: str) -> list[int]:
+    """Return how many requests of the store each answer of a route took, as the log has it."""
+    lines = [
+        json.loads(line[line.index("{") :])
+        for line in log_file.read_text().splitlines()
+        if '"event": "request"' in line
+    ]
+    return [line["store_requests"] for line in lines if line["route"] == route]
 
 
 async def test_a_person_says_who_they_are_and_has_a_conversation(person: Person) -> None:
@@ -47,15 +68,20 @@ async def test_who_cannot_be_is_asked_again(person: Person, user: str) -> None:
     await expect(person.page.locator(".who")).to_have_text("Ада <b>")
 
 
-async def test_the_list_is_there_after_few_requests_and_a_session_after_one_more(person: Person) -> None:
+async def test_the_list_is_there_after_few_requests_and_a_session_after_one_more(
+    person: Person, log_file: Path
+) -> None:
     person.has("s", ["Hello", "Hi"], session_name="Greetings")
     await person.arrive()
     first = len(person.visit.requested)
+    before = len(requests_of_store(log_file, "read_session"))
 
     await person.sessions.get_by_role("link", name="Greetings").click()
     await expect(person.messages).to_have_count(2)
+    of_store = requests_of_store(log_file, "read_session")[before:]
 
     assert first <= MOST_REQUESTS
+    assert set(of_store) == {1}
     assert [url.removeprefix(person.parley.url) for url in person.visit.requested[first:]] == [
         "/api/chat/sessions/s?limit=50"
     ]
