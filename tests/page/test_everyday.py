@@ -64,6 +64,12 @@ async def test_who_cannot_be_is_asked_again(person: Person, user: str) -> None:
 
     assert await name.evaluate("input => input.validity.patternMismatch")
     await name.fill("Ада <b>")
+    await person.page.get_by_text("Function key").first.click()
+    key = person.page.get_by_label("Function key")
+    await key.fill("ключ")
+    await person.page.get_by_role("button", name="Go on").click()
+    assert await key.evaluate("input => input.validity.patternMismatch")
+    await key.fill("")
     await person.page.get_by_role("button", name="Go on").click()
     await expect(person.page.locator(".who")).to_have_text("Ада <b>")
 

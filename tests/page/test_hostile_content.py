@@ -1,10 +1,13 @@
 """Whatever a message, a name, a tag, a persona, a file, a link or an address holds is shown as text."""
 
+import json
+import re
 from collections.abc import Iterable
 
 import pytest
-from playwright.async_api import expect
+from playwright.async_api import Route, expect
 
+from tests.builders import an_owner
 from tests.page.conftest import Another
 from tests.page.person import Person
 
@@ -65,6 +68,13 @@ INSPECT = """() => ({
     wide: document.documentElement.scrollWidth > innerWidth || [...document.querySelectorAll('.messages')]
         .some(box => box.scrollWidth > box.clientWidth + 1),
 })"""
+
+OUTSIDE = """() => [...document.querySelectorAll(
+        '#main > *, #main .head *, .notice, .notice *, .hits a, .foot *, .rows li, .fault *')]
+    .filter(each => each.checkVisibility() && each.getClientRects().length)
+    .map(each => [each.outerHTML.slice(0, 60), each.getBoundingClientRect()])
+    .filter(([, {left, right}]) => left < -1 || right > innerWidth + 1)
+    .map(([html, {left, right}]) => `${html}: ${left} to ${right}`)"""
 
 
 async def assert_harmless(person: Person) -> None:
@@ -195,3 +205,44 @@ async def test_a_shared_link_shows_hostile_content_as_text(person: Person, anoth
     await stranger.page.locator(".messages").evaluate("box => box.scrollTop = box.scrollHeight")
 
     await assert_harmless(stranger)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("about", ["a script", "an image that fails", "a line without end", "bidi never closed"])
+@pytest.mark.parametrize("width", [320, 1280])
+async def test_hostile_errors_users_and_hits_are_text(person: Person, about: str, width: int) -> None:
+    text = HOSTILE[about]
+    problem = {"type": text, "title": text, "status": 409, "detail": text, "code": text, "request_id": text[:200]}
+
+    async def refuse(route: Route) -> None:
+        if route.request.method == "GET":
+            await route.continue_()
+        else:
+            await route.fulfill(status=409, content_type="application/problem+json", body=json.dumps(problem))
+
+    named = "".join(each for each in text if each not in "/\\?#" and " " < each <= "~")
+    person.user = f"{named[:60]}{an_owner()}"
+    person.has("s", [f"needle {text}", text], session_name=text[:200])
+    await person.page.set_viewport_size({"width": width, "height": 640})
+    await person.arrive("#/s/s", wait=".message")
+    await person.page.route(re.compile("/api/chat/"), refuse)
+    await person.say("Hello")
+    await expect(person.page.get_by_role("button", name="Send again")).to_be_visible()
+    await assert_text(person)
+    await person.choose_for_session("Archive")
+    await expect(person.notice).to_contain_text(text[:20].strip())
+    await assert_text(person)
+    await person.page.goto(f"{person.parley.url}/api/app#/search/needle")
+    await expect(person.page.locator("mark")).to_have_count(1)
+
+    await assert_text(person)
+
+
+async def assert_text(person: Person) -> None:
+    """Nothing ran, nothing came from elsewhere, nothing is wider than the window; refusals are complained of."""
+    found = await person.page.evaluate(INSPECT)
+
+    assert (found["pwned"], found["forbidden"], found["handlers"], found["wide"]) == (None, 0, [], False)
+    assert await person.page.evaluate(OUTSIDE) == []
+    assert person.visit.origins == {person.parley.url}
+    assert [each for each in person.visit.complaints if "409" not in each] == []

@@ -41,7 +41,7 @@ function form(done, fault) {
   const before = known() ?? {};
   const user = field("Your user id", { name: "userId", required: true, maxlength: 128, pattern: USER_ID, title: "No / \\ ? or # in it, please.", value: before.userId ?? "", autofocus: true, autocomplete: "username" }, "Whose conversations to see. On your own machine any name will do.");
   const hint = "Only where Parley asks for one. Whoever has this key can read, change and erase every user's conversations: use it on a machine of your own. It is kept in this tab until you close it, and sent to this server only.";
-  const key = field("Function key", { name: "functionKey", type: "password", value: before.functionKey ?? "", autocomplete: "off" }, hint);
+  const key = field("Function key", { name: "functionKey", type: "password", pattern: "[!-~]+", title: "Letters, digits and signs, as Azure shows it.", value: before.functionKey ?? "", autocomplete: "off" }, hint);
   const submitted = (event) => {
     event.preventDefault();
     const { userId, functionKey } = Object.fromEntries(new FormData(event.target));

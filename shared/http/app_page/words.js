@@ -3,6 +3,7 @@
 import { ParleyError } from "../../../clients/javascript/src/index.js";
 
 const DAY_MS = 86_400_000;
+const MOST_CHARACTERS = 500; // of what a refusal says: it may come from what stands between
 const clock = new Intl.DateTimeFormat(undefined, { hour: "numeric", minute: "2-digit" });
 const date = new Intl.DateTimeFormat(undefined, { day: "numeric", month: "short" });
 const dateOfYear = new Intl.DateTimeFormat(undefined, { day: "numeric", month: "short", year: "numeric" });
@@ -70,5 +71,5 @@ export function explain(error) {
 
 /** Returns the same of a problem document. */
 export function faultOf({ detail = "Parley refused.", code, request_id: id }) {
-  return [detail, ADVICE[code], id && `(Request ${id})`].filter(Boolean).join(" ");
+  return [String(detail).slice(0, MOST_CHARACTERS), ADVICE[code], id && `(Request ${id})`].filter(Boolean).join(" ");
 }
