@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 import azure.functions as func
 from pydantic import BaseModel, ValidationError
 
-from shared.errors import PreconditionFailedError
+from shared.errors import PreconditionFailedError, SessionNotFoundError
 from shared.http.body import is_blank, parse_body
 from shared.http.etags import chosen
 from shared.http.problems import BadRequestError
@@ -145,6 +145,13 @@ class Call:
                 raise PreconditionFailedError
             return current
         return wanted[0] if wanted else None
+
+    async def if_match_of_any(self, session_id: str | None) -> str | None:
+        """Return the same where the session may have to be made: one that is not there is no version, either."""
+        try:
+            return await self.if_match(session_id)
+        except SessionNotFoundError as error:
+            raise PreconditionFailedError from error
 
     def header(self, name: str) -> str | None:
         """Return a header's value, None when it is missing or empty."""

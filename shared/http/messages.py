@@ -12,7 +12,6 @@ from shared.errors import (
     MessageConflictError,
     PreconditionFailedError,
     SessionArchivedError,
-    SessionNotFoundError,
 )
 from shared.http.answers import PAGE, Page
 from shared.http.call import Answer, Call
@@ -194,10 +193,7 @@ async def append_anywhere(call: Call, body: MessageAnywhere | MessagesAnywhere) 
     `session_id` and message ids of your own, the request is safe to repeat; otherwise every repeat makes a session.
     """
     key = call.idempotency_key("POST /messages")
-    try:
-        if_match = await call.if_match(body.session_id)
-    except SessionNotFoundError as error:
-        raise PreconditionFailedError from error
+    if_match = await call.if_match_of_any(body.session_id)
     session_id, appended = await call.chat.append_anywhere(call.owner, body, _messages_in(body), key, if_match=if_match)
     return appended_answer(session_id, appended)
 

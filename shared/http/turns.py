@@ -15,13 +15,14 @@ from shared.errors import (
     ModelTimeoutError,
     NoResponderError,
     NothingToAnswerError,
+    PreconditionFailedError,
     SessionArchivedError,
     TurnInProgressError,
     TurnNotNewestError,
 )
 from shared.http.call import Answer, Call
 from shared.http.endpoint import Endpoint, Reply
-from shared.http.parameters import IDEMPOTENCY_KEY, RequestHeader
+from shared.http.parameters import IDEMPOTENCY_KEY, IF_MATCH, RequestHeader
 from shared.http.query import QueryModel
 from shared.http.turn_events import HEADERS, MEDIA_TYPE, TurnAnswer, turn_answer, turn_events
 from shared.models import Message, MessageInput, SessionTarget, TurnBatch, TurnInput, TurnOptions
@@ -49,6 +50,7 @@ ASKING_ERRORS = (
     SessionArchivedError,
     MessageConflictError,
     IdempotencyConflictError,
+    PreconditionFailedError,
 )
 TAKEN = {
     200: Reply("All of it was there before: the reply that is stored.", ("ETag",), (MEDIA_TYPE,)),
@@ -96,7 +98,7 @@ class TurnState(TypedDict):
 
 @Endpoint(
     tag=TAG,
-    headers=(IDEMPOTENCY_KEY, ACCEPT),
+    headers=(IDEMPOTENCY_KEY, IF_MATCH, ACCEPT),
     answers=TAKEN,
     errors=ASKING_ERRORS,
     notes=f"{ORDER} {EVENTS}",
@@ -108,14 +110,15 @@ async def take(call: Call, query: TurnQuery, body: TurnInput | TurnBatch) -> Ans
     The body is the message, or `messages`, or neither: then the newest message is answered, and if that is a reply
     already, it is the answer.
     """
-    said = Said(_messages_in(body), call.idempotency_key("turn"))
+    if_match = await call.if_match(call.session_id)
+    said = Said(_messages_in(body), call.idempotency_key("turn"), if_match=if_match)
     taken = await turns_of(call.chat).say(call.owner, call.session_id, said, _wishes(body))
     return await _answer(call, taken, stop_if_closed=query.if_closed == "stop")
 
 
 @Endpoint(
     tag=TAG,
-    headers=(IDEMPOTENCY_KEY, ACCEPT),
+    headers=(IDEMPOTENCY_KEY, IF_MATCH, ACCEPT),
     answers=TAKEN,
     errors=ASKING_ERRORS,
     notes=f"{ORDER} {EVENTS}",
@@ -127,7 +130,8 @@ async def take_anywhere(call: Call, query: TurnQuery, body: TurnAnywhere | Turns
     The same without a session: one is made unless `session_id` names one the owner has; for that one `channel` and
     `session_name` are ignored.
     """
-    said = Said(_messages_in(body), call.idempotency_key("POST /turns"))
+    if_match = await call.if_match_of_any(body.session_id)
+    said = Said(_messages_in(body), call.idempotency_key("POST /turns"), if_match=if_match)
     taken = await turns_of(call.chat).say(call.owner, body, said, _wishes(body))
     return await _answer(call, taken, stop_if_closed=query.if_closed == "stop")
 

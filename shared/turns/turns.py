@@ -13,6 +13,7 @@ from shared.errors import (
     NoResponderError,
     NothingToAnswerError,
     ParleyError,
+    PreconditionFailedError,
     SessionNotFoundError,
     TurnInProgressError,
     TurnNotNewestError,
@@ -38,6 +39,7 @@ class Said(NamedTuple):
     messages: Sequence[MessageInput]
     key: IdempotencyKey | None = None
     ttl_seconds: int | None = None  # of a session that is made
+    if_match: str | None = None  # the session's etag, unless it is a repeat
 
 
 def turns_of(chat: "ChatService") -> "Turns":
@@ -81,7 +83,7 @@ class Turns:
         if not said.messages:
             if session_id is None:
                 raise NothingToAnswerError
-            return await self._go_on(user_id, session_id, wishes)
+            return await self._go_on(user_id, session_id, said.if_match, wishes)
         if (said.messages[-1].role or said.messages[-1].message_type) == "assistant":
             raise NothingToAnswerError
         with self._room():
@@ -181,16 +183,16 @@ class Turns:
             made.append(self._lease((user_id, session_id), message_id))
             return made[0]
 
-        messages, key, ttl_seconds = said
+        messages, key, ttl_seconds, if_match = said
         if isinstance(target, str):
-            appended = await self._chat.append(user_id, target, messages, key, lease_for=lease_for)
+            appended = await self._chat.append(user_id, target, messages, key, if_match=if_match, lease_for=lease_for)
             return target, appended, made[0]
         session_id, appended = await self._chat.append_anywhere(
-            user_id, target, messages, key, ttl_seconds=ttl_seconds, lease_for=lease_for
+            user_id, target, messages, key, ttl_seconds=ttl_seconds, if_match=if_match, lease_for=lease_for
         )
         return session_id, appended, made[0]
 
-    async def _go_on(self, user_id: str, session_id: str, wishes: Wishes) -> Taken:
+    async def _go_on(self, user_id: str, session_id: str, if_match: str | None, wishes: Wishes) -> Taken:
         """Answer the newest message; if that is a reply it is the answer."""
         await self._store.catch_up(user_id, session_id)
         session, page = await self._store.read(user_id, session_id, 1)
@@ -199,6 +201,8 @@ class Turns:
         (newest,) = page.messages
         if newest.role == "assistant":
             return _found(session, [], newest)
+        if if_match not in {None, session.etag}:
+            raise PreconditionFailedError
         with self._room():
             return await self._repeat(user_id, session_id, [newest], wishes)
 

@@ -209,6 +209,24 @@ async def test_other_words_under_a_used_id_are_a_conflict(api: Client, chat: str
     assert (await ask(api, chat, "Other")).refusal == (409, "message_conflict")
 
 
+async def test_words_for_another_version_of_the_session_are_refused_but_a_repeat_is_not(
+    api: Client, chat: str, model: FakeModel
+) -> None:
+    first = (await api.get(chat)).headers["etag"]
+
+    taken = await api.post(f"{chat}/turns", spoken("Hi", id="m1"), if_match=first)
+    again = await api.post(f"{chat}/turns", spoken("Hi", id="m1"), if_match=first)
+    late = await api.post(f"{chat}/turns", spoken("More", id="m2"), if_match=first)
+    elsewhere = await api.post("/api/chat/turns", spoken("Hi", session_id="none-yet"), if_match=first)
+    await api.post(f"{chat}/messages", spoken("Unanswered", id="m3"))
+    silent = await api.post(f"{chat}/turns", if_match=first)
+
+    assert (taken.status, again.status) == (201, 200)
+    assert {answer.refusal for answer in (late, elsewhere, silent)} == {(412, "precondition_failed")}
+    assert contents(await api.get(f"{chat}/messages?order=asc")) == ["Hi", HELLO, "Unanswered"]
+    assert len(model.asked) == 1
+
+
 # Following
 
 
