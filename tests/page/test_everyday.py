@@ -155,6 +155,21 @@ async def test_what_is_said_beside_a_dialog_is_seen_and_can_be_put_away(person: 
 
 
 @pytest.mark.slow
+async def test_a_menu_stays_open_while_something_is_said(person: Person) -> None:
+    person.has("s", ["Hello"])
+    await person.arrive("#/s/s", wait=".message")
+    await person.page.get_by_role("button", name="More for this conversation").click()
+
+    person.parley.ask("/api/chat/sessions/s/messages", person.user, {"role": "assistant", "content": "Hi"})
+    await expect(person.messages).to_have_count(2)
+    await person.page.get_by_role("menuitem", name="Rename").click()
+    await person.page.get_by_role("textbox", name="Name").fill("Greetings")
+    await person.page.get_by_role("button", name="Save").click()
+
+    await expect(person.page.get_by_role("heading", level=1)).to_have_text("Greetings")
+
+
+@pytest.mark.slow
 async def test_an_archived_session_leaves_the_list_takes_nothing_and_comes_back(person: Person) -> None:
     person.has("s", ["Hello"], session_name="Old")
     await person.arrive("#/s/s", wait=".message")

@@ -394,6 +394,8 @@ export class Chat {
   }
 
   #showHead() {
+    const unfolded = this.head.querySelector(".menu");
+    if (unfolded) return unfolded.addEventListener("toggle", () => this.#showHead(), { once: true }); // not under somebody's hand
     const session = this.history.session;
     const title = h("h1", { tabindex: -1, dir: "auto" }, this.title);
     const back = h("a", { href: "#/", class: "icon-button narrow-only", "aria-label": "All conversations" }, icon("back"));
