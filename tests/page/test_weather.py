@@ -49,6 +49,7 @@ async def test_a_message_that_did_not_get_through_waits_and_is_sent_once(person:
 
     await expect(person.messages).to_have_count(2)
     await expect(again).to_have_count(0)
+    await expect(person.page.locator(".pending")).to_have_count(0)
     assert person.stored("s") == ["Hello", "Do not lose me"]
 
 
