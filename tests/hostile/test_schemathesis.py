@@ -6,7 +6,7 @@ from shared.store.port import SessionStore
 from tests.hostile.app import Tally, serving
 from tests.hostile.fuzz import fuzz
 
-pytestmark = pytest.mark.asyncio(loop_scope="module")
+pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.slow]  # 50 s of processor time
 EXAMPLES = 1  # of each operation and of each phase that makes them up
 LEAST_REQUESTS = 500  # fewer mean that something went wrong before the API was asked
 
@@ -21,7 +21,6 @@ async def test_nothing_happens_that_is_not_documented(store: SessionStore) -> No
     assert tally.total > LEAST_REQUESTS
 
 
-@pytest.mark.slow
 async def test_an_answer_that_is_not_documented_would_be_found(store: SessionStore) -> None:
     tally = Tally()
     async with serving(store, tally, user_identity="easyauth") as url:
