@@ -17,6 +17,7 @@ from shared.settings import PROJECT_ROOT
 MAKE = shutil.which("make")
 LISTS = ("requirements.txt", "requirements-commands.txt", "requirements-dev.txt")
 LONG_AGO = 1_600_000_000
+BROUGHT_BY_THE_WORKER = {"opentelemetry"}  # where its settings switch it on; else nothing is traced
 SERVING, COMMANDS, ALL = LISTS[:1], LISTS[:2], LISTS
 NEEDS = {
     "run": SERVING,
@@ -100,7 +101,7 @@ def imported(files: Iterator[Path]) -> set[str]:
     """Return the packages that files import anywhere, those in functions too."""
     tops = {name.partition(".")[0] for file in files for name in modules_of(file)}
     packages = packages_distributions()
-    return {normal(packages[name][0]) for name in tops & packages.keys()}
+    return {normal(packages[name][0]) for name in (tops & packages.keys()) - BROUGHT_BY_THE_WORKER}
 
 
 def modules_of(file: Path) -> Iterator[str]:

@@ -24,7 +24,8 @@ def start(tmp_path: Path, **settings: str) -> tuple[set[str], str]:
     environment: dict[str, Any] = {"STORE": "sqlite", "SQLITE_PATH": str(tmp_path / "parley.db"), **settings}
     command = [sys.executable, "-c", SCRIPT]
     done = subprocess.run(command, env=environment, cwd=PROJECT_ROOT, capture_output=True, text=True, check=True)
-    return set(json.loads(done.stdout)), done.stderr
+    said = [line for line in done.stderr.splitlines() if not line.startswith("{")]  # without the lines of events
+    return set(json.loads(done.stdout)), "\n".join(said)
 
 
 @pytest.mark.parametrize("value", ["", "false"])

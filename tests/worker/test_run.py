@@ -73,9 +73,16 @@ def test_it_installs_into_an_environment_of_its_own_and_passes_arguments_to_pyte
         "-m pip install --quiet --disable-pip-version-check -r tests/worker/requirements.txt",
         "-m pytest tests/worker -x",
         "-m pytest -n 2 --dist loadfile -p tests.worker.in_place tests/http -x",
-        "HTTP_STREAMING=true -m pytest -n 2 --dist loadfile -p tests.worker.in_place tests/http -x",
     ]
     assert (project / ".venv-worker" / "bin" / "python").exists()
+
+
+def test_of_all_tests_those_of_the_api_run_over_http_too(project: Path) -> None:
+    place(project / "bin" / "python3.13", A_PYTHON_3_13)
+    done = run(project, "--tier", "all")
+
+    arguments = "-m pytest -n 2 --dist loadfile -p tests.worker.in_place tests/http --tier all"
+    assert done.stdout.splitlines()[-2:] == [arguments, f"HTTP_STREAMING=true {arguments}"]
 
 
 @pytest.mark.parametrize("changed", REQUIREMENTS)
