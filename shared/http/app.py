@@ -3,19 +3,17 @@
 import asyncio
 from collections.abc import Mapping
 
+from shared.http import page_files
 from shared.http.app_page import load, load_page
 from shared.http.call import Answer, Call
-from shared.http.endpoint import Endpoint, Reply
-from shared.http.page_files import UNCHANGED, sent
+from shared.http.endpoint import Endpoint
+from shared.http.page_files import FILE, MOVED, PAGE, sent
 from shared.http.parameters import IF_NOT_SEEN, PATH_PARAMETERS
 from shared.http.shares import PRIVATE
 
 POLICY: Mapping[str, str] = {
-    "Content-Security-Policy": (  # the page makes no HTML from text: Trusted Types hold it to that
-        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
-        "base-uri 'none'; form-action 'none'; frame-ancestors 'none'; "
-        "require-trusted-types-for 'script'; trusted-types 'none'"
-    ),
+    # The page makes no HTML from text: Trusted Types hold it to that.
+    "Content-Security-Policy": f"{page_files.POLICY}; require-trusted-types-for 'script'; trusted-types 'none'",
     "Referrer-Policy": "no-referrer",
 }
 
@@ -23,11 +21,7 @@ POLICY: Mapping[str, str] = {
 @Endpoint(
     tag="Service",
     headers=(IF_NOT_SEEN,),
-    answers={
-        200: Reply("The page.", ("ETag",), texts=("text/html",)),
-        **UNCHANGED,
-        308: Reply("The page is there, without the slash at the end.", ("Location",)),
-    },
+    answers={**PAGE, **MOVED},
     owner=None,
     asks_store=False,
 )
@@ -45,7 +39,7 @@ async def page(call: Call) -> Answer[bytes]:
 @Endpoint(
     tag="Service",
     headers=(IF_NOT_SEEN,),
-    answers={200: Reply("The file.", ("ETag",), texts=("text/css", "text/javascript")), **UNCHANGED},
+    answers=FILE,
     path={"file": PATH_PARAMETERS["file"]._replace(example="app.js")},
     owner=None,
     asks_store=False,
@@ -61,7 +55,7 @@ async def file(call: Call) -> Answer[bytes]:
 @Endpoint(
     tag="Shared",
     headers=(IF_NOT_SEEN,),
-    answers={200: Reply("The page.", ("ETag",), texts=("text/html",)), **UNCHANGED},
+    answers=PAGE,
     owner=None,
     asks_store=False,
 )

@@ -5,13 +5,8 @@ import asyncio
 from shared.http.call import Answer, Call
 from shared.http.docs_page import load, load_document, load_page
 from shared.http.endpoint import Endpoint, Reply
-from shared.http.page_files import UNCHANGED, sent
+from shared.http.page_files import FILE, MOVED, PAGE, POLICY, UNCHANGED, sent
 from shared.http.parameters import IF_NOT_SEEN
-
-POLICY = (  # Swagger UI needs no more; the icons in its style sheet are data URLs
-    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
-    "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
-)
 
 
 @Endpoint(
@@ -32,11 +27,7 @@ async def openapi(call: Call) -> Answer[bytes]:
 @Endpoint(
     tag="Service",
     headers=(IF_NOT_SEEN,),
-    answers={
-        200: Reply("The page.", ("ETag",), texts=("text/html",)),
-        **UNCHANGED,
-        308: Reply("The page is there, without the slash at the end.", ("Location",)),
-    },
+    answers={**PAGE, **MOVED},
     owner=None,
     asks_store=False,
 )
@@ -54,7 +45,7 @@ async def page(call: Call) -> Answer[bytes]:
 @Endpoint(
     tag="Service",
     headers=(IF_NOT_SEEN,),
-    answers={200: Reply("The file.", ("ETag",), texts=("text/css", "text/javascript")), **UNCHANGED},
+    answers=FILE,
     owner=None,
     asks_store=False,
 )

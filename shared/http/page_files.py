@@ -8,7 +8,14 @@ from shared.http.call import Answer, Call
 from shared.http.endpoint import Reply
 from shared.http.etags import names
 
+POLICY = (  # nothing but the page's own files, and nothing written into it; icons in style sheets are data URLs
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
+    "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+)
 UNCHANGED: Mapping[int, Reply] = {304: Reply("Unchanged.", ("ETag",))}
+PAGE: Mapping[int, Reply] = {200: Reply("The page.", ("ETag",), texts=("text/html",)), **UNCHANGED}
+MOVED: Mapping[int, Reply] = {308: Reply("The page is there, without the slash at the end.", ("Location",))}
+FILE: Mapping[int, Reply] = {200: Reply("The file.", ("ETag",), texts=("text/css", "text/javascript")), **UNCHANGED}
 
 
 class PageFile(NamedTuple):

@@ -68,6 +68,14 @@ ORDER = (
     "it, or asks again if that failed: a question has one reply. Another turn meanwhile is a 409 with `Retry-After`; a "
     "model that fails has stored nothing but what was said."
 )
+TAKING = Endpoint(
+    tag=TAG,
+    headers=(IDEMPOTENCY_KEY, IF_MATCH, ACCEPT),
+    answers=TAKEN,
+    errors=ASKING_ERRORS,
+    notes=f"{ORDER} {EVENTS}",
+    waits_for_model=True,
+)
 
 
 class TurnQuery(QueryModel):
@@ -96,14 +104,7 @@ class TurnState(TypedDict):
     reply: Annotated[Message | None, Field(description="The reply, once it is stored.")]
 
 
-@Endpoint(
-    tag=TAG,
-    headers=(IDEMPOTENCY_KEY, IF_MATCH, ACCEPT),
-    answers=TAKEN,
-    errors=ASKING_ERRORS,
-    notes=f"{ORDER} {EVENTS}",
-    waits_for_model=True,
-)
+@TAKING
 async def take(call: Call, query: TurnQuery, body: TurnInput | TurnBatch) -> Answer[TurnAnswer]:
     """Say something and get the model's reply.
 
@@ -116,14 +117,7 @@ async def take(call: Call, query: TurnQuery, body: TurnInput | TurnBatch) -> Ans
     return await _answer(call, taken, stop_if_closed=query.if_closed == "stop")
 
 
-@Endpoint(
-    tag=TAG,
-    headers=(IDEMPOTENCY_KEY, IF_MATCH, ACCEPT),
-    answers=TAKEN,
-    errors=ASKING_ERRORS,
-    notes=f"{ORDER} {EVENTS}",
-    waits_for_model=True,
-)
+@TAKING
 async def take_anywhere(call: Call, query: TurnQuery, body: TurnAnywhere | TurnsAnywhere) -> Answer[TurnAnswer]:
     """Say something, in a session that is made if need be, and get the model's reply.
 
