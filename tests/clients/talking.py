@@ -1,16 +1,13 @@
 """A Parley with a model of the test's, and a network in between that cuts streams where the test says."""
 
 import asyncio
-import threading
 from collections.abc import Callable, Iterator
-from contextlib import AsyncExitStack, contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from tests.listening import close_listener, loop_beside
 from tests.turns.model_server import FakeModel, Script, serving_model
-
-if TYPE_CHECKING:
-    from concurrent.futures import Future
 
 PIECE_BYTES = 65_536
 
@@ -29,29 +26,34 @@ class Cutter:
         self.cuts.append((text.encode(), then))
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        """Pass one connection on."""
-        from_server, to_server = await asyncio.open_connection(self.host, self.port)
-        asking = asyncio.create_task(_pump(reader, to_server))
-        try:
-            with suppress(OSError, asyncio.CancelledError):  # whoever cancels is at the end of all
-                await self._answer(from_server, writer)
-        finally:
-            asking.cancel()
-            to_server.close()
-            writer.close()
+        """Pass one connection on until either side ends.
+
+        Nothing but its client's connection holds this task: one that went on without it could be collected midway.
+        """
+        with suppress(OSError, asyncio.CancelledError), closing(writer):  # whoever cancels is at the end of all
+            from_server, to_server = await asyncio.open_connection(self.host, self.port)
+            with closing(to_server):
+                ways = {
+                    asyncio.create_task(_pump(reader, to_server)),
+                    asyncio.create_task(self._answer(from_server, writer)),
+                }
+                _, going_on = await asyncio.wait(ways, return_when=asyncio.FIRST_COMPLETED)
+                for way in going_on:
+                    way.cancel()
 
     async def _answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         said = b""
-        while piece := await reader.read(PIECE_BYTES):
-            before, said = len(said), said + piece
-            if self.cuts and self.cuts[0][0] in said:
-                text, then = self.cuts.pop(0)
-                writer.write(said[before : said.index(text) + len(text)])
+        with suppress(OSError):
+            while piece := await reader.read(PIECE_BYTES):
+                before, said = len(said), said + piece
+                if self.cuts and self.cuts[0][0] in said:
+                    text, then = self.cuts.pop(0)
+                    writer.write(said[before : said.index(text) + len(text)])
+                    await writer.drain()
+                    then()
+                    return
+                writer.write(piece)
                 await writer.drain()
-                then()
-                return
-            writer.write(piece)
-            await writer.drain()
 
 
 async def _pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -94,9 +96,8 @@ class Model:
 @contextmanager
 def a_model() -> Iterator[Model]:
     """Run a model until the block ends."""
-    with _loop() as (loop, stack):
-        fake = _in(loop, stack.enter_async_context(serving_model()))
-        yield Model(fake, loop)
+    with loop_beside() as beside:
+        yield Model(beside.run(beside.stack.enter_async_context(serving_model())), beside.loop)
 
 
 @contextmanager
@@ -104,36 +105,8 @@ def cutter_before(url: str) -> Iterator[Cutter]:
     """Stand before a server until the block ends; `url` leads there."""
     host, _, port = url.removeprefix("http://").partition(":")
     cutter = Cutter(host, int(port))
-    with _loop() as (loop, stack):
-        server = _in(loop, asyncio.start_server(cutter.serve, "127.0.0.1", 0))
-        stack.callback(server.close)
+    with loop_beside() as beside:
+        server = beside.run(asyncio.start_server(cutter.serve, "127.0.0.1", 0))
+        beside.stack.push_async_callback(close_listener, server)
         cutter.url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
         yield cutter
-
-
-def _in(loop: asyncio.AbstractEventLoop, work: Any) -> Any:
-    done: Future[Any] = asyncio.run_coroutine_threadsafe(work, loop)
-    return done.result()
-
-
-@contextmanager
-def _loop() -> Iterator[tuple[asyncio.AbstractEventLoop, AsyncExitStack]]:
-    loop = asyncio.new_event_loop()
-    thread = threading.Thread(target=loop.run_forever)
-    thread.start()
-    stack = AsyncExitStack()
-    try:
-        yield loop, stack
-    finally:
-        _in(loop, stack.aclose())
-        _in(loop, _settle())
-        loop.call_soon_threadsafe(loop.stop)
-        thread.join()
-        loop.close()
-
-
-async def _settle() -> None:
-    others = asyncio.all_tasks() - {asyncio.current_task()}
-    for task in others:
-        task.cancel()
-    await asyncio.gather(*others, return_exceptions=True)

@@ -1,19 +1,18 @@
 """A network between a client and Parley that misbehaves on request, for clients that block their thread."""
 
-import asyncio
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 from tests.cosmos.proxy import Act, Proxy, Request, Rule
+from tests.listening import LoopBeside, loop_beside
 
 
 class Weather:
     """A proxy before Parley, in a loop and a thread of its own."""
 
-    def __init__(self, proxy: Proxy, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(self, proxy: Proxy, beside: LoopBeside) -> None:
         self._proxy = proxy
-        self._loop = loop
+        self._beside = beside
 
     @property
     def url(self) -> str:
@@ -48,34 +47,18 @@ class Weather:
 
     def down(self) -> None:
         """Let nobody in any more, and break what is under way."""
-        asyncio.run_coroutine_threadsafe(self._proxy.stop(), self._loop).result()
+        self._beside.run(self._proxy.stop())
 
     def up(self) -> None:
         """Listen again, where it did before."""
-        asyncio.run_coroutine_threadsafe(self._proxy.start(), self._loop).result()
+        self._beside.run(self._proxy.start())
 
 
 @contextmanager
 def weather_before(url: str) -> Iterator[Weather]:
     """Stand before a server until the block ends."""
-    loop = asyncio.new_event_loop()
-    thread = threading.Thread(target=loop.run_forever)
-    thread.start()
-    weather = Weather(Proxy(url), loop)
-    weather.up()
-    try:
-        yield weather
-    finally:
-        weather.down()
-        asyncio.run_coroutine_threadsafe(_settle(), loop).result()
-        loop.call_soon_threadsafe(loop.stop)
-        thread.join()
-        loop.close()
-
-
-async def _settle() -> None:
-    """Wait until every exchange has ended."""
-    others = asyncio.all_tasks() - {asyncio.current_task()}
-    for task in others:
-        task.cancel()
-    await asyncio.gather(*others, return_exceptions=True)
+    with loop_beside() as beside:
+        proxy = Proxy(url)
+        beside.run(proxy.start())
+        beside.stack.push_async_callback(proxy.stop)
+        yield Weather(proxy, beside)

@@ -12,6 +12,8 @@ from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from urllib.parse import unquote, urlsplit
 
+from tests.listening import close_listener
+
 Act = Callable[["Exchange"], Awaitable[None]]
 Test = Callable[["Request"], bool]
 QUERY_PLAN = "x-ms-cosmos-is-query-plan-request"  # its body is JSON, as a new item's is
@@ -141,6 +143,7 @@ class Proxy:
         self._server = (address.hostname or "", address.port or 80)
         self._listener: asyncio.Server | None = None
         self._clients: set[asyncio.StreamWriter] = set()
+        self._serving: set[asyncio.Task[None] | None] = set()  # asyncio forgets one whose client has gone
         self._port = 0
         self.rules: list[Rule] = []
         self.requests: list[Request] = []
@@ -171,13 +174,14 @@ class Proxy:
     async def stop(self) -> None:
         """Listen no longer and reset what is connected."""
         if self._listener:
-            self._listener.close()
+            await close_listener(self._listener)
         for client in list(self._clients):
             client.transport.abort()
         await asyncio.sleep(0)
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._clients.add(writer)
+        self._serving.add(asyncio.current_task())
         self.connections += 1
         try:
             while True:
@@ -191,6 +195,7 @@ class Proxy:
             pass  # the client went away
         finally:
             self._clients.discard(writer)
+            self._serving.discard(asyncio.current_task())
             writer.close()
 
     async def _handle(self, exchange: Exchange) -> None:

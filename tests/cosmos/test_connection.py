@@ -12,6 +12,7 @@ from shared.models import SessionChanges
 from shared.store.cosmos import CosmosStore
 from tests.builders import a_message, a_session, an_owner
 from tests.cosmos.proxy import Proxy, drops_answer, drops_request, resets
+from tests.listening import close_listener
 
 ACCOUNT = "http://account.example:8081"  # nothing is there; only who is asked for it matters
 KEY = "a2V5"
@@ -43,7 +44,7 @@ async def address(asked: Asked) -> AsyncIterator[str]:
     server = await asyncio.start_server(asked.serve, "127.0.0.1", 0)
     host, port = server.sockets[0].getsockname()[:2]
     yield f"http://{host}:{port}"
-    server.close()
+    await close_listener(server)
 
 
 async def refused(endpoint: str) -> None:
