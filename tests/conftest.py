@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 import pytest_asyncio
+from hypothesis import HealthCheck, settings
 
 from shared.models import Session
 from shared.store.port import SessionStore
@@ -19,6 +20,10 @@ if TYPE_CHECKING:
     from tests.cosmos_server.launch import CosmosServer
 
 pytest_plugins = ["tests.cpu_seconds", "tests.tiers"]
+
+# A machine that others use is no fault of what makes the examples.
+settings.register_profile("patient", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("patient")
 
 OpenStore = Callable[[], SessionStore]
 

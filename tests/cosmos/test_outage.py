@@ -243,7 +243,7 @@ async def test_tasks_and_connections_are_as_before_once_an_outage_is_over(
     before = len(asyncio.all_tasks()), open_files()
     await begin(outage)
     for _ in range(3):
-        await many_appends(api, path)
+        assert_all_unavailable_within(READ_SECONDS + SLACK_SECONDS, await many_appends(api, path))
     await outage.end()
     await until_stored(api, path)
     await asyncio.sleep(0.1)

@@ -196,6 +196,7 @@ class Connection:
             transport=partial(Transport, self._circuit_breaker, *self._observers()),
             connection_timeout=self.limits.connect_seconds,
             read_timeout=self.limits.read_seconds,
+            retry_connect=1,  # what the SDK asks for itself would be tried for seconds where nobody listens (measured)
             retry_throttle_backoff_max=self.limits.throttle_seconds,
             enable_compact_utf8_item_writes=True,  # otherwise CJK doubles and emoji triple on the wire (measured)
         )
