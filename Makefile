@@ -12,7 +12,7 @@ BESIDE := benchmarks/frameworks
 INSTALLED_BESIDE := $(patsubst $(BESIDE)/requirements/%.txt,$(BESIDE)/.venvs/%.ready,$(wildcard $(BESIDE)/requirements/*.txt))
 INSTALLED := $(patsubst $(FRAMEWORKS)/requirements/%.txt,$(FRAMEWORKS)/.venvs/%.ready,$(wildcard $(FRAMEWORKS)/requirements/*.txt))
 SEEDS ?= 200
-WORKERS ?= 4
+WORKERS ?= 3
 
 .DEFAULT_GOAL := help
 .PHONY: help run run-model test test-all frameworks test-model check bench measure-live soak openapi test-worker archive migrate provision package infra-tools test-cosmos clean

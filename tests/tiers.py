@@ -16,7 +16,7 @@ Sample = Callable[[Sequence[Item]], Sequence[Item]]
 
 STORES = ("sqlite", "cosmos")
 ABOUT_STORES = Path(__file__).with_name("contract")
-SHARE = 9  # a fast run tries every ninth of what a `sample` is taken of
+SHARE = 18  # a fast run tries every eighteenth of what a `sample` is taken of
 LONG_FIRST = ("chaos", "test_schemathesis.py", "test_kills.py", "chaos_sqlite", "cosmos", "migrate", "e2e", "contract")
 MARKERS = (
     "slow: too slow for every run, and left to `make test-all`",

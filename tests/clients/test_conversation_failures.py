@@ -190,6 +190,7 @@ def test_a_save_that_was_carried_out_long_before_it_is_known_is_not_repeated(
     assert contents(stored(parley, document)).count("message 1") == 1
 
 
+@pytest.mark.slow
 def test_a_parley_that_hangs_holds_nobody_up(
     manager: ConversationManager, weather: Weather, parley: Parley, customer: str
 ) -> None:
@@ -235,6 +236,7 @@ def test_a_conversation_deleted_while_it_waits_does_not_come_back(
     assert list(parley.sessions()) == []
 
 
+@pytest.mark.slow
 def test_in_any_weather_each_message_of_many_conversations_is_stored_once_and_in_order(
     manager: ConversationManager, weather: Weather, parley: Parley, customer: str
 ) -> None:

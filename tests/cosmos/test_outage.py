@@ -20,6 +20,7 @@ from tests.cosmos.proxy import Broken, Exchange, Proxy, delays, running_proxy
 from tests.cosmos_server.launch import ANY_KEY, CosmosServer
 from tests.http.client import Answer, Client, a_session, spoken
 from tests.http.conftest import Serve, function_app, serve, settings
+from tests.tiers import slow_but
 
 __all__ = ["function_app", "serve", "settings"]  # fixtures
 
@@ -318,7 +319,7 @@ async def until_stored(api: Client, path: str) -> float:
 
 
 @patiently
-@either_outage
+@pytest.mark.parametrize("begin", slow_but(BEGIN, "closed"))
 async def test_a_service_that_is_back_is_used_again_at_once_without_a_restart(
     api: Client, path: str, outage: Outage, begin: Callable[[Outage], Awaitable[None]]
 ) -> None:
@@ -353,6 +354,7 @@ async def test_those_who_come_while_one_request_finds_the_service_back_are_serve
 # Slow is not silent
 
 
+@pytest.mark.slow
 @patiently
 async def test_a_slow_service_is_no_silent_one(api: Client, path: str, outage: Outage, limits: Limits) -> None:
     outage.proxy.on(lambda _request: True, delays(limits.read_seconds * 0.5), times=None)
@@ -363,6 +365,7 @@ async def test_a_slow_service_is_no_silent_one(api: Client, path: str, outage: O
     assert (await api.get(f"{path}?limit=200")).json["data"][0]["seq"] == SOME + 1
 
 
+@pytest.mark.slow
 async def test_a_query_that_is_never_answered_harms_no_append(api: Client, path: str, outage: Outage) -> None:
     outage.proxy.on("query", outage._never_answers, times=None)
 

@@ -105,6 +105,7 @@ async def test_a_session_created_from_the_page_is_there(visit: Visit, parley: Pa
     assert parley.status(f"/api/chat/sessions/{session['id']}", an_owner()) == 404
 
 
+@pytest.mark.slow
 async def test_an_example_of_the_document_can_be_sent_as_it_is(visit: Visit, parley: Parley) -> None:
     user = an_owner()
     await authorize(visit, x_user_id=user)
@@ -115,12 +116,14 @@ async def test_an_example_of_the_document_can_be_sent_as_it_is(visit: Visit, par
     assert parley.ask(f"/api/chat/sessions/{appended['session_id']}", user)["messages"] == appended["messages"]
 
 
+@pytest.mark.slow
 async def test_without_an_owner_the_page_shows_what_is_missing(visit: Visit) -> None:
     status, problem = await execute(visit, "list_sessions")
 
     assert (status, problem["code"]) == (400, "bad_request")
 
 
+@pytest.mark.slow
 async def test_both_a_user_and_a_function_key_can_be_given(visit: Visit) -> None:
     sent = []
     visit.page.on("request", lambda request: sent.append(request.headers))
@@ -130,6 +133,7 @@ async def test_both_a_user_and_a_function_key_can_be_given(visit: Visit) -> None
     assert (sent[-1]["x-user-id"], sent[-1]["x-functions-key"]) == ("me", "secret")
 
 
+@pytest.mark.slow
 async def test_what_was_typed_in_is_not_kept_beyond_the_page(visit: Visit) -> None:
     await authorize(visit, x_user_id="me", x_functions_key="secret")
 
@@ -147,6 +151,7 @@ async def test_nothing_is_asked_of_another_host_and_the_console_stays_silent(vis
     assert visit.origins == {parley.url}
 
 
+@pytest.mark.slow
 async def test_an_address_in_the_link_is_not_read(visit: Visit, parley: Parley) -> None:
     visit.requested.clear()
     await visit.page.goto(f"{parley.url}/api/docs?url=http://127.0.0.1:9/evil.json&configUrl=http://127.0.0.1:9/evil")
@@ -155,6 +160,7 @@ async def test_an_address_in_the_link_is_not_read(visit: Visit, parley: Parley) 
     assert visit.origins == {parley.url}
 
 
+@pytest.mark.slow
 async def test_the_page_works_with_a_slash_behind_it(visit: Visit, parley: Parley) -> None:
     await visit.page.goto(f"{parley.url}/api/docs/")
     await visit.page.wait_for_selector(".opblock")

@@ -146,6 +146,7 @@ async def test_the_example_stores_two_messages_and_reads_them_back(
     assert f"{parley.url}/api/chat/sessions" in asked_leave
 
 
+@pytest.mark.slow
 async def test_on_an_origin_that_is_not_allowed_nothing_happens(browser: Browser, website: Website, data: Path) -> None:
     with running(SQLITE_PATH=str(data), CORS_ORIGINS=NEVER) as parley:
         website.api = parley.url
@@ -159,6 +160,7 @@ async def test_on_an_origin_that_is_not_allowed_nothing_happens(browser: Browser
         assert parley.ask("/api/chat/sessions", USER)["data"] == []
 
 
+@pytest.mark.slow
 async def test_the_client_waits_out_a_store_that_is_away(browser: Browser, website: Website, tmp_path: Path) -> None:
     obstacle = tmp_path / "obstacle"
     obstacle.touch()
@@ -205,6 +207,7 @@ async def test_a_request_whose_answer_is_lost_is_sent_again_and_stored_once(visi
     assert session["message_count"] == appended["message_count"] == 1
 
 
+@pytest.mark.slow
 async def test_what_an_answer_says_beside_its_json_is_read_on_another_origin(visit: Visit, parley: Parley) -> None:
     read = """
         const appended = await parley.appendAnywhere({ role: "user", content: "Hello" });
@@ -219,6 +222,7 @@ async def test_what_an_answer_says_beside_its_json_is_read_on_another_origin(vis
     assert found == [None, 32, 32, "session_not_found", "The owner has no session by that id."]
 
 
+@pytest.mark.slow
 async def test_a_session_that_has_not_changed_is_not_sent_twice(visit: Visit, parley: Parley) -> None:
     user = an_owner()
     session = parley.ask("/api/chat/messages", user, {"role": "user", "content": "Hello"})
@@ -234,12 +238,14 @@ async def test_a_session_that_has_not_changed_is_not_sent_twice(visit: Visit, pa
     assert [status for status in statuses if status != 204] == [200, 304]
 
 
+@pytest.mark.slow
 async def test_whatever_a_user_is_called_it_is_that_user(visit: Visit, parley: Parley) -> None:
     session = await run(visit, parley, "李雷", "return parley.createSession();")
 
     assert session["user_id"] == "李雷"
 
 
+@pytest.mark.slow
 async def test_on_plain_http_where_there_is_no_random_uuid_ids_are_made_all_the_same(
     visit: Visit, parley: Parley
 ) -> None:

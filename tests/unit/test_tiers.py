@@ -32,7 +32,7 @@ def test_some(value): ...
 
 @pytest.mark.parametrize("number", range(4))
 def test_of_many(number, sample):
-    print("tried", *sample(range(18)))
+    print("tried", *sample(range(36)))
 """
 FAST = [
     *("test_on_one[sqlite]", "test_on_both[sqlite]", "test_on_both[cosmos]", "test_of_its_own[cosmos]"),
@@ -66,7 +66,7 @@ def test_a_run_that_says_nothing_leaves_out_what_is_slow_and_the_second_store(tm
     output = run(tmp_path, "-n", "2")
 
     assert names(output) == set(FAST)
-    assert {len(each.split()) for each in tried(output)} == {2}  # a ninth of them
+    assert {len(each.split()) for each in tried(output)} == {2}  # an eighteenth of them
     assert len(tried(output)) > 1  # and not the same for every test
     assert_cpu_seconds_are_told(output, tests=9)
 
@@ -75,7 +75,7 @@ def test_a_run_of_all_leaves_out_nothing(tmp_path: Path) -> None:
     output = run(tmp_path, "--tier=all")
 
     assert names(output) == {*FAST, "test_on_one[cosmos]", "test_slow", "test_some[a]"}
-    assert tried(output) == {" ".join(map(str, range(18)))}
+    assert tried(output) == {" ".join(map(str, range(36)))}
     assert_cpu_seconds_are_told(output, tests=12)
 
 
