@@ -31,18 +31,25 @@ CHARGED = 40  # turns
 RESUMED = 20
 TIMED = 60  # turns, and as many by hand
 COUNTS = (100, 3_000)  # streamed turns when memory is looked at
+STREAMS = 32  # at once, beside which others append and read: as many as a process takes by itself
+STEADY_TOKENS = 200  # of each of them
+STEADY_SECONDS = 0.05  # between two: about what people can read, and hosted models say
+ASKED_BESIDE = 100  # times, appends and reads
+PACES = {"slowly": TOKEN_SECONDS, "steadily": STEADY_SECONDS}  # seconds between two tokens, by what is asked
 JSON = {"content-type": "application/json"}
 STREAM = {"accept": "text/event-stream"}
 
 
 @dataclass(frozen=True, slots=True)
 class Turns:
-    """Seconds from a token to who reads it; seconds of a turn; units of a turn; memory after so many."""
+    """Seconds from a token to who reads it; of a turn; of appends and reads; units of a turn; memory after so many."""
 
     direct: Sequence[float]
     through: Sequence[float]
     turns: Sequence[float]
     by_hand: Sequence[float]
+    alone: Sequence[float]
+    beside: Sequence[float]
     units: float
     units_by_hand: float
     growth: memory.Growth | None
@@ -56,6 +63,11 @@ class Turns:
     def time_ratio(self) -> float:
         """A turn over the same by hand, medians."""
         return statistics.median(self.turns) / statistics.median(self.by_hand)
+
+    @property
+    def beside_ratio(self) -> float:
+        """An append and a read while turns are streamed over the same without, medians."""
+        return statistics.median(self.beside) / statistics.median(self.alone)
 
     @property
     def units_ratio(self) -> float:
@@ -78,9 +90,10 @@ async def measure(server: CosmosServer, *, timed: int = TIMED, counts: Sequence[
                 async with aiohttp.ClientSession(headers={"x-user-id": "somebody"}) as client:
                     through, direct = await _lags(client, url, endpoint)
                     turns, by_hand = await _times(client, url, endpoint, timed)
+                    alone, beside = await _beside(client, url)
                     can_look = counts and not memory.missing_reason()
                     growth = await _grow(client, url, process.pid, counts) if can_look else None
-    return Turns(direct, through, turns, by_hand, units, units_by_hand, growth)
+    return Turns(direct, through, turns, by_hand, alone, beside, units, units_by_hand, growth)
 
 
 def section(found: Turns) -> str:
@@ -88,6 +101,7 @@ def section(found: Turns) -> str:
     rows: list[list[str | float]] = [
         ["a token's way to the client, added by Parley, ms (≤ 5)", found.added_seconds * 1000],
         [f"a turn over append, resume of {RESUMED}, model, append (≤ 1.05)", found.time_ratio],
+        [f"an append and a read beside {STREAMS} streamed turns over the same without (≤ 1.30)", found.beside_ratio],
         ["units of a turn", found.units],
         [f"units of two appends and a resume of {RESUMED}", found.units_by_hand],
         ["one over the other (≤ 1.05)", found.units_ratio],
@@ -157,6 +171,30 @@ async def _times(
         for work, seconds in zip((turn, by_hand), took, strict=True):
             seconds.append(await _seconds(work))
     return took
+
+
+async def _beside(client: aiohttp.ClientSession, url: str) -> tuple[list[float], list[float]]:
+    async def stream(number: int) -> None:
+        body = {"session_id": f"beside-{number}", **_said("steadily")}
+        async with client.post(f"{url}/api/chat/turns", json=body, headers=STREAM) as answer:
+            answer.raise_for_status()
+            await answer.read()
+
+    async def append_and_read() -> None:
+        async with client.post(f"{url}/api/chat/messages", json={"session_id": "other", **_said("Hi")}) as answer:
+            answer.raise_for_status()
+        async with client.get(f"{url}/api/chat/sessions/other?limit={RESUMED}") as answer:
+            answer.raise_for_status()
+            await answer.read()
+
+    alone = [await _seconds(append_and_read) for _ in range(ASKED_BESIDE)]
+    streams = [asyncio.create_task(stream(number)) for number in range(STREAMS)]
+    await asyncio.sleep(STEADY_TOKENS * STEADY_SECONDS / 4)  # until all of them are under way
+    beside = [await _seconds(append_and_read) for _ in range(ASKED_BESIDE)]
+    if any(each.done() for each in streams):
+        raise RuntimeError("a turn had ended while others were to be measured beside it")
+    await asyncio.gather(*streams)
+    return alone, beside
 
 
 async def _seconds(work: Callable[[], Awaitable[None]]) -> float:
@@ -240,16 +278,16 @@ async def _model() -> AsyncIterator[str]:
 
 
 async def _reply(request: web.Request) -> web.StreamResponse:
-    slowly = (await request.json())["messages"][-1]["content"] == "slowly"
+    pace = (await request.json())["messages"][-1]["content"]
+    tokens = STEADY_TOKENS if pace == "steadily" else TOKENS
     response = web.StreamResponse(headers={"content-type": "text/event-stream"})
     await response.prepare(request)
-    for _ in range(TOKENS):
-        if slowly:
-            await asyncio.sleep(TOKEN_SECONDS)
+    for _ in range(tokens):
+        await asyncio.sleep(PACES.get(pace, 0))
         token = f"{time.perf_counter():.6f}".rjust(REPLY_CHARACTERS // TOKENS + 1)
         await _event(response, {"choices": [{"index": 0, "delta": {"content": token}, "finish_reason": None}]})
     await _event(response, {"choices": [{"index": 0, "delta": {}, "finish_reason": "stop"}]})
-    await _event(response, {"choices": [], "usage": {"prompt_tokens": 100, "completion_tokens": TOKENS}})
+    await _event(response, {"choices": [], "usage": {"prompt_tokens": 100, "completion_tokens": tokens}})
     await response.write(b"data: [DONE]\n\n")
     return response
 
