@@ -32,9 +32,10 @@ RESUMED = 20
 TIMED = 60  # turns, and as many by hand
 COUNTS = (100, 3_000)  # streamed turns when memory is looked at
 STREAMS = 32  # at once, beside which others append and read: as many as a process takes by itself
-STEADY_TOKENS = 200  # of each of them
+STEADY_TOKENS = 60  # of each of them
 STEADY_SECONDS = 0.05  # between two: about what people can read, and hosted models say
-ASKED_BESIDE = 100  # times, appends and reads
+ASKED_BESIDE = 100  # times in each round, appends and reads
+ROUNDS = 5  # each without streams, then with them
 PACES = {"slowly": TOKEN_SECONDS, "steadily": STEADY_SECONDS}  # seconds between two tokens, by what is asked
 JSON = {"content-type": "application/json"}
 STREAM = {"accept": "text/event-stream"}
@@ -187,13 +188,15 @@ async def _beside(client: aiohttp.ClientSession, url: str) -> tuple[list[float],
             answer.raise_for_status()
             await answer.read()
 
-    alone = [await _seconds(append_and_read) for _ in range(ASKED_BESIDE)]
-    streams = [asyncio.create_task(stream(number)) for number in range(STREAMS)]
-    await asyncio.sleep(STEADY_TOKENS * STEADY_SECONDS / 4)  # until all of them are under way
-    beside = [await _seconds(append_and_read) for _ in range(ASKED_BESIDE)]
-    if any(each.done() for each in streams):
-        raise RuntimeError("a turn had ended while others were to be measured beside it")
-    await asyncio.gather(*streams)
+    alone, beside = list[float](), list[float]()
+    for _ in range(ROUNDS):
+        alone += [await _seconds(append_and_read) for _ in range(ASKED_BESIDE)]
+        streams = [asyncio.create_task(stream(number)) for number in range(STREAMS)]
+        await asyncio.sleep(STEADY_TOKENS * STEADY_SECONDS / 4)  # until all of them are under way
+        beside += [await _seconds(append_and_read) for _ in range(ASKED_BESIDE)]
+        if any(each.done() for each in streams):
+            raise RuntimeError("a turn had ended while others were to be measured beside it")
+        await asyncio.gather(*streams)
     return alone, beside
 
 
