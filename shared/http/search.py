@@ -65,7 +65,7 @@ async def search(call: Call, query: TextQuery) -> Answer[HitList]:
     wanted = SearchQuery(
         text=query.q, limit=query.limit, channel=query.channel, role=query.role, session_id=query.session_id
     )
-    binding = (call.owner, "search", wanted.model_dump(mode="json", exclude={"limit"}))
+    binding = (call.owner, "search", wanted.model_dump(mode="json", exclude={"limit"}, exclude_defaults=True))
     after = decode_cursor(query.cursor, SearchKey, *binding) if query.cursor else None
     page = await call.store.search(call.owner, wanted, after)
     next_cursor = encode_cursor(page.next_key, *binding) if page.next_key else None

@@ -106,7 +106,7 @@ async def list_all(call: Call, query: SessionsQuery) -> Answer[SessionList]:
         pinned=query.pinned,
         name=query.name,
     )
-    binding = (call.owner, "sessions", wanted.model_dump(mode="json"))
+    binding = (call.owner, "sessions", wanted.model_dump(mode="json", exclude_defaults=True))
     after = decode_cursor(query.cursor, SessionKey, *binding) if query.cursor else None
     page = await call.store.list_sessions(call.owner, wanted, query.limit, after)
     next_cursor = encode_cursor(page.next_key, *binding) if page.next_key else None

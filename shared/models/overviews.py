@@ -20,7 +20,7 @@ class SessionStats(Model):
     first_message_at: Annotated[Timestamp | None, Field(description="When the oldest message was stored.")]
     last_message_at: Annotated[Timestamp | None, meanings.NEWEST_AT]
     is_active: Annotated[bool, meanings.IS_ACTIVE]
-    usage: Annotated[ReplyUsage, meanings.USAGE] = ReplyUsage()
+    usage: Annotated[ReplyUsage, meanings.USAGE] = Field(default_factory=ReplyUsage)
 
     @computed_field(description=meanings.DURATION.description)  # type: ignore[prop-decorator]  # as pydantic would have it
     @property
@@ -62,7 +62,7 @@ class OwnerStats(Model):
     feedback: Annotated[FeedbackCounts, Field(description="How many messages have a thumb up or down.")]
     stored_bytes: Annotated[int, Field(description="The size of the messages as stored JSON.")]
     per_day: Annotated[list[DayCount], Field(description="Messages by the day they were stored, oldest day first.")]
-    usage: Annotated[ReplyUsage, meanings.USAGE] = ReplyUsage()
+    usage: Annotated[ReplyUsage, meanings.USAGE] = Field(default_factory=ReplyUsage)
 
 
 class Share(Model):

@@ -4,6 +4,8 @@ from typing import Any
 
 import pytest
 
+from shared.http.cursors import encode_cursor
+from shared.models import SessionKey
 from tests.http.client import Client, a_session, a_talk, every_page, refused_before_any_store_is_asked, spoken
 
 SESSIONS = "/api/chat/sessions"
@@ -175,6 +177,17 @@ async def test_the_order_in_which_tags_are_named_does_not_matter_to_a_cursor(api
     cursor = (await api.get(f"{SESSIONS}?limit=1&tag=a&tag=b")).json["next_cursor"]
 
     assert await listed(api, f"tag=b&tag=a&cursor={cursor}") == ["older"]
+
+
+async def test_a_filter_that_a_later_version_adds_leaves_cursors_as_they_are(api: Client) -> None:
+    """A cursor is bound to what was asked for, and to no filter that was left out."""
+    first = await a_session(api, id="first")
+    second = await a_session(api, id="second")
+    place = SessionKey(last_activity_at=second["last_activity_at"], id=second["id"])
+
+    cursor = encode_cursor(place, api.user, "sessions", {"status": "active"})
+
+    assert await listed(api, f"status=active&cursor={cursor}") == [first["id"]]
 
 
 async def test_a_cursor_of_messages_does_not_fit_the_list(api: Client) -> None:
