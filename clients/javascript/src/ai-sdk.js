@@ -13,6 +13,8 @@ import { NO_CHAT, knownBy, planFor } from "./chat-difference.js";
 import { create, hasCode, orNull, restoring } from "./conversations.js";
 import { ParleyError } from "./errors.js";
 import { sessionIdFor } from "./names.js";
+
+export { sessionIdFor };
 import { loaded } from "./ui-messages.js";
 
 export { ParleyChatTransport } from "./ai-sdk-transport.js";

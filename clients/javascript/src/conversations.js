@@ -6,6 +6,7 @@ import { ParleyError } from "./errors.js";
 /** @import { Parley } from "./parley.js" */
 
 const ORIGINAL_CHARACTERS = 1000; // of an id that are kept; a context holds 8 KiB
+const NAME_CHARACTERS = 200; // of a session's name
 
 /**
  * Where a conversation is; `sessionId` is Parley's for its own id.
@@ -20,9 +21,10 @@ const ORIGINAL_CHARACTERS = 1000; // of an id that are kept; a context holds 8 K
  */
 export async function create({ parley, conversationId, sessionId, channel, signal }) {
   const original = conversationId.slice(0, ORIGINAL_CHARACTERS).replace(/\p{Surrogate}/gu, "\ufffd");
-  const context = sessionId === conversationId ? {} : { original_id: original };
+  const name = original.slice(0, NAME_CHARACTERS).replace(/\p{Surrogate}/gu, "\ufffd");
+  const known = sessionId === conversationId ? {} : { session_name: name, context: { original_id: original } };
   try {
-    return answerOf(await parley.createSession({ id: sessionId, channel, context }, { signal })).etag;
+    return answerOf(await parley.createSession({ id: sessionId, channel, ...known }, { signal })).etag;
   } catch (error) {
     if (!hasCode(error, "session_exists")) throw error;
   }

@@ -3,9 +3,10 @@
 import asyncio
 from collections.abc import Callable, Iterator
 from typing import Any
+from uuid import UUID
 
 import pytest
-from parley_client import AsyncParley, Parley, ParleyError
+from parley_client import AsyncParley, Parley, ParleyError, session_id_for
 from parley_client.exchange import Steps
 from parley_client.frameworks.connecting import async_client_for, client_for
 from parley_client.frameworks.history import History
@@ -15,6 +16,7 @@ from tests.clients.weather import Weather
 from tests.cosmos.proxy import answers, drops_answer
 
 Run = Callable[[Steps[Any]], Any]
+SOMEWHERE = "http://127.0.0.1:7071"
 
 
 @pytest.fixture(params=["sync", "async"])
@@ -44,6 +46,31 @@ def test_a_conversation_may_have_any_id(run: Run, parley: Parley, name: str) -> 
     session = parley.read_session(history.session_id)
     assert session["channel"] == "agents"
     assert name in {session["id"], session["context"].get("original_id", "?").replace("?", "\ud83d")}
+    assert session["id"] == session_id_for(name)
+    assert name in {session["id"], (session["session_name"] or "").replace("?", "\ud83d")}
+
+
+@pytest.mark.parametrize(
+    ("make", "error", "says"),
+    [
+        (lambda: client_for("", url=SOMEWHERE), ValueError, "empty"),
+        (lambda: async_client_for("", url=SOMEWHERE), ValueError, "empty"),
+        (lambda: client_for("", Parley(SOMEWHERE, "me")), ValueError, "empty"),
+        (lambda: client_for(5, url=SOMEWHERE), TypeError, "user is a str"),  # type: ignore[arg-type]
+        (lambda: client_for("me", url="127.0.0.1:7071"), ValueError, "http://"),
+        (lambda: client_for("me", AsyncParley(SOMEWHERE, "me")), TypeError, "AsyncParley"),  # type: ignore[arg-type]
+        (lambda: async_client_for("me", Parley(SOMEWHERE, "me")), TypeError, "was given Parley"),  # type: ignore[arg-type]
+        (lambda: History(UUID(int=0)).session_id, TypeError, "not UUID"),  # type: ignore[arg-type]
+        (lambda: next(History("c").read(-1)), ValueError, "-1"),
+    ],
+)
+def test_what_cannot_be_meant_is_refused_before_anything_is_sent(
+    make: Callable[[], object], error: type[Exception], says: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PARLEY_USER", "somebody else")
+
+    with pytest.raises(error, match=says):
+        make()
 
 
 def test_the_newest_so_many_come_oldest_first_without_the_redacted(run: Run, parley: Parley) -> None:

@@ -6,6 +6,7 @@ from parley_client.conversation_manager import ConversationManager
 from parley_client.database_service import DatabaseService
 from parley_client.errors import ParleyError, UnavailableError
 from parley_client.exchange import Patience
+from parley_client.names import session_id_for
 
 __all__ = [
     "AsyncParley",
@@ -15,4 +16,5 @@ __all__ = [
     "ParleyError",
     "Patience",
     "UnavailableError",
+    "session_id_for",
 ]

@@ -70,7 +70,9 @@ class Call(Generic[Found]):
 
 
 def base_url(url: str) -> str:
-    """Return where Parley is, whether or not the address given goes on to its routes."""
+    """Return where Parley is, whether or not the address given goes on to its routes; ValueError without a scheme."""
+    if not re.match(r"https?://", url, re.IGNORECASE):
+        raise ValueError(f"An address begins with http:// or https://, and this one does not: {url}")
     return re.sub(r"/api(/chat)?$", "", url.rstrip("/"))
 
 

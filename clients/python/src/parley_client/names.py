@@ -12,6 +12,8 @@ HASH_CHARACTERS: Final = 32
 
 def session_id_for(original: str) -> str:
     """Return the id itself where Parley's grammar allows it, else `x-` and a hash of it, always the same."""
+    if not isinstance(original, str):
+        raise TypeError(f"A conversation's id is a str, not {type(original).__name__}: str(…)")
     if SESSION_ID.fullmatch(original):
         return original
     return f"x-{hashlib.sha256(json.dumps(original).encode()).hexdigest()[:HASH_CHARACTERS]}"

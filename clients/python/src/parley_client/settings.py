@@ -29,5 +29,14 @@ class Server:
 
 
 def user_of(user: str | None) -> str | None:
-    """Return the user given, else that of PARLEY_USER; None where a user is signed in."""
-    return user or os.environ.get("PARLEY_USER") or None
+    """Return the user given, else that of PARLEY_USER; None where a user is signed in.
+
+    An empty name is refused: who passes one on meant somebody, and not whom the environment names.
+    """
+    if user is None:
+        return os.environ.get("PARLEY_USER") or None
+    if not isinstance(user, str):
+        raise TypeError(f"A user is a str, not {type(user).__name__}: user=str(…)")
+    if not user:
+        raise ValueError("The user is empty; leave it out to speak for PARLEY_USER")
+    return user

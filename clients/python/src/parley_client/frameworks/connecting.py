@@ -1,6 +1,6 @@
 """The client that an adapter speaks through: the one it is given, or one that all adapters of a process share."""
 
-from typing import Final
+from typing import Final, TypeVar
 
 from parley_client.aio import AsyncParley
 from parley_client.client import Parley
@@ -9,6 +9,9 @@ from parley_client.settings import Server, user_of
 
 _shared: Final[dict[Server, Parley]] = {}
 _shared_async: Final[dict[Server, AsyncParley]] = {}
+
+
+Client = TypeVar("Client", Parley, AsyncParley)
 
 
 def client_for(
@@ -22,8 +25,8 @@ def client_for(
     if client is None:
         server = Server.of(url, function_key)
         client = _shared.get(server) or _shared.setdefault(server, Parley(server.url, function_key=server.function_key))
-        user = user_of(user)
-    return client.speaking_for(user_id_for(user)) if user else client
+        return _speaking(client, user_of(user))
+    return _speaking(_of_kind(client, Parley), None if user is None else user_of(user))
 
 
 def async_client_for(
@@ -35,5 +38,16 @@ def async_client_for(
         client = _shared_async.get(server) or _shared_async.setdefault(
             server, AsyncParley(server.url, function_key=server.function_key)
         )
-        user = user_of(user)
+        return _speaking(client, user_of(user))
+    return _speaking(_of_kind(client, AsyncParley), None if user is None else user_of(user))
+
+
+def _of_kind(client: Client, kind: type[Client]) -> Client:
+    """Refuse the other kind before anything is sent: what it sends is stored, and only its answer fails."""
+    if not isinstance(client, kind):
+        raise TypeError(f"This adapter speaks through {kind.__name__} here, and was given {type(client).__name__}")
+    return client
+
+
+def _speaking(client: Client, user: str | None) -> Client:
     return client.speaking_for(user_id_for(user)) if user else client

@@ -22,6 +22,7 @@ REQUEST_BYTES: Final = 1_200_000  # of 1.25 MiB that Parley takes as stored JSON
 MESSAGE_BYTES: Final = 400  # what it stores beside what was sent
 PAGE_MESSAGES: Final = 200
 ORIGINAL_CHARACTERS: Final = 1_000  # of an id that are kept; a context holds 8 KiB
+NAME_CHARACTERS: Final = 200  # of a session's name
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +38,9 @@ class History:
         return session_id_for(self.conversation_id)
 
     def read(self, newest: int | None = None) -> Steps[list[Message]]:
-        """Return the newest so many messages, or all, oldest first; redacted ones are left out."""
+        """Return the newest so many messages, or all, oldest first; redacted ones are left out; ValueError below 0."""
+        if newest is not None and newest < 0:
+            raise ValueError(f"How many messages to read is 0 or more, not {newest}")
         found: list[Message] = []
         query = {"order": "asc" if newest is None else "desc"}
         call: Call[Any] | None = calls.list_messages(self.session_id, {**query, "limit": _page(newest)})
@@ -113,9 +116,15 @@ class History:
 
     def _create(self) -> Steps[None]:
         """Make the session of an id that Parley cannot have as it is, so that the id is kept."""
-        context = {"original_id": self.conversation_id[:ORIGINAL_CHARACTERS].encode(errors="replace").decode()}
+        original = self.conversation_id.encode(errors="replace").decode()
+        session = {
+            "id": self.session_id,
+            "channel": self.channel,
+            "session_name": original[:NAME_CHARACTERS] or None,
+            "context": {"original_id": original[:ORIGINAL_CHARACTERS]},
+        }
         try:
-            yield calls.create_session({"id": self.session_id, "channel": self.channel, "context": context})
+            yield calls.create_session(session)
         except ParleyError as error:
             if error.code != "session_exists":
                 raise

@@ -17,7 +17,7 @@ from parley_client import calls
 from parley_client.answers import Message
 from parley_client.errors import ParleyError
 from parley_client.exchange import Steps
-from parley_client.frameworks.history import History, batches, or_nothing
+from parley_client.frameworks.history import NAME_CHARACTERS, History, batches, or_nothing
 from parley_client.frameworks.mapping import Readable, to_message
 from parley_client.frameworks.pydantic_ai_mapping import (
     FRAMEWORK,
@@ -223,6 +223,7 @@ class Conversations:
         if record.scope is not None:
             fields["tags"] = [tag_of(record.scope)]
         if fields["id"] != record.conversation_id:
+            fields["session_name"] = record.conversation_id[:NAME_CHARACTERS]
             fields["context"] = {"original_id": record.conversation_id}
         session = yield calls.create_session(fields)
         return Stored(None, None, session["etag"])
