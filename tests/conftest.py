@@ -2,14 +2,13 @@
 
 import os
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 import pytest_asyncio
-from hypothesis import HealthCheck, settings
 
 from shared.models import Session
 from shared.store.port import SessionStore
@@ -21,9 +20,12 @@ if TYPE_CHECKING:
 
 pytest_plugins = ["tests.cpu_seconds", "tests.tiers"]
 
-# A machine that others use is no fault of what makes the examples.
-settings.register_profile("patient", deadline=None, suppress_health_check=[HealthCheck.too_slow])
-settings.load_profile("patient")
+with suppress(ImportError):  # Microsoft's runtime has an environment without it
+    from hypothesis import HealthCheck, settings
+
+    # A machine that others use is no fault of what makes the examples.
+    settings.register_profile("patient", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+    settings.load_profile("patient")
 
 OpenStore = Callable[[], SessionStore]
 
