@@ -48,7 +48,7 @@ from shared.models.sessions import (
     SessionPage,
 )
 from shared.models.turn_inputs import TurnBatch, TurnInput, TurnOptions
-from shared.models.turns import Lease, Replied, ReplyUsage
+from shared.models.turns import STOP_SECONDS, Lease, Replied, ReplyUsage
 from shared.models.values import (
     CHANNEL,
     DEFAULT_CHANNEL,

@@ -161,7 +161,10 @@ class SessionStore(ABC):
 
     @abstractmethod
     async def stop_turn(self, user_id: str, session_id: str, reply_id: str) -> bool:
-        """Mark the lease of that reply, so that its holder ends; return whether one was there that is not over."""
+        """Mark the lease of that reply, so that its holder ends; return whether one was there that is not over.
+
+        It is over STOP_SECONDS from now at the latest: a holder that lives has ended by then.
+        """
 
     @abstractmethod
     async def replace_tail(

@@ -1,5 +1,6 @@
 """A session's lease: who makes the next reply, taken and given back with the writes that need it."""
 
+import time
 from typing import Any
 
 import pytest
@@ -11,7 +12,7 @@ from shared.errors import (
     SessionNotFoundError,
     TurnInProgressError,
 )
-from shared.models import Lease, Replied, ReplyUsage, Session, SessionChanges
+from shared.models import STOP_SECONDS, Lease, Replied, ReplyUsage, Session, SessionChanges
 from shared.store.port import SessionStore
 from tests.builders import a_lease, a_message, a_session, again, all_messages, fill, messages
 
@@ -183,6 +184,44 @@ async def test_a_held_lease_can_be_marked_as_stopped(store: SessionStore, sessio
     lease = await lease_of(store, session)
     assert lease
     assert lease.is_stopped
+
+
+async def test_a_stopped_lease_is_over_as_soon_as_a_living_holder_would_have_ended(
+    store: SessionStore, session: Session
+) -> None:
+    await store.hold_turn(session.user_id, session.id, a_lease(seconds=200))
+
+    assert await store.stop_turn(session.user_id, session.id, "reply")
+    stopped = await lease_of(store, session)
+    assert await store.stop_turn(session.user_id, session.id, "reply")
+
+    assert stopped
+    assert 0 < stopped.until - time.time() <= STOP_SECONDS
+    assert await lease_of(store, session) == stopped  # stopping it again buys a dead holder no time
+    assert not stopped.is_over(time.time())
+
+
+async def test_a_stop_makes_no_lease_longer(store: SessionStore, session: Session) -> None:
+    await store.hold_turn(session.user_id, session.id, a_lease(seconds=5))
+    before = await lease_of(store, session)
+
+    assert await store.stop_turn(session.user_id, session.id, "reply")
+
+    after = await lease_of(store, session)
+    assert before
+    assert after == before.model_copy(update={"is_stopped": True})
+
+
+async def test_who_stopped_a_dead_holder_may_ask_again_when_the_stopped_lease_is_over(
+    store: SessionStore, session: Session
+) -> None:
+    await store.hold_turn(session.user_id, session.id, a_lease("dead", seconds=200))
+    await store.stop_turn(session.user_id, session.id, "reply")
+
+    with pytest.raises(TurnInProgressError) as refused:
+        await store.hold_turn(session.user_id, session.id, a_lease("second"))
+
+    assert refused.value.retry_after_seconds <= STOP_SECONDS
 
 
 async def test_a_lease_that_is_over_is_not_marked(store: SessionStore, session: Session) -> None:

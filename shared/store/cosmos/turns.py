@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from shared.errors import SessionArchivedError, SessionNotFoundError
-from shared.models import Lease
+from shared.models import STOP_SECONDS, Lease
 from shared.store.cosmos.errors import ItemMissingError, ItemRefusedError
 from shared.store.cosmos.guards import (
     ACTIVE,
@@ -60,14 +60,20 @@ async def end(partition: Partition, session_id: str, holder: str) -> None:
 async def stop(partition: Partition, session_id: str, reply_id: str) -> bool:
     """Mark a lease; see SessionStore.stop_turn."""
     retries = Retries(partition.limits)
+    mark = set_at("/lease/is_stopped", value=True)
     while True:
         now = partition.now
-        where = all_of(writable(now), lease_of(reply_id, now))
-        head = await _written(partition, session_id, [set_at("/lease/is_stopped", value=True)], where)
+        soon = now + STOP_SECONDS
+        shortened = [mark, set_at("/lease/until", soon)]
+        head = await _written(partition, session_id, shortened, all_of(writable(now), lease_of(reply_id, soon)))
         if head is None:
             return True
         if head.lease is None or head.lease.reply_id != reply_id or head.lease.is_over(now):
             return False
+        if head.lease.until <= soon:
+            where = all_of(writable(now), lease_of(reply_id, now))
+            if head.lease.is_stopped or await _written(partition, session_id, [mark], where) is None:
+                return True
         await renew_if_due(partition, head)
         await retries.again()
 

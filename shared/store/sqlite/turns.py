@@ -44,9 +44,10 @@ def stop(transaction: Transaction, user_id: str, session_id: str, reply_id: str)
     """Mark a lease; see SessionStore.stop_turn."""
     row = session_table.find(transaction, user_id, session_id)
     lease = _lease(row)
-    if lease is None or lease.reply_id != reply_id or lease.is_over(transaction.now.timestamp()):
+    now = transaction.now.timestamp()
+    if lease is None or lease.reply_id != reply_id or lease.is_over(now):
         return False
-    _set(transaction, row, lease.model_copy(update={"is_stopped": True}))
+    _set(transaction, row, lease.stopped(now))
     return True
 
 
