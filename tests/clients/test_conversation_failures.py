@@ -49,6 +49,7 @@ def nobody() -> Iterator[ConversationManager]:
         manager.close(0.0)
 
 
+@pytest.mark.slow
 def test_without_parley_every_call_returns_in_time_and_says_so(nobody: ConversationManager) -> None:
     document = a_document(nobody, "somebody", 1)
 

@@ -152,6 +152,7 @@ def cosmos_settings(cosmos_place: CosmosPlace) -> dict[str, str]:
     }
 
 
+@pytest.mark.slow
 def test_two_peoples_sessions_in_cosmos_db_survive_a_restart_apart(cosmos_settings: dict[str, str]) -> None:
     ann, ben = an_owner(), an_owner()
     with running(**cosmos_settings) as parley:
@@ -166,6 +167,7 @@ def test_two_peoples_sessions_in_cosmos_db_survive_a_restart_apart(cosmos_settin
         assert [message["content"] for message in found[user]["messages"]] == [f"I am {user}"]
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such signals")
 def test_a_signal_ends_it_in_peace_with_cosmos_db_too(cosmos_settings: dict[str, str], user: str) -> None:
     with running(**cosmos_settings) as parley:
