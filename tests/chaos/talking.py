@@ -63,11 +63,9 @@ class _Asker:
             self._talks.others.add(message_id)
             await self._send("POST", f"{session_id}/messages", _said(message_id), good=(200, 201))
         elif session_id in CLEARED and what < 0.3:
-            self._talks.forget(session_id)
-            try:
-                await self._send("DELETE", f"{session_id}/messages", good=(204,))
-            finally:
-                self._talks.forget(session_id)
+            removal = self._talks.begin_removal(session_id)
+            await self._send("DELETE", f"{session_id}/messages", good=(204,))
+            self._talks.end_removal(removal)
         else:
             await self._take(self._talks.ask(session_id, message_id))
 

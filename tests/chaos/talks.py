@@ -33,6 +33,15 @@ class Question:
     told: int | None = None
 
 
+@dataclass(eq=False)
+class Removal:
+    """What a session held was removed between these moments, or may have been; without an end it may still be."""
+
+    session_id: str
+    begun: int
+    ended: int | None = None
+
+
 @dataclass
 class Talks:
     """The record of all turns of one user."""
@@ -41,6 +50,7 @@ class Talks:
     questions: dict[str, Question] = field(default_factory=dict)
     others: set[str] = field(default_factory=set)
     askings: list[Asking] = field(default_factory=list)
+    removals: list[Removal] = field(default_factory=list)
     violations: list[Violation] = field(default_factory=list)
     _moments: Iterator[int] = field(default_factory=lambda: count(1))
 
@@ -60,10 +70,17 @@ class Talks:
         elif _of(question.reply) != _of(reply) and question.owed:
             self._note("doubled", f"{question.message_id} was answered {question.reply['content']!r} and {reply!r}")
 
-    def forget(self, session_id: str) -> None:
-        """Record that what a session holds was removed, or may have been: of what was asked so far nothing is owed."""
-        for question in self.questions.values():
-            question.owed = question.owed and question.session_id != session_id
+    def begin_removal(self, session_id: str) -> Removal:
+        """Record that what a session holds is about to be removed: of what was asked so far nothing is owed."""
+        removal = Removal(session_id, next(self._moments))
+        self.removals.append(removal)
+        self._forget(session_id)
+        return removal
+
+    def end_removal(self, removal: Removal) -> None:
+        """Record that it was removed, with what was asked meanwhile."""
+        removal.ended = next(self._moments)
+        self._forget(removal.session_id)
 
     def begin(self, message_id: str) -> Asking:
         """Record that the model is asked."""
@@ -93,16 +110,31 @@ class Talks:
             self._check_told(question, messages)
 
     def check_paid(self) -> None:
-        """Require that a question was never asked twice at once, nor once more after its reply had been told."""
+        """Require that a question was never asked twice at once, nor once more after its reply had been told.
+
+        A removal takes the lease with the question: who says it again meanwhile asks for a reply of its own.
+        """
         last: dict[str, Asking] = {}
         for asking in sorted(self.askings, key=lambda one: one.begun):
             before = last.get(asking.question)
-            if before and (before.ended is None or before.ended > asking.begun):
+            at_once = before and (before.ended is None or before.ended > asking.begun)
+            if before and at_once and not self._was_removed(asking.question, before.begun, asking.begun):
                 self._note("paid twice", f"{asking.question} was asked while it was being answered")
             told = self.questions[asking.question]
             if told.owed and told.told is not None and told.told < asking.begun:
                 self._note("paid twice", f"{asking.question} was asked after its reply had been told")
             last[asking.question] = asking
+
+    def _forget(self, session_id: str) -> None:
+        for question in self.questions.values():
+            question.owed = question.owed and question.session_id != session_id
+
+    def _was_removed(self, question: str, since: int, until: int) -> bool:
+        session_id = self.questions[question].session_id
+        return any(
+            removal.session_id == session_id and removal.begun < until and (removal.ended or until) > since
+            for removal in self.removals
+        )
 
     def _check_reply(self, reply: Mapping[str, Any], question: Question | None, places: Mapping[str, int]) -> None:
         if question is None or _about(reply) != question.message_id:

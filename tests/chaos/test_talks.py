@@ -83,7 +83,23 @@ def test_a_model_that_is_asked_after_its_reply_was_told_is_paid_twice(talks: Tal
 
 
 def test_of_what_was_removed_nothing_is_owed(talks: Talks) -> None:
-    talks.forget(SESSION)
+    talks.end_removal(talks.begin_removal(SESSION))
     talks.end(talks.begin("q1"))
 
     assert kinds(talks, []) == set()
+
+
+@pytest.mark.parametrize("when", ["before", "between", "after"])
+def test_only_a_removal_between_them_lets_a_question_be_asked_twice_at_once(talks: Talks, when: str) -> None:
+    if when == "before":
+        talks.end_removal(talks.begin_removal(SESSION))
+    first = talks.begin("q2")
+    if when == "between":
+        talks.end_removal(talks.begin_removal(SESSION))
+    second = talks.begin("q2")
+    if when == "after":
+        talks.end_removal(talks.begin_removal(SESSION))
+    talks.end(second)
+    talks.end(first)
+
+    assert kinds(talks, []) == (set() if when == "between" else {"paid twice"})
