@@ -7,7 +7,7 @@ from shared.http import page_files
 from shared.http.app_page import load, load_page
 from shared.http.call import Answer, Call
 from shared.http.endpoint import Endpoint
-from shared.http.page_files import FILE, MOVED, PAGE, sent
+from shared.http.page_files import FILE, MOVED, PAGE, PageFile, sent
 from shared.http.parameters import IF_NOT_SEEN, PATH_PARAMETERS
 from shared.http.shares import PRIVATE
 
@@ -32,7 +32,7 @@ async def page(call: Call) -> Answer[bytes]:
     """
     if call.url_path.endswith("/"):  # where its relative links would lead astray
         return Answer(None, 308, {"Location": "../app"})
-    found = await asyncio.to_thread(load_page, "app/", call.chat.settings.user_identity)
+    found = await _page(call, "app/")
     return sent(call, found, POLICY)
 
 
@@ -65,5 +65,11 @@ async def share_page(call: Call) -> Answer[bytes]:
     A page that shows to people what the link shows; whether the link works, the page itself says. It is not for search
     engines.
     """
-    found = await asyncio.to_thread(load_page, "../../app/", call.chat.settings.user_identity)
+    found = await _page(call, "../../app/")
     return sent(call, found, {**POLICY, **PRIVATE})
+
+
+async def _page(call: Call, files: str) -> PageFile:
+    settings = call.chat.settings
+    replies = settings.model.endpoint is not None
+    return await asyncio.to_thread(load_page, files, settings.user_identity, replies=replies)

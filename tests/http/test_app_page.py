@@ -10,6 +10,7 @@ import pytest_asyncio
 
 from shared.http.app_page import FILES, load, load_page
 from shared.http.app_page.script import ScriptError, joined
+from shared.model_settings import ModelSettings
 from shared.store.sqlite import SqliteStore
 from tests.http.client import Client
 from tests.http.conftest import Serve
@@ -91,8 +92,15 @@ async def test_the_page_knows_how_people_say_who_they_are(serve: Serve, tmp_path
         assert b'name="identity" content="trusted"' in (await api.get(APP)).body
 
 
+async def test_the_page_knows_whether_a_model_replies(serve: Serve, tmp_path: Path) -> None:
+    async with serve(SqliteStore(tmp_path)) as api:
+        assert b'name="replies" content="no"' in (await api.get(APP)).body
+    async with serve(SqliteStore(tmp_path), model=ModelSettings(endpoint="https://model.example/v1", name="m")) as api:
+        assert b'name="replies" content="yes"' in (await api.get(APP)).body
+
+
 def test_page_style_and_script_with_the_client_are_small() -> None:
-    files = [load_page("app/", "trusted"), *(load(name) for name in FILES)]
+    files = [load_page("app/", "trusted", replies=True), *(load(name) for name in FILES)]
 
     assert sum(len(file.content) for file in files) <= BUDGET_BYTES
 

@@ -9,6 +9,7 @@ from playwright.async_api import expect
 
 from tests.e2e.browser import command_or_skip
 from tests.e2e.process import Parley, running
+from tests.page.conftest import Another
 from tests.page.person import Person
 from tests.page.test_hostile_content import HOSTILE, assert_harmless
 from tests.turns.model_server import FakeModel, Script, chunk, serving_model, whole
@@ -157,3 +158,82 @@ async def test_who_wants_no_motion_sees_none(person: Person, model: FakeModel) -
     assert await person.page.evaluate("() => document.getAnimations().length") == 0
     model.go_on()
     await expect(person.messages.last).to_contain_text("Yes")
+
+
+async def test_a_question_that_came_over_the_api_can_be_asked(person: Person, model: FakeModel) -> None:
+    person.has("s", ["Hello", "Hi"])
+    await person.arrive("#/s/s", wait=".message")
+    person.parley.ask("/api/chat/sessions/s/messages", person.user, {"role": "user", "content": "And now?"})
+
+    await expect(person.page.locator(".status")).to_contain_text("No reply yet.")
+    await person.page.reload()
+    await person.page.locator(".status").get_by_role("button", name="Ask again").click()
+
+    await expect(person.messages.last).to_contain_text("Hello there.")
+    await expect(person.page.locator(".banner:visible")).to_have_count(0)
+    assert person.stored("s") == ["Hello", "Hi", "And now?", "Hello there."]
+
+
+async def test_a_fork_that_ends_with_a_question_can_be_asked(person: Person, model: FakeModel) -> None:
+    person.has("s", ["Hello", "Hi"])
+    await person.arrive("#/s/s", wait=".message")
+
+    await person.messages.first.hover()
+    more = person.messages.first.get_by_role("button", name="More for this message")
+    await person.choose(more, "Fork from here")
+    await expect(person.messages).to_have_count(1)
+    await person.page.locator(".status").get_by_role("button", name="Ask again").click()
+
+    await expect(person.messages.last).to_contain_text("Hello there.")
+    assert person.stored(person.session_id()) == ["Hello", "Hello there."]
+
+
+async def test_a_reply_that_another_browser_waits_for_is_seen_and_paid_once(
+    person: Person, another: Another, model: FakeModel
+) -> None:
+    person.has("s", [])
+    other = await another(person.user)
+    await person.arrive("#/s/s")
+    await other.arrive("#/s/s")
+    asked = len(model.asked)
+    model.next(slowly("Once upon ", "a time"))
+
+    await person.say("Tell me a story")
+    await expect(other.page.locator(".incoming")).to_contain_text("Once upon")
+    await expect(person.page.locator(".banner:visible")).to_have_count(0)
+    model.go_on()
+    await expect(other.page.locator(".incoming")).to_contain_text("a time")
+    model.go_on()
+
+    for each in (person, other):
+        await expect(each.messages).to_have_count(2)
+        await expect(each.page.locator(".incoming, .banner:visible")).to_have_count(0)
+    assert len(model.asked) == asked + 1
+
+
+async def test_a_reply_from_elsewhere_takes_the_fault_away(person: Person, model: FakeModel) -> None:
+    model.next(Script(status=400, body={"error": {"message": "no"}}))
+    await person.arrive("#/new")
+    await person.say("Hello?")
+    await expect(person.page.get_by_role("alert")).to_contain_text("No reply.")
+
+    reply = {"role": "assistant", "content": "From elsewhere"}
+    person.parley.ask(f"/api/chat/sessions/{person.session_id()}/messages", person.user, reply)
+
+    await expect(person.messages.last).to_contain_text("From elsewhere")
+    await expect(person.page.get_by_role("alert")).to_have_count(0)
+
+
+async def test_another_reply_that_fails_keeps_the_first(person: Person, model: FakeModel) -> None:
+    person.has("s", ["Hello"])
+    await person.arrive("#/s/s", wait=".message")
+    await person.page.locator(".status").get_by_role("button", name="Ask again").click()
+    await expect(person.messages.last).to_contain_text("Hello there.")
+    await expect(person.page.locator(".incoming")).to_have_count(0)
+
+    model.next(Script(status=400, body={"error": {"message": "no"}}))
+    await person.messages.last.get_by_role("button", name="Ask again").click()
+
+    await expect(person.notice).to_contain_text("No other reply.")
+    await expect(person.page.locator(".status .banner")).to_have_count(0)
+    assert person.stored("s") == ["Hello", "Hello there."]

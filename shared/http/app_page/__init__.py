@@ -18,10 +18,16 @@ FILES = frozenset(_FILES)
 
 
 @cache
-def load_page(files: str, identity: str) -> PageFile:
-    """Return the page itself: where its files are, as seen from its address, and how people say who they are."""
+def load_page(files: str, identity: str, *, replies: bool) -> PageFile:
+    """Return the page itself.
+
+    It knows where its files are, as seen from its address, how people say who they are, and whether a model replies.
+    """
     html = (FOLDER / "index.html").read_text("utf-8")
-    return page_file(html.replace("{files}", files).replace("{identity}", identity).encode(), "text/html")
+    facts = {"{files}": files, "{identity}": identity, "{replies}": "yes" if replies else "no"}
+    for name, value in facts.items():
+        html = html.replace(name, value)
+    return page_file(html.encode(), "text/html")
 
 
 @cache

@@ -20,7 +20,7 @@ class App {
   constructor(who) {
     this.api = API;
     this.parley = new Parley({ baseUrl: API, ...who });
-    this.replies = null; // not known until somebody says something
+    this.replies = document.querySelector('meta[name="replies"]').content === "yes"; // whether a model is configured
     this.sessions = new SessionList(this);
     this.main = h("main", { id: "main", tabindex: -1 });
     this.banner = h("div", { class: "offline", role: "status", hidden: true });
@@ -121,12 +121,17 @@ class App {
     if (wasOffline && !text) this.sessions.refresh();
   }
 
-  /** Returns whether a refusal says that no model is configured, remembers it, and says so the first time. */
+  /** Returns whether a refusal says that no model is configured any more, and remembers it. */
   noReplies(error) {
     if (error.code !== "no_responder") return false;
-    if (this.replies !== false) notice("No model is configured here: what you say is kept, and nobody answers.");
     this.replies = false;
     return true;
+  }
+
+  /** Says, once, that no model is configured. */
+  nobodyReplies() {
+    if (!this.isToldSo) notice("No model is configured here: what you say is kept, and nobody answers.");
+    this.isToldSo = true;
   }
 
   /** Asks who it is where a refusal says that this is not known, or that a key is missing. */

@@ -91,12 +91,18 @@ export class Chat {
       this.composer.focus();
     }
     this.#markPlace();
+    this.reply.seek();
   }
 
   #follow() {
-    if (this.isClosed || this.polling) return;
-    this.polling = poll(() => this.#look());
-    this.reply.rejoin(this.history.newest);
+    if (!this.isClosed) this.polling ??= poll(() => this.#look());
+  }
+
+  /** The newest message where it waits for a reply that can be had, null else. */
+  get question() {
+    const { newest, hasNewer, session } = this.history;
+    const waits = newest?.role === "user" && !newest.metadata?.redacted && !hasNewer;
+    return waits && this.app.replies && session?.status !== "archived" ? newest : null;
   }
 
   async #look() {
@@ -139,6 +145,7 @@ export class Chat {
     this.#showHead();
     if (added.length || isFromElsewhere) this.app.sessions.changed(this.history.session);
     this.#markPlace();
+    this.reply.seek();
   }
 
   /** Shows messages that an answer brought. */
@@ -203,18 +210,20 @@ export class Chat {
     } finally {
       this.composer.wait(false);
       this.#showOutgoing();
+      this.reply.seek();
     }
   }
 
   /** Sends a message and shows the reply; where no model is configured the message is only stored. */
   async #deliver(message) {
-    if (this.app.replies !== false) {
+    if (this.app.replies) {
       try {
         return await this.reply.follow((signal) => this.#turn(message, signal), message.id);
       } catch (error) {
         if (!this.app.noReplies(error)) throw error;
       }
     }
+    this.app.nobodyReplies();
     const append = () =>
       this.isNew ? this.parley.appendAnywhere(this.#named(message)) : this.parley.appendMessages(this.id, message);
     this.stored(await append());
@@ -288,7 +297,7 @@ export class Chat {
   }
 
   #menu(message) {
-    const isReply = message.role === "assistant" && message.seq === this.history.newest?.seq && this.app.replies !== false;
+    const isReply = message.role === "assistant" && message.seq === this.history.newest?.seq && this.app.replies;
     const address = new URL(`#/s/${this.id}/${message.seq}`, location.href).href;
     return [
       isReply && { label: "Ask again", icon: "again", run: () => this.#regenerate() },
@@ -365,16 +374,20 @@ export class Chat {
     return { added, replaced };
   }
 
-  /** Asks for the reply to the newest message; nothing where no model is configured. */
-  async answer(messageId) {
-    if (this.app.replies === false) return;
+  /** Asks for the reply to the newest message, or with `joins` only follows one that is being made; nothing without a model. */
+  async answer(messageId, { joins = false } = {}) {
+    if (!this.app.replies) return;
+    const ask = (signal) => this.parley.takeTurn(this.id, {}, { signal });
+    const join = (signal) => this.parley.joinTurn(this.id, messageId, { signal });
     this.composer.wait(true);
     try {
-      await this.reply.follow((signal) => this.parley.takeTurn(this.id, {}, { signal }), messageId);
+      await this.reply.follow(joins ? join : ask, messageId);
     } catch (error) {
-      if (!this.app.noReplies(error)) this.reply.fail(explain(error), messageId);
+      if (this.app.noReplies(error)) this.app.nobodyReplies();
+      else this.reply.fail(explain(error), messageId);
     } finally {
       this.composer.wait(false);
+      this.reply.seek();
     }
   }
 
@@ -405,7 +418,7 @@ export class Chat {
     this.head.replaceChildren(...[back, h("div", { class: "title" }, title, facts), menu].filter(Boolean));
     if (focused) this.head.querySelector(`[aria-label="${focused}"]`)?.focus();
     this.composer.archived(session?.status === "archived", () => this.#restore());
-    this.element.classList.toggle("without-replies", this.app.replies === false);
+    this.element.classList.toggle("without-replies", !this.app.replies);
     document.title = `${this.title} · Parley`;
   }
 

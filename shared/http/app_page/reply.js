@@ -1,10 +1,9 @@
-/** The reply to what was said: shown while it is made, stopped, and taken up again after a reload. */
+/** The reply to what was said: shown while it is made, stopped, and asked for again. */
 
-import { announce, button, h } from "./dom.js";
+import { announce, button, h, notice } from "./dom.js";
 import { incoming, textOf } from "./message.js";
-import { explain, faultOf } from "./words.js";
+import { faultOf } from "./words.js";
 
-const RUNNING = "parley.turn"; // in this tab: which turn to look for after a reload
 const FRAME_MS = 80; // between two looks at what came
 
 export class Reply {
@@ -12,14 +11,14 @@ export class Reply {
     this.chat = chat;
     this.place = h("div", { class: "reply" });
     this.said = null; // the id of the message that is being answered
+    this.sought = null; // the id of a message without a reply, as far as it is known
   }
 
   /** Follows a turn to its end: `start` takes a signal and returns its events. Throws what refuses it. */
   async follow(start, said) {
     this.stopping = new AbortController();
     this.said = said;
-    this.chat.status.replaceChildren();
-    sessionStorage.setItem(RUNNING, JSON.stringify([this.chat.id, said]));
+    this.#forget();
     try {
       for await (const event of start(this.stopping.signal)) this.#take(event);
     } catch (error) {
@@ -27,18 +26,15 @@ export class Reply {
     } finally {
       this.said = null;
       this.#clear();
-      if (!this.chat.isClosed) sessionStorage.removeItem(RUNNING);
     }
   }
 
   #take({ type, data }) {
-    const { chat } = this;
-    chat.app.replies = true;
-    if (chat.isClosed) return;
+    if (this.chat.isClosed) return;
     if (type === "turn") this.#begin(data);
     if (type === "delta") this.#grow(data.text);
     if (type === "done") this.#end(data);
-    if (type === "error") this.fail(faultOf(data), this.said);
+    if (type === "error") this.#refused(faultOf(data));
   }
 
   #begin({ messages = [] }) {
@@ -63,6 +59,11 @@ export class Reply {
     if (reply) announce(`The assistant answered: ${textOf(reply)}`);
   }
 
+  #refused(text) {
+    if (this.chat.question?.id === this.said) this.fail(text, this.said);
+    else notice(`No other reply. ${text}`, { fault: true }); // the first is kept
+  }
+
   /** Takes away what was shown of a reply that is stored now. */
   take(added) {
     if (added.some(({ role }) => role === "assistant")) this.#clear();
@@ -79,10 +80,34 @@ export class Reply {
   /** Shows that no reply came, with a button to ask again. */
   fail(text, said) {
     this.#clear();
-    const again = button("Ask again", { run: () => this.chat.answer(said) });
-    const fault = h("div", { class: "banner fault", role: "alert" }, h("p", {}, `No reply. ${text}`), again);
-    this.chat.status.replaceChildren(fault);
-    fault.scrollIntoView({ block: "nearest" });
+    this.#offer(`No reply. ${text}`, said, { class: "banner fault", role: "alert" });
+    this.banner.scrollIntoView({ block: "nearest" });
+  }
+
+  /** Sees to the newest message if it has no reply: one that is made elsewhere is shown, and where nobody makes one it can be asked for. */
+  async seek() {
+    const { chat } = this;
+    const id = chat.question?.id ?? null;
+    if (this.sought !== id) this.#forget();
+    if (!id || this.said || this.sought) return;
+    this.sought = id;
+    const { state } = await chat.parley.getTurn(chat.id, id).catch(() => ({ state: "none" }));
+    if (this.said || this.banner || chat.isClosed || chat.question?.id !== id) return;
+    if (state === "running") await chat.answer(id, { joins: true });
+    if (state === "none") this.#offer("No reply yet.", id, { class: "banner", role: "status" });
+  }
+
+  #offer(text, said, attributes) {
+    this.#forget();
+    this.sought = said;
+    this.banner = h("div", attributes, h("p", {}, text), button("Ask again", { run: () => this.chat.answer(said) }));
+    this.chat.status.replaceChildren(this.banner);
+  }
+
+  #forget() {
+    this.sought = null;
+    this.banner?.remove();
+    this.banner = null;
   }
 
   /** Stops the reply; what came so far is kept as it. */
@@ -95,16 +120,5 @@ export class Reply {
   /** Leaves the stream to itself: the reply is made all the same. */
   leave() {
     this.stopping?.abort();
-  }
-
-  /** Takes up the reply that this tab was waiting for when it was left. */
-  async rejoin(newest) {
-    const [id, said] = JSON.parse(sessionStorage.getItem(RUNNING) ?? "[]");
-    if (id !== this.chat.id || newest?.id !== said || this.said) return;
-    try {
-      await this.follow((signal) => this.chat.parley.joinTurn(id, said, { signal }), said);
-    } catch (error) {
-      this.fail(explain(error), said);
-    }
   }
 }
