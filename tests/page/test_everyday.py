@@ -231,6 +231,84 @@ async def test_an_answer_is_judged_and_a_message_redacted(person: Person) -> Non
 
 
 @pytest.mark.slow
+async def test_a_comment_on_an_answer_says_whether_it_is_good(person: Person) -> None:
+    person.has("s", ["Hello", "Hi"])
+    await person.arrive("#/s/s", wait=".message")
+
+    await comment(person, "Too short", rating="bad")
+
+    await expect(person.messages.nth(1).get_by_role("button", name="Bad answer")).to_have_attribute(
+        "aria-pressed", "true"
+    )
+    assert feedback_of(person) == {"rating": "down", "comment": "Too short"}
+
+
+async def comment(person: Person, text: str, *, rating: str) -> None:
+    """Comment on the second message."""
+    dialog = person.page.get_by_role("dialog")
+    await person.choose(person.messages.nth(1).get_by_role("button", name="More for this message"), "Comment")
+    await dialog.get_by_role("textbox").fill(text)
+    await expect(dialog.get_by_role("button", name="Save")).to_be_disabled()
+    await dialog.get_by_role("radio", name=rating).check()
+    await dialog.get_by_role("button", name="Save").click()
+    await expect(dialog).to_have_count(0)
+
+
+def feedback_of(person: Person) -> Any:
+    """Return what is stored of what is thought of the second message."""
+    return person.parley.ask("/api/chat/sessions/s", person.user)["messages"][1]["feedback"]
+
+
+@pytest.mark.slow
+async def test_another_rating_keeps_the_comment(person: Person) -> None:
+    person.has("s", ["Hello", "Hi"])
+    await person.arrive("#/s/s", wait=".message")
+    await comment(person, "Well said", rating="good")
+    bad = person.messages.nth(1).get_by_role("button", name="Bad answer")
+
+    await bad.click()
+    await expect(bad).to_have_attribute("aria-pressed", "true")
+    await bad.click()
+
+    await expect(bad).to_have_attribute("aria-pressed", "true")
+    assert feedback_of(person) == {"rating": "down", "comment": "Well said"}
+
+
+@pytest.mark.slow
+async def test_an_archived_session_offers_no_edit(person: Person) -> None:
+    person.has("s", ["Hello"])
+    await person.arrive("#/s/s", wait=".message")
+    edit = person.messages.first.get_by_role("button", name="Edit and ask again")
+    await expect(edit).to_be_visible()
+
+    await person.choose_for_session("Archive")
+    await expect(edit).to_be_hidden()
+    await person.page.get_by_role("button", name="Restore it to go on").click()
+
+    await expect(edit).to_be_visible()
+
+
+@pytest.mark.slow
+async def test_an_edit_that_is_refused_is_kept_with_the_reason(person: Person) -> None:
+    person.has("s", ["Hello"])
+    await person.arrive("#/s/s", wait=".message")
+    await person.messages.first.get_by_role("button", name="Edit and ask again").click()
+    dialog = person.page.get_by_role("dialog")
+    await dialog.get_by_role("textbox").fill("Hello again")
+    person.parley.ask("/api/chat/sessions/s/archive", person.user, {})
+
+    await dialog.get_by_role("button", name="Ask again").click()
+
+    fault = dialog.get_by_role("alert")
+    await expect(fault).to_contain_text("archived and takes no messages; restore it first. (Request ")
+    await expect(dialog.get_by_role("textbox")).to_have_value("Hello again")
+    person.parley.ask("/api/chat/sessions/s/restore", person.user, {})
+    await dialog.get_by_role("button", name="Ask again").click()
+    await expect(person.messages.first).to_contain_text("Hello again")
+    assert person.stored("s") == ["Hello again"]
+
+
+@pytest.mark.slow
 async def test_a_message_is_copied_as_it_was_written(person: Person) -> None:
     person.has("s", ["**bold** <b>no</b>"])
     await person.page.context.grant_permissions(["clipboard-read", "clipboard-write"])
@@ -285,6 +363,8 @@ async def test_a_link_is_made_read_by_a_stranger_and_revoked(person: Person, ano
         await stranger.page.locator(".messages").evaluate("box => box.scrollTop = box.scrollHeight")
     await person.page.get_by_role("button", name="Revoke").click()
     await expect(person.page.get_by_role("dialog")).to_contain_text("None.")
+    await expect(person.page.get_by_label("The new link")).to_have_count(0)
+    await expect(person.page.get_by_role("button", name="Copy link")).to_have_count(0)
     await stranger.page.reload()
 
     await expect(stranger.page.get_by_text("This link does not work")).to_be_visible()

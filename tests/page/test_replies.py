@@ -237,3 +237,12 @@ async def test_another_reply_that_fails_keeps_the_first(person: Person, model: F
     await expect(person.notice).to_contain_text("No other reply.")
     await expect(person.page.locator(".status .banner")).to_have_count(0)
     assert person.stored("s") == ["Hello", "Hello there."]
+
+
+async def test_a_reply_that_was_cut_off_says_so(person: Person, model: FakeModel) -> None:
+    model.next(Script(whole("Once upon a", finish="length")))
+    await person.arrive("#/new")
+
+    await person.say("Tell me a story")
+
+    await expect(person.messages.last.locator("header")).to_contain_text("cut off at its longest")

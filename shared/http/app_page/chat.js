@@ -2,7 +2,7 @@
 
 import { ParleyError, newId } from "../../../clients/javascript/src/index.js";
 import { Composer } from "./composer.js";
-import { agrees, ask, field } from "./dialogs.js";
+import { agrees, ask, field, radios } from "./dialogs.js";
 import { announce, button, copy, h, icon, notice } from "./dom.js";
 import { History } from "./history.js";
 import { messageElement, outgoing, textOf } from "./message.js";
@@ -289,7 +289,7 @@ export class Chat {
 
   #actions() {
     return {
-      rate: (message, rating) => this.#change(message, { feedback: rating && { rating } }),
+      rate: (message, rating) => this.#rate(message, rating),
       edit: (message) => this.#edit(message),
       regenerate: () => this.#regenerate(),
       menu: (message) => this.#menu(message),
@@ -297,7 +297,8 @@ export class Chat {
   }
 
   #menu(message) {
-    const isReply = message.role === "assistant" && message.seq === this.history.newest?.seq && this.app.replies;
+    const { newest, session } = this.history;
+    const isReply = message.role === "assistant" && message.seq === newest?.seq && this.app.replies && session?.status !== "archived";
     const address = new URL(`#/s/${this.id}/${message.seq}`, location.href).href;
     return [
       isReply && { label: "Ask again", icon: "again", run: () => this.#regenerate() },
@@ -319,19 +320,23 @@ export class Chat {
     }
   }
 
-  async #change(message, changes) {
-    await this.attempt(async () => {
-      const write = () => this.parley.updateMessage(this.id, message.id, changes);
-      this.take([await this.history.writing(write)]);
-      this.app.told(this.id);
-      announce("Saved.");
-    });
+  async #judge(message, feedback) {
+    const write = () => this.parley.updateMessage(this.id, message.id, { feedback });
+    this.take([await this.history.writing(write)]);
+    this.app.told(this.id);
+    announce("Saved.");
+  }
+
+  #rate(message, rating) {
+    return this.attempt(() => this.#judge(message, { rating, comment: message.feedback?.comment }));
   }
 
   async #comment(message) {
-    const given = message.feedback?.comment ?? "";
-    const said = await ask("Comment on this answer", [field("What was good or bad about it?", { name: "comment", rows: 4, value: given })], { says: "Save" });
-    if (said) await this.#change(message, { feedback: { rating: message.feedback?.rating ?? "up", comment: said.comment || null } });
+    const { rating, comment } = message.feedback ?? {};
+    const rate = radios("This answer is", "rating", [["up", "good"], ["down", "bad"]], rating);
+    const why = field("What is good or bad about it?", { name: "comment", rows: 4, value: comment ?? "" });
+    const run = (said) => this.#judge(message, { rating: said.rating, comment: said.comment || null });
+    await ask("Comment on this answer", [rate, why], { says: "Save", check: (said) => Boolean(said.rating), run });
   }
 
   async #redact(message) {
@@ -356,16 +361,15 @@ export class Chat {
     const isLast = message.seq === this.history.newest?.seq;
     const hint = isLast ? null : "Everything after this message is replaced by the answer to the new one.";
     const content = [field("Message", { name: "text", rows: 8, value: textOf(message) }, hint)];
-    const said = await ask("Edit and ask again", content, { says: "Ask again", check: ({ text }) => text.trim() !== "", wide: true });
-    if (!said) return;
-    await this.attempt(async () => {
-      const anew = { id: newId(), role: "user", content: said.text };
-      const write = () => this.parley.replaceTail(this.id, message.seq - 1, [anew]);
+    const id = newId();
+    const run = async ({ text }) => {
+      const write = () => this.parley.replaceTail(this.id, message.seq - 1, [{ id, role: "user", content: text }]);
       const { messages } = await this.history.writing(write);
       this.#apply({ removedAfter: message.seq - 1, ...this.#cut(message.seq - 1, messages) });
       this.app.told(this.id);
-      await this.answer(anew.id);
-    });
+    };
+    const said = await ask("Edit and ask again", content, { says: "Ask again", check: ({ text }) => text.trim() !== "", run, wide: true });
+    if (said) await this.answer(id);
   }
 
   #cut(seq, messages) {
@@ -419,6 +423,7 @@ export class Chat {
     if (focused) this.head.querySelector(`[aria-label="${focused}"]`)?.focus();
     this.composer.archived(session?.status === "archived", () => this.#restore());
     this.element.classList.toggle("without-replies", !this.app.replies);
+    this.element.classList.toggle("archived", session?.status === "archived");
     document.title = `${this.title} · Parley`;
   }
 

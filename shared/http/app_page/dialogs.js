@@ -1,16 +1,19 @@
 /** Questions to the reader, and menus. */
 
 import { button, h, icon } from "./dom.js";
+import { explain } from "./words.js";
 
 /**
  * Shows a dialog and returns what its form says: a map of fields, or null where it was put away.
  *
- * `content` are the nodes above the buttons, `says` is the button that goes on.
+ * `content` are the nodes above the buttons, `says` is the button that goes on. `run` does what was asked for: where it
+ * fails the dialog says so and stays, with all that was written.
  */
-export function ask(title, content, { says = "OK", danger = false, check = () => true, wide = false } = {}) {
+export function ask(title, content, { says = "OK", danger = false, check = () => true, run = () => {}, wide = false } = {}) {
   const go = h("button", { type: "submit", class: danger ? "button danger" : "button primary" }, says);
   const cancel = button("Cancel", { run: () => dialog.close() });
-  const form = h("form", { method: "dialog" }, h("h2", { id: "dialog-title" }, title), content, h("div", { class: "choices" }, cancel, go));
+  const fault = h("p", { class: "fault", role: "alert", hidden: true });
+  const form = h("form", { method: "dialog" }, h("h2", { id: "dialog-title" }, title), content, fault, h("div", { class: "choices" }, cancel, go));
   const dialog = h("dialog", { "aria-labelledby": "dialog-title", class: wide ? "wide" : null }, form);
   const values = () => Object.fromEntries(new FormData(form));
   const judge = () => (go.disabled = !check(values()));
@@ -19,10 +22,19 @@ export function ask(title, content, { says = "OK", danger = false, check = () =>
   open(dialog);
   return new Promise((resolve) => {
     let said = null;
-    form.addEventListener("submit", (event) => {
+    form.addEventListener("submit", async (event) => {
       event.preventDefault();
-      said = values();
-      dialog.close();
+      const written = values();
+      go.disabled = true;
+      try {
+        await run(written);
+        said = written;
+        dialog.close();
+      } catch (error) {
+        fault.hidden = false;
+        fault.textContent = explain(error);
+        judge();
+      }
     });
     dialog.addEventListener("close", () => resolve(said));
   });
@@ -65,6 +77,13 @@ export function field(label, attributes, hint = null) {
 export function choice(label, name, choices, chosen) {
   const options = choices.map(([value, said]) => h("option", { value, selected: value === chosen }, said));
   return h("p", { class: "field" }, h("label", { for: `field-${name}` }, label), h("select", { id: `field-${name}`, name }, options));
+}
+
+/** Returns choices that are all seen, under one label; one of them has to be made. */
+export function radios(label, name, choices, chosen) {
+  const input = (value) => h("input", { type: "radio", name, value, required: true, checked: value === chosen });
+  const options = choices.map(([value, said]) => h("label", {}, input(value), ` ${said}`));
+  return h("fieldset", { class: "field" }, h("legend", {}, label), options);
 }
 
 /** Returns a button that opens a menu; `items` returns what can be chosen then: `{label, icon, run, danger}`. */

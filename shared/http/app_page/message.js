@@ -8,6 +8,7 @@ import { clockTime, count, counted, dayOf, wholeTime } from "./words.js";
 const LONG = 20_000; // characters that are shown at once
 const SHOWN = 6000; // of a longer one
 const ROLES = { user: "You", assistant: "Assistant", system: "System", developer: "Developer", tool: "Tool" };
+const ENDED = { stopped: "stopped", length: "cut off at its longest" }; // before it was whole
 const QUIET = new Set(["system", "developer", "tool"]);
 
 /**
@@ -47,7 +48,7 @@ function heading(message) {
     h("strong", { dir: "auto" }, speaker(message)),
     time && h("time", { datetime: time, title: [wholeTime(time), by].filter(Boolean).join("\n") }, clockTime(time)),
     edited && h("span", { class: "note" }, "edited"),
-    reply?.finish_reason === "stopped" && h("span", { class: "note" }, "stopped"),
+    ENDED[reply?.finish_reason] && h("span", { class: "note" }, ENDED[reply.finish_reason]),
   );
 }
 
@@ -93,19 +94,19 @@ function tools(message, actions) {
   if (!actions) return row;
   if (message.role === "assistant") row.append(rate(message, actions, "up"), rate(message, actions, "down"));
   if (message.role === "assistant") row.append(regenerate(message, actions));
-  if (message.role === "user") row.append(button("Edit and ask again", { icon: "edit", run: () => actions.edit(message) }));
+  if (message.role === "user") row.append(button("Edit and ask again", { icon: "edit", class: "icon-button active-only", run: () => actions.edit(message) }));
   row.append(menuButton("More for this message", () => actions.menu(message)));
   return row;
 }
 
 function regenerate(message, actions) {
-  return button("Ask again", { icon: "again", class: "icon-button newest-only", run: () => actions.regenerate(message) });
+  return button("Ask again", { icon: "again", class: "icon-button newest-only active-only", run: () => actions.regenerate(message) });
 }
 
 function rate(message, actions, rating) {
   const isGiven = message.feedback?.rating === rating;
   const label = rating === "up" ? "Good answer" : "Bad answer";
-  const run = () => actions.rate(message, isGiven ? null : rating);
+  const run = () => isGiven || actions.rate(message, rating); // the API takes no rating back
   return button(label, { icon: rating, run, "aria-pressed": String(isGiven) });
 }
 

@@ -116,6 +116,7 @@ export function shareDialog(app, id, upToSeq) {
         const link = await parley.createShare(id, { expiresInSeconds: seconds, upToSeq });
         const address = new URL(`${app.api}/shared/${link.url.split("/").at(-1)}/view`).href;
         const input = h("input", { readonly: true, value: address, "aria-label": "The new link" });
+        made.dataset.share = link.share_id;
         made.replaceChildren(h("p", {}, "This address is shown only now:"), h("p", { class: "made" }, input, button("Copy link", { icon: "copy", run: () => copy(address, "Link copied.") })));
         input.select();
         await list();
@@ -136,7 +137,12 @@ export function shareDialog(app, id, upToSeq) {
     function row({ share_id: share, up_to_seq: seq, created_at: begun, expires_at: end }) {
       const text = `Made ${wholeTime(begun)}, up to message ${seq}, ${end ? `ends ${wholeTime(end)}` : "never ends"}`;
       const revoke = async () => {
-        await parley.revokeShare(id, share).catch((error) => notice(explain(error), { fault: true }));
+        try {
+          await parley.revokeShare(id, share);
+          if (made.dataset.share === share) made.replaceChildren();
+        } catch (error) {
+          notice(explain(error), { fault: true });
+        }
         await list();
         form.querySelector("select").focus();
       };

@@ -56,7 +56,6 @@ const ADVICE = {
   content_filtered: "Say it in other words.",
   payload_too_large: "Send it in smaller parts.",
   precondition_failed: "Somebody changed it meanwhile: look again.",
-  session_archived: "Restore the session first.",
   store_unavailable: "What you wrote is kept here: try again in a moment.",
   throttled: "What you wrote is kept here: try again in a moment.",
   turn_in_progress: "Wait until the other reply is there.",
