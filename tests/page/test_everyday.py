@@ -74,6 +74,67 @@ async def test_who_cannot_be_is_asked_again(person: Person, user: str) -> None:
     await expect(person.page.locator(".who")).to_have_text("Ада <b>")
 
 
+@pytest.mark.slow
+async def test_who_changes_the_user_can_think_better_of_it(person: Person) -> None:
+    person.has("s", ["Hello"])
+    await person.arrive("#/s/s", wait=".message")
+
+    await person.page.get_by_role("button", name="Change user").click()
+    await expect(person.page.get_by_label("Your user id")).to_have_value(person.user)
+    await person.page.get_by_role("button", name="Cancel").click()
+    await expect(person.page.get_by_role("dialog")).to_have_count(0)
+
+    await expect(person.messages).to_have_count(1)
+    await expect(person.page.locator(".who")).to_have_text(person.user)
+
+
+@pytest.mark.slow
+async def test_a_draft_waits_in_its_session_for_its_user(person: Person) -> None:
+    other = an_owner()
+    for session in ("s", "t"):
+        person.has(session, ["Hello"], session_name=f"Session {session}")
+    person.parley.ask("/api/chat/sessions", other, {"id": "s"})
+    await person.page.goto(f"{person.parley.url}/api/app#/s/s")
+    await person.page.get_by_label("Your user id").fill(person.user)
+    await person.page.get_by_role("button", name="Go on").click()
+
+    await person.box.fill("Not yet finished")
+    await person.page.get_by_role("link", name="Statistics").click()
+    await person.page.wait_for_selector(".chart")
+    await person.page.go_back()
+    await expect(person.box).to_have_value("Not yet finished")
+    await person.page.reload()
+    await expect(person.box).to_have_value("Not yet finished")
+    await person.page.get_by_role("link", name="Session t").click()
+    await expect(person.box).to_have_value("")
+    await person.page.get_by_role("link", name="Session s").click()
+    await person.page.get_by_role("button", name="Change user").click()
+    await person.page.get_by_label("Your user id").fill(other)
+    await person.page.get_by_role("button", name="Go on").click()
+    await expect(person.page.locator(".who")).to_have_text(other)
+
+    await expect(person.box).to_have_value("")
+
+
+@pytest.mark.slow
+async def test_a_draft_is_gone_once_it_is_sent(person: Person) -> None:
+    await person.arrive("#/new")
+    await person.say("First words")
+    await expect(person.messages).to_have_count(1)
+    await person.box.fill("Half a sentence")
+
+    await person.page.get_by_role("link", name="New").click()
+    await expect(person.box).to_have_value("")
+    await person.page.go_back()
+    await expect(person.box).to_have_value("Half a sentence")
+    await person.box.press("Enter")
+    await expect(person.messages).to_have_count(2)
+    await person.page.reload()
+
+    await expect(person.messages).to_have_count(2)
+    await expect(person.box).to_have_value("")
+
+
 async def test_the_list_is_there_after_few_requests_and_a_session_after_one_more(
     person: Person, log_file: Path
 ) -> None:
@@ -179,6 +240,7 @@ async def test_an_archived_session_leaves_the_list_takes_nothing_and_comes_back(
     await expect(person.box).to_be_hidden()
     await person.page.get_by_role("button", name="Restore it to go on").click()
 
+    await expect(person.notice).to_contain_text("Restored.")
     await expect(person.sessions).to_have_count(1)
     await person.say("I am back")
     await expect(person.messages).to_have_count(2)
@@ -419,6 +481,38 @@ async def test_the_list_is_filtered_by_name_status_channel_and_tag(person: Perso
 
 
 @pytest.mark.slow
+async def test_an_empty_list_says_that_the_filter_hides_others(person: Person) -> None:
+    person.has("s", [], session_name="Old")
+    person.parley.ask("/api/chat/sessions/s/archive", person.user, {})
+    await person.arrive()
+    note = person.page.locator(".list-note")
+
+    await expect(note).to_contain_text("Archived ones are hidden by the filter.")
+    await person.page.get_by_role("searchbox").fill("New")
+    await expect(note).to_contain_text("Nothing matches. Others may be hidden by the filter.")
+    await person.page.get_by_role("searchbox").fill("")
+    await person.page.get_by_label("Filters").click()
+    await person.page.get_by_label("Show").select_option("all")
+
+    await expect(person.sessions).to_have_text([re.compile("Old")])
+    await expect(note).to_be_empty()
+
+
+@pytest.mark.slow
+async def test_tags_for_which_there_is_no_room_end_with_an_ellipsis(person: Person) -> None:
+    person.has("s", [], tags=[f"tag number {number}" for number in range(8)])
+    await person.arrive()
+
+    facts = person.sessions.first.locator(".facts")
+
+    assert await facts.evaluate("box => box.scrollWidth > box.clientWidth")
+    assert await facts.evaluate("box => [getComputedStyle(box).display, getComputedStyle(box).textOverflow]") == [
+        "block",
+        "ellipsis",
+    ]
+
+
+@pytest.mark.slow
 async def test_statistics_are_shown_and_everything_is_erased_only_for_the_word(
     person: Person, another: Another
 ) -> None:
@@ -452,8 +546,9 @@ async def test_a_link_to_a_message_that_cannot_be_leads_to_the_newest(person: Pe
 
 
 @pytest.mark.slow
-async def test_a_link_to_what_is_not_there_says_so(person: Person) -> None:
-    await person.arrive("#/s/unknown", wait=".banner")
+@pytest.mark.parametrize("session", ["unknown", "..", "a%00b", "%2e%2e%2fstats"])
+async def test_a_link_to_what_is_not_there_says_so(person: Person, session: str) -> None:
+    await person.arrive(f"#/s/{session}", wait=".status .banner")
 
     await expect(person.page.get_by_role("alert")).to_contain_text("There is no such conversation")
     await expect(person.box).to_be_hidden()

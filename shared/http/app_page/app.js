@@ -3,6 +3,7 @@
 import { Parley, ParleyError } from "../../../clients/javascript/src/index.js";
 import { Chat } from "./chat.js";
 import { button, h, icon, notice } from "./dom.js";
+import { forgetDrafts } from "./drafts.js";
 import * as identity from "./identity.js";
 import { forgetAll } from "./outbox.js";
 import { Reader } from "./reader.js";
@@ -19,6 +20,7 @@ const narrow = matchMedia("(max-width: 46rem)"); // as the style sheet has it: t
 class App {
   constructor(who) {
     this.api = API;
+    this.user = who.userId ?? "";
     this.parley = new Parley({ baseUrl: API, ...who });
     this.replies = document.querySelector('meta[name="replies"]').content === "yes"; // whether a model is configured
     this.sessions = new SessionList(this);
@@ -39,7 +41,7 @@ class App {
     const foot = h(
       "div",
       { class: "foot" },
-      identity.whoami(who, () => start({ anew: true })),
+      identity.whoami(who),
       h("a", { class: "icon-button", href: "#/stats", "aria-label": "Statistics and your data", title: "Statistics and your data" }, icon("chart")),
     );
     const make = h("a", { class: "button primary", href: "#/new" }, icon("plus"), "New");
@@ -144,6 +146,7 @@ class App {
 
   forgetDrafts() {
     forgetAll();
+    forgetDrafts();
   }
 }
 
@@ -160,7 +163,7 @@ function start({ anew = false, fault = null } = {}) {
   const who = identity.known();
   if (anew || !who) {
     document.title = "Parley";
-    page.replaceChildren(identity.asking({ fault, done: () => location.reload() }));
+    page.replaceChildren(identity.asking({ fault }));
     page.querySelector("input")?.focus();
     return;
   }

@@ -4,6 +4,7 @@ import { ParleyError, newId } from "../../../clients/javascript/src/index.js";
 import { Composer } from "./composer.js";
 import { agrees, ask, field, radios } from "./dialogs.js";
 import { announce, button, copy, h, icon, notice } from "./dom.js";
+import { draftOf, keepDraft } from "./drafts.js";
 import { History } from "./history.js";
 import { messageElement, outgoing, textOf } from "./message.js";
 import { MessageList } from "./message-list.js";
@@ -14,6 +15,7 @@ import { sessionMenu } from "./session-actions.js";
 import { expiry, explain } from "./words.js";
 
 const NAME_CHARACTERS = 60;
+const SESSION_ID = /^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$/;
 
 export class Chat {
   /** `app` is what all views share: the client, the list, where to go. Without an id it is a session yet to be made. */
@@ -29,7 +31,13 @@ export class Chat {
       nearTop: () => this.#more("older"),
       nearEnd: () => this.#more("newer"),
     });
-    this.composer = new Composer({ send: (text) => this.#say(text), stop: () => this.reply.stop() });
+    this.place = id ?? "new"; // of what is being written
+    this.composer = new Composer({
+      send: (text) => this.#say(text),
+      stop: () => this.reply.stop(),
+      draft: draftOf(app.user, this.place),
+      keep: (text) => keepDraft(app.user, this.place, text),
+    });
     this.outgoing = h("div");
     this.status = h("div", { class: "status" });
     this.reply = new Reply(this);
@@ -67,6 +75,7 @@ export class Chat {
   async #read() {
     this.element.setAttribute("aria-busy", "true");
     try {
+      if (!SESSION_ID.test(this.id)) throw new ParleyError("not an id", { status: 404 }); // as a path it might lead elsewhere
       await this.history.open();
       if (this.seq && !this.history.messages.some(({ seq }) => seq === this.seq)) await this.history.openAround(this.seq);
     } catch (error) {
@@ -192,6 +201,7 @@ export class Chat {
     const message = { id: newId(), role: "user", content: text };
     put(this.id, message);
     if (this.isNew) this.app.rename(`#/s/${this.id}`);
+    this.place = this.id;
     this.#showOutgoing(message);
     this.list.scrollToEnd();
     await this.#send(message);
@@ -438,7 +448,8 @@ export class Chat {
   }
 
   async #restore() {
-    await this.attempt(() => this.history.writing(() => this.parley.restoreSession(this.id)));
+    const restored = await this.attempt(() => this.history.writing(() => this.parley.restoreSession(this.id)));
+    if (restored) notice("Restored.");
     await this.#look();
     this.app.sessions.refresh();
     this.composer.focus();

@@ -3,8 +3,9 @@
 import { button, h } from "./dom.js";
 
 export class Composer {
-  constructor({ send, stop }) {
-    this.send = send;
+  /** `draft` is what was written before; `keep` is told all that is written. */
+  constructor({ send, stop, draft, keep }) {
+    Object.assign(this, { send, keep });
     this.input = h("textarea", {
       id: "composer",
       rows: 1,
@@ -13,8 +14,9 @@ export class Composer {
       "aria-label": "Message",
       enterkeyhint: matchMedia("(pointer: coarse)").matches ? "enter" : "send",
       onkeydown: (event) => this.#pressed(event),
-      oninput: () => this.#judge(),
+      oninput: () => this.#written(),
     });
+    this.input.value = draft;
     this.sender = button("Send", { icon: "send", class: "icon-button primary", run: () => this.#submit() });
     this.stopper = button("Stop the reply", { icon: "stop", class: "icon-button primary", run: stop });
     this.stopper.hidden = true;
@@ -59,6 +61,11 @@ export class Composer {
     this.#submit();
   }
 
+  #written() {
+    this.keep(this.input.value);
+    this.#judge();
+  }
+
   #judge() {
     this.sender.disabled = this.isWaiting || !this.input.value.trim();
   }
@@ -67,7 +74,7 @@ export class Composer {
     const text = this.input.value;
     if (this.isWaiting || !text.trim()) return;
     this.input.value = "";
-    this.#judge();
+    this.#written();
     this.input.focus();
     this.send(text);
   }

@@ -209,10 +209,16 @@ export class SessionList {
   }
 
   #drawNote() {
-    const isFiltered = Object.entries(this.filters).some(([name, value]) => value && !(name === "status" && value === "active"));
-    const empty = isFiltered ? "Nothing matches." : "No conversations yet.";
+    const { status, ...others } = this.filters;
+    const none = {
+      active: "No conversations yet. Archived ones are hidden by the filter.",
+      archived: "No archived conversations. Others are hidden by the filter.",
+      all: "No conversations yet.",
+    }[status];
+    const empty = Object.values(others).some(Boolean) ? "Nothing matches. Others may be hidden by the filter." : none;
     const says = this.fault ? explain(this.fault) : this.hasRead && !this.sessions.length && !this.cursor ? empty : this.cursor || !this.hasRead ? "Loading …" : "";
-    if (this.note.textContent.startsWith(says) && says) return;
+    if (says && says === this.says) return;
+    this.says = says;
     this.note.replaceChildren(...(says ? [h("p", {}, says)] : []));
     if (this.fault) this.note.append(button("Try again", { run: () => this.refresh() }));
   }
