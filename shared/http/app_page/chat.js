@@ -79,7 +79,7 @@ export class Chat {
       await this.history.open();
       if (this.seq && !this.history.messages.some(({ seq }) => seq === this.seq)) await this.history.openAround(this.seq);
     } catch (error) {
-      if (error.code === "session_not_found" && waiting(this.id).length) this.isNew = true;
+      if (error.code === "session_not_found" && this.#waiting.length) this.isNew = true;
       else return this.#showFault(error);
     } finally {
       this.element.removeAttribute("aria-busy");
@@ -199,7 +199,7 @@ export class Chat {
   async #say(text) {
     if (this.history.hasNewer) await this.#goToNewest();
     const message = { id: newId(), role: "user", content: text };
-    put(this.id, message);
+    put(this.app.user, this.id, message);
     if (this.isNew) this.app.rename(`#/s/${this.id}`);
     this.place = this.id;
     this.#showOutgoing(message);
@@ -214,7 +214,7 @@ export class Chat {
     try {
       await this.#deliver(message);
     } catch (error) {
-      if (waiting(this.id).some(({ id }) => id === message.id)) this.faults.set(message.id, explain(error));
+      if (this.#waiting.some(({ id }) => id === message.id)) this.faults.set(message.id, explain(error));
       else this.reply.fail(explain(error), message.id);
       this.app.refused(error);
     } finally {
@@ -271,9 +271,13 @@ export class Chat {
     this.app.sessions.refresh();
   }
 
+  get #waiting() {
+    return waiting(this.app.user, this.id);
+  }
+
   #dropArrived(stored) {
     const ids = new Set(stored.map(({ id }) => id));
-    for (const { id } of waiting(this.id)) if (ids.has(id)) this.#arrived(id);
+    for (const { id } of this.#waiting) if (ids.has(id)) this.#arrived(id);
   }
 
   #arrived(messageId) {
@@ -285,7 +289,7 @@ export class Chat {
   #showOutgoing(sending = this.sending) {
     this.sending = sending;
     const faultOf = (message) => this.faults.get(message.id) ?? (message.id === sending?.id ? null : "It is not known whether it arrived.");
-    const shown = waiting(this.id).map((message) =>
+    const shown = this.#waiting.map((message) =>
       outgoing(
         { message, fault: faultOf(message) },
         {

@@ -21,13 +21,14 @@ function keep(entries) {
   }
 }
 
-/** Returns the messages of a session that wait. */
-export function waiting(sessionId) {
-  return all().filter((entry) => entry.sessionId === sessionId).map(({ message }) => message);
+/** Returns the messages of a user's session that wait. */
+export function waiting(userId, sessionId) {
+  const own = all().filter((entry) => entry.userId === userId && entry.sessionId === sessionId);
+  return own.map(({ message }) => message);
 }
 
-export function put(sessionId, message) {
-  keep([...all().filter((entry) => entry.message.id !== message.id), { sessionId, message }]);
+export function put(userId, sessionId, message) {
+  keep([...all().filter((entry) => entry.message.id !== message.id), { userId, sessionId, message }]);
 }
 
 export function drop(messageId) {
