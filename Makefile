@@ -41,7 +41,7 @@ run-model: $(MODEL) ## the same with a small language model on this machine (200
 # Each worker would otherwise compile every test anew, where the environment says that nothing compiled is to be kept.
 PYTEST := PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 
-test: check ## run the checks and the tests that every change runs, in some minutes
+test: check ## run the checks and the tests that every change runs, in three minutes
 	@$(PYTEST) $(ARGS)
 
 frameworks: $(INSTALLED) ## install each agent framework beside its adapter, for the adapters' tests

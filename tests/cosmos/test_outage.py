@@ -165,7 +165,7 @@ async def test_a_read_waits_for_a_silent_service_once(api: Client, outage: Outag
 
 
 @hurried_or_as_usual
-@either_outage
+@pytest.mark.parametrize("begin", slow_but(BEGIN, "closed"))
 async def test_a_store_that_was_never_reached_is_503_within_few_seconds_for_everybody(
     api: Client, outage: Outage, begin: Callable[[Outage], Awaitable[None]], limits: Limits
 ) -> None:
