@@ -27,3 +27,8 @@ def cell_text(cell: Cell) -> str:
     if isinstance(cell, float):
         return f"{cell:,.2f}"
     return f"{cell:,}" if isinstance(cell, int) else cell
+
+
+def bullets(lines: Sequence[str]) -> str:
+    """Return lines as a list of their own; nothing of none."""
+    return "\n" + "\n".join(f"- {line}" for line in lines) + "\n" if lines else ""

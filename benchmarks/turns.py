@@ -175,12 +175,6 @@ async def _times(
 
 
 async def _beside(client: aiohttp.ClientSession, url: str) -> tuple[list[float], list[float]]:
-    async def stream(number: int) -> None:
-        body = {"session_id": f"beside-{number}", **_said("steadily")}
-        async with client.post(f"{url}/api/chat/turns", json=body, headers=STREAM) as answer:
-            answer.raise_for_status()
-            await answer.read()
-
     async def append_and_read() -> None:
         async with client.post(f"{url}/api/chat/messages", json={"session_id": "other", **_said("Hi")}) as answer:
             answer.raise_for_status()
@@ -191,13 +185,23 @@ async def _beside(client: aiohttp.ClientSession, url: str) -> tuple[list[float],
     alone, beside = list[float](), list[float]()
     for _ in range(ROUNDS):
         alone += [await _seconds(append_and_read) for _ in range(ASKED_BESIDE)]
-        streams = [asyncio.create_task(stream(number)) for number in range(STREAMS)]
+        streams = [
+            asyncio.create_task(_stream(client, url, f"beside-{number}", "steadily")) for number in range(STREAMS)
+        ]
         await asyncio.sleep(STEADY_TOKENS * STEADY_SECONDS / 4)  # until all of them are under way
         beside += [await _seconds(append_and_read) for _ in range(ASKED_BESIDE)]
         if any(each.done() for each in streams):
             raise RuntimeError("a turn had ended while others were to be measured beside it")
         await asyncio.gather(*streams)
     return alone, beside
+
+
+async def _stream(client: aiohttp.ClientSession, url: str, session_id: str, text: str) -> None:
+    """Take a turn and read its stream to the end."""
+    body = {"session_id": session_id, **_said(text)}
+    async with client.post(f"{url}/api/chat/turns", json=body, headers=STREAM) as answer:
+        answer.raise_for_status()
+        await answer.read()
 
 
 async def _seconds(work: Callable[[], Awaitable[None]]) -> float:
@@ -209,15 +213,9 @@ async def _seconds(work: Callable[[], Awaitable[None]]) -> float:
 async def _grow(client: aiohttp.ClientSession, url: str, process_id: int, counts: Sequence[int]) -> memory.Growth:
     resident = {}
 
-    async def stream(number: int) -> None:
-        body = {"session_id": f"grow-{number % 50}-{number // 500}", **_said("Hi")}
-        async with client.post(f"{url}/api/chat/turns", json=body, headers=STREAM) as answer:
-            answer.raise_for_status()
-            await answer.read()
-
     for begin, end in zip((0, *counts), counts, strict=False):
         for number in range(begin, end):
-            await stream(number)
+            await _stream(client, url, f"grow-{number % 50}-{number // 500}", "Hi")
         resident[end] = memory.resident_bytes(process_id)
     return memory.Growth("sqlite", resident)
 

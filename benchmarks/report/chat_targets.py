@@ -7,7 +7,7 @@ from benchmarks.before import COMMIT
 from benchmarks.chats.costs import APPEND, NEWEST, TURN, ChatCost, Chats, resume
 from benchmarks.peers import BuildBefore, MessageDocuments, ThisBuild
 from benchmarks.profiles import REAL, TYPICAL
-from benchmarks.table import Cell, cell_text, table
+from benchmarks.table import Cell, bullets, cell_text, table
 
 CURVES = {"line": "units", "measured": "measured"}
 Value = Callable[[ChatCost], float]
@@ -70,8 +70,7 @@ Chats: {missed} of {len(rows)} are missed. Where two are compared, the number is
 def _why(rows: Sequence[Sequence[Cell]]) -> str:
     """Return the reasons for what is missed, where there is one to be given."""
     missed = [(str(row[0]), row[1]) for row in rows if row[-1] == "no"]
-    reasons = [why for part, curve, why in WHY if any(part in name and curve == by for name, by in missed)]
-    return "\n" + "\n".join(f"- {why}" for why in reasons) + "\n" if reasons else ""
+    return bullets([why for part, curve, why in WHY if any(part in name and curve == by for name, by in missed)])
 
 
 def _turns(chats: Chats) -> list[list[Cell]]:

@@ -9,7 +9,7 @@ from benchmarks.peers import LangChain, Parley
 from benchmarks.profiles import TYPICAL
 from benchmarks.report import chat_targets
 from benchmarks.results import Results
-from benchmarks.table import Cell, cell_text, table
+from benchmarks.table import Cell, bullets, cell_text, table
 from shared.store.cosmos.limits import Limits
 
 KB = 1024
@@ -59,8 +59,7 @@ Decisions 10 and 11 under `docs/decisions` took these out of the first list of t
 def _why(rows: Sequence[Row]) -> str:
     """Return the reasons for what is missed."""
     missed = [str(row[0]) for row in rows if row[-1] == "no"]
-    reasons = [why for part, why in WHY if any(part in name for name in missed)]
-    return "\n" + "\n".join(f"- {why}" for why in reasons) + "\n" if reasons else ""
+    return bullets([why for part, why in WHY if any(part in name for name in missed)])
 
 
 def _at_most(target: str, limit: float, found: float) -> Row:

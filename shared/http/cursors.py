@@ -4,12 +4,14 @@ import binascii
 import hashlib
 import json
 from base64 import urlsafe_b64decode, urlsafe_b64encode
+from collections.abc import Collection
 from typing import TypeVar
 
 from pydantic import BaseModel, ValidationError
 
 from shared.freshness import current_freshness
 from shared.http.problems import BadRequestError
+from shared.models import JsonObject
 
 TAG_BYTES = 8
 Place = TypeVar("Place", bound=BaseModel)
@@ -24,6 +26,14 @@ def encode_cursor(place: BaseModel, *binding: object) -> str:
     token = current_freshness().token
     payload = place.model_dump_json(exclude_defaults=True).encode() + (b"\0" + token.encode() if token else b"")
     return _encode(_tag(payload, binding) + payload)
+
+
+def asked_for(wanted: BaseModel, *, but: Collection[str] = ()) -> JsonObject:
+    """Return what a filter says, but for some fields, to bind a cursor to: nothing that was left out.
+
+    A filter that a later version adds leaves the cursors of before as they are.
+    """
+    return wanted.model_dump(mode="json", exclude=set(but), exclude_defaults=True)
 
 
 def decode_cursor(cursor: str, model: type[Place], *binding: object) -> Place:

@@ -7,7 +7,7 @@ from typing_extensions import TypedDict  # pydantic asks for this one before Pyt
 
 from shared.http.answers import PAGE, Page
 from shared.http.call import Answer, Call
-from shared.http.cursors import decode_cursor, encode_cursor
+from shared.http.cursors import asked_for, decode_cursor, encode_cursor
 from shared.http.endpoint import Endpoint, Reply
 from shared.http.query import WHOLE_NUMBER, Cursor, QueryModel
 from shared.models import (
@@ -65,7 +65,7 @@ async def search(call: Call, query: TextQuery) -> Answer[HitList]:
     wanted = SearchQuery(
         text=query.q, limit=query.limit, channel=query.channel, role=query.role, session_id=query.session_id
     )
-    binding = (call.owner, "search", wanted.model_dump(mode="json", exclude={"limit"}, exclude_defaults=True))
+    binding = (call.owner, "search", asked_for(wanted, but=["limit"]))
     after = decode_cursor(query.cursor, SearchKey, *binding) if query.cursor else None
     page = await call.store.search(call.owner, wanted, after)
     next_cursor = encode_cursor(page.next_key, *binding) if page.next_key else None

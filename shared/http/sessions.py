@@ -7,7 +7,7 @@ from pydantic import Field
 from shared.errors import IdempotencyConflictError, PreconditionFailedError, SessionExistsError
 from shared.http.answers import PAGE, HasMore, Page
 from shared.http.call import Answer, Call
-from shared.http.cursors import decode_cursor, encode_cursor
+from shared.http.cursors import asked_for, decode_cursor, encode_cursor
 from shared.http.endpoint import Endpoint, Reply
 from shared.http.etags import names
 from shared.http.messages import messages_cursor
@@ -106,7 +106,7 @@ async def list_all(call: Call, query: SessionsQuery) -> Answer[SessionList]:
         pinned=query.pinned,
         name=query.name,
     )
-    binding = (call.owner, "sessions", wanted.model_dump(mode="json", exclude_defaults=True))
+    binding = (call.owner, "sessions", asked_for(wanted))
     after = decode_cursor(query.cursor, SessionKey, *binding) if query.cursor else None
     page = await call.store.list_sessions(call.owner, wanted, query.limit, after)
     next_cursor = encode_cursor(page.next_key, *binding) if page.next_key else None

@@ -13,10 +13,9 @@ import { NO_CHAT, knownBy, planFor } from "./chat-difference.js";
 import { create, hasCode, orNull, restoring } from "./conversations.js";
 import { ParleyError } from "./errors.js";
 import { sessionIdFor } from "./names.js";
-
-export { sessionIdFor };
 import { loaded } from "./ui-messages.js";
 
+export { sessionIdFor };
 export { ParleyChatTransport } from "./ai-sdk-transport.js";
 
 /** @import { ChatMessage } from "./ui-messages.js" */

@@ -20,9 +20,9 @@ const NAME_CHARACTERS = 200; // of a session's name
  * @param {Place} place
  */
 export async function create({ parley, conversationId, sessionId, channel, signal }) {
-  const original = conversationId.slice(0, ORIGINAL_CHARACTERS).replace(/\p{Surrogate}/gu, "\ufffd");
-  const name = original.slice(0, NAME_CHARACTERS).replace(/\p{Surrogate}/gu, "\ufffd");
-  const known = sessionId === conversationId ? {} : { session_name: name, context: { original_id: original } };
+  const begin = (/** @type {number} */ length) => conversationId.slice(0, length).replace(/\p{Surrogate}/gu, "\ufffd");
+  const names = { session_name: begin(NAME_CHARACTERS), context: { original_id: begin(ORIGINAL_CHARACTERS) } };
+  const known = sessionId === conversationId ? {} : names;
   try {
     return answerOf(await parley.createSession({ id: sessionId, channel, ...known }, { signal })).etag;
   } catch (error) {

@@ -16,9 +16,9 @@ import { create, hasCode, orNull, restoring } from "./conversations.js";
 import { named } from "./ids.js";
 import { loaded, stored } from "./langchain-messages.js";
 import { sessionIdFor } from "./names.js";
+import { isRedacted } from "./native.js";
 
 export { sessionIdFor };
-import { isRedacted } from "./native.js";
 
 /** @import { BaseMessage } from "@langchain/core/messages" */
 /** @import { Place } from "./conversations.js" */

@@ -8,6 +8,7 @@ from typing import Final
 SESSION_ID: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
 USER_ID: Final = re.compile(r"[^/\\?#\x00-\x1f\x7f-\x9f\ud800-\udfff]{1,128}")
 HASH_CHARACTERS: Final = 32
+NAME_CHARACTERS: Final = 200  # of a session's name
 
 
 def session_id_for(original: str) -> str:

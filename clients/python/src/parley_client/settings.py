@@ -29,14 +29,17 @@ class Server:
 
 
 def user_of(user: str | None) -> str | None:
-    """Return the user given, else that of PARLEY_USER; None where a user is signed in.
+    """Return the user given, else that of PARLEY_USER; None where a user is signed in. Raises as `valid_user` does."""
+    return valid_user(user) or os.environ.get("PARLEY_USER") or None
 
-    An empty name is refused: who passes one on meant somebody, and not whom the environment names.
+
+def valid_user(user: str | None) -> str | None:
+    """Return the user given, if one is; TypeError for what is no text, ValueError for an empty one.
+
+    Who passes an empty name on meant somebody, and not whom the environment names.
     """
-    if user is None:
-        return os.environ.get("PARLEY_USER") or None
-    if not isinstance(user, str):
+    if user is not None and not isinstance(user, str):
         raise TypeError(f"A user is a str, not {type(user).__name__}: user=str(…)")
-    if not user:
+    if user == "":
         raise ValueError("The user is empty; leave it out to speak for PARLEY_USER")
     return user

@@ -5,13 +5,12 @@ from typing import Final, TypeVar
 from parley_client.aio import AsyncParley
 from parley_client.client import Parley
 from parley_client.names import user_id_for
-from parley_client.settings import Server, user_of
+from parley_client.settings import Server, user_of, valid_user
+
+Client = TypeVar("Client", Parley, AsyncParley)
 
 _shared: Final[dict[Server, Parley]] = {}
 _shared_async: Final[dict[Server, AsyncParley]] = {}
-
-
-Client = TypeVar("Client", Parley, AsyncParley)
 
 
 def client_for(
@@ -26,7 +25,7 @@ def client_for(
         server = Server.of(url, function_key)
         client = _shared.get(server) or _shared.setdefault(server, Parley(server.url, function_key=server.function_key))
         return _speaking(client, user_of(user))
-    return _speaking(_of_kind(client, Parley), None if user is None else user_of(user))
+    return _speaking(_of_kind(client, Parley), valid_user(user))
 
 
 def async_client_for(
@@ -39,7 +38,7 @@ def async_client_for(
             server, AsyncParley(server.url, function_key=server.function_key)
         )
         return _speaking(client, user_of(user))
-    return _speaking(_of_kind(client, AsyncParley), None if user is None else user_of(user))
+    return _speaking(_of_kind(client, AsyncParley), valid_user(user))
 
 
 def _of_kind(client: Client, kind: type[Client]) -> Client:

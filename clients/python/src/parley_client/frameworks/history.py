@@ -15,14 +15,13 @@ from parley_client.calls import Call, Fields
 from parley_client.errors import ParleyError
 from parley_client.exchange import Steps
 from parley_client.frameworks.mapping import is_redacted, json_text
-from parley_client.names import session_id_for
+from parley_client.names import NAME_CHARACTERS, session_id_for
 
 REQUEST_MESSAGES: Final = 200
 REQUEST_BYTES: Final = 1_200_000  # of 1.25 MiB that Parley takes as stored JSON
 MESSAGE_BYTES: Final = 400  # what it stores beside what was sent
 PAGE_MESSAGES: Final = 200
 ORIGINAL_CHARACTERS: Final = 1_000  # of an id that are kept; a context holds 8 KiB
-NAME_CHARACTERS: Final = 200  # of a session's name
 
 
 @dataclass(frozen=True, slots=True)

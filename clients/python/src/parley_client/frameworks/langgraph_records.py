@@ -17,6 +17,7 @@ from langchain_core.runnables import RunnableConfig
 
 from parley_client.calls import JsonObject
 from parley_client.frameworks.mapping import Readable, native_of, to_message
+from parley_client.names import NAME_CHARACTERS
 
 Kind = Literal["talk", "steps"]
 SMALL_CHARACTERS: Final = 4 * 1024  # a value of this size is written with every checkpoint, a larger one once a version
@@ -94,9 +95,13 @@ class Thread(NamedTuple):
     def target(self, kind: Kind) -> JsonObject:
         """Return the session as an append makes it; the conversation of the thread itself bears the thread's name."""
         if kind == "talk" and not self.namespace:
-            return {"session_id": self.session_id(kind), "channel": TALK, "session_name": self.thread_id[:200]}
+            return {
+                "session_id": self.session_id(kind),
+                "channel": TALK,
+                "session_name": self.thread_id[:NAME_CHARACTERS],
+            }
         channel = SUBGRAPHS if kind == "talk" else STEPS
-        name = f"{thread_mark(self.thread_id)} {self.namespace}"[:200].strip()
+        name = f"{thread_mark(self.thread_id)} {self.namespace}"[:NAME_CHARACTERS].strip()
         return {"session_id": self.session_id(kind), "channel": channel, "session_name": name}
 
 

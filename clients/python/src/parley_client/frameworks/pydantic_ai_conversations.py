@@ -17,7 +17,7 @@ from parley_client import calls
 from parley_client.answers import Message
 from parley_client.errors import ParleyError
 from parley_client.exchange import Steps
-from parley_client.frameworks.history import NAME_CHARACTERS, History, batches, or_nothing
+from parley_client.frameworks.history import History, batches, or_nothing
 from parley_client.frameworks.mapping import Readable, to_message
 from parley_client.frameworks.pydantic_ai_mapping import (
     FRAMEWORK,
@@ -28,6 +28,7 @@ from parley_client.frameworks.pydantic_ai_mapping import (
     stored,
     with_record,
 )
+from parley_client.names import NAME_CHARACTERS
 
 HOMES: Final = 8  # conversations that an entry is sought in whose conversation is not known
 REMEMBERED: Final = 1024  # conversations and heads
