@@ -1,8 +1,6 @@
 """The right to answer what is stored: its reply if it has one, else the lease to make it."""
 
 import json
-import secrets
-import time
 import uuid
 from collections.abc import Sequence
 
@@ -14,18 +12,11 @@ from shared.turns.making import Answered
 
 NEWEST = 50  # messages among which a question is looked for that is to be answered again
 SPEAKS = {"user", "assistant", "tool"}
-LEASE_MARGIN_SECONDS = 10  # after a turn's whole time, for the write of its reply
 
 
 def reply_id_for(user_id: str, session_id: str, message_id: str) -> str:
     """Return the id of the reply to a message: the same wherever, and whenever, it is made."""
     return str(uuid.uuid5(NAMESPACE, json.dumps([user_id, session_id, message_id, "reply"])))
-
-
-def new_lease(place: tuple[str, str], message_id: str, *, seconds: int) -> Lease:
-    """Return a lease that nobody had before, for a reply that takes at most so long."""
-    until = int(time.time()) + seconds + LEASE_MARGIN_SECONDS
-    return Lease(reply_id=reply_id_for(*place, message_id), holder=secrets.token_hex(8), until=until)
 
 
 def require_newest(question: Message, messages: Sequence[Message]) -> None:

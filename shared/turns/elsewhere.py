@@ -12,31 +12,36 @@ FIRST_SECONDS = 0.1  # between two looks, longer from one to the next
 MOST_SECONDS = 1.0
 
 
-async def wait_for(store: SessionStore, place: tuple[str, str], said: list[Message], reply_id: str) -> Answered | None:
-    """Return the reply once it is there; None when the lease for it is over and it is not, whatever the reason."""
-    session = await _last_seen(store, place, reply_id)
-    try:
-        reply = await store.get_message(*place, reply_id)
-    except MessageNotFoundError:  # it failed there, or that instance is gone
-        return None
-    return Answered(said, reply, session.message_count, session.etag)
+async def wait_for(
+    store: SessionStore, place: tuple[str, str], said: list[Message], reply_id: str, *, lease_seconds: float
+) -> Answered | None:
+    """Return the reply once it is there; None when nobody makes it and it is not, whatever the reason.
 
-
-async def _last_seen(store: SessionStore, place: tuple[str, str], reply_id: str) -> Session:
-    """Look until nobody makes the reply any more, and return the session as it is then."""
+    A store that is away may be back before the reply is; StoreError is raised if it is away until every lease is over.
+    """
+    ends = time.monotonic() + lease_seconds
     seconds = FIRST_SECONDS
     while True:
         await asyncio.sleep(seconds)
         seconds = min(1.5 * seconds, MOST_SECONDS)
         try:
-            session = await store.get(*place)
+            if session := await _if_left(store, place, reply_id):
+                reply = await store.get_message(*place, reply_id)
+                return Answered(said, reply, session.message_count, session.etag)
+        except MessageNotFoundError:  # it failed there, or that instance is gone
+            return None
         except StoreError:
-            continue  # it may be back before the reply is
-        if not _is_making(session, reply_id):
-            await store.catch_up(*place)  # what says so may be a replica that is behind
-            session = await store.get(*place)
-            if not _is_making(session, reply_id):
-                return session
+            if time.monotonic() >= ends:
+                raise
+
+
+async def _if_left(store: SessionStore, place: tuple[str, str], reply_id: str) -> Session | None:
+    """Return the session if nobody makes the reply, as is known of its newest state alone."""
+    session = await store.get(*place)
+    if not _is_making(session, reply_id):
+        await store.catch_up(*place)  # what says so may be a replica that is behind
+        session = await store.get(*place)
+    return None if _is_making(session, reply_id) else session
 
 
 def _is_making(session: Session, reply_id: str) -> bool:

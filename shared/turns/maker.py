@@ -15,14 +15,13 @@ from shared.errors import (
     ModelError,
     ModelFailedError,
     ModelTimeoutError,
-    ParleyError,
     PromptTooLongError,
     SessionArchivedError,
     SessionNotFoundError,
     StoreError,
     TurnInProgressError,
 )
-from shared.logs import event, trace
+from shared.logs import event
 from shared.model_settings import ModelSettings
 from shared.models import JsonObject, Lease, Message, MessageQuery, NewMessage, Replied, ReplyUsage, Session, utc_now
 from shared.store.port import SessionStore
@@ -30,18 +29,16 @@ from shared.store.rules import documents_bytes
 from shared.turns.asking import Question, Wishes
 from shared.turns.chunks import Ended
 from shared.turns.claiming import require_newest
+from shared.turns.leases import Leases
 from shared.turns.making import Answered, Making
 from shared.turns.model import Model
 from shared.turns.window import MOST_MESSAGES, TokenRate, Window, messages_for, prompt, window
-
-logger = logging.getLogger(__name__)
 
 LOOK_SECONDS = 5.0  # between two looks at the store, of a reply that takes longer: was it stopped, is its lease gone
 STORE_PAUSES = (0.5, 1.0, 2.0, 4.0)  # before a paid reply is stored again: the store may be busy
 SHORTER_TRIES = 3  # after the model found a prompt too long, each of half the size
 TOLD = ("input_tokens", "output_tokens", "milliseconds")
 MARGIN_TOKENS = 32  # for what a model puts around messages
-CLOSING_SECONDS = 2
 Result = TypeVar("Result")
 
 
@@ -72,6 +69,7 @@ class Workshop(NamedTuple):
     store: SessionStore
     settings: ModelSettings
     model: Model
+    leases: Leases
     rate: TokenRate
     max_bytes: int
 
@@ -86,20 +84,16 @@ class Maker:
         self._making = making
         self._history: JsonObject = {}
 
-    async def run(self) -> None:
-        """Make the reply; however that ends, the lease is given back, and then `making` says so."""
-        outcome: Answered | Exception = ModelFailedError()
+    async def run(self) -> Answered:
+        """Make the reply and return it; where there is none, the lease is given back before this raises why."""
         try:
-            outcome = await self._make()
-        except ParleyError as error:
-            outcome = error
-        except Exception as error:  # noqa: BLE001 - a task's own boundary: nobody else would hear of it
-            logger.error("a turn failed\n%s", trace(error))  # noqa: TRY400 - its text may hold what was said
-        finally:
-            if not isinstance(outcome, Answered):
-                await self._give_back()
-            _tell(outcome)
-            self._making.finish(outcome)
+            answered = await self._make()
+        except BaseException as error:
+            event("turn", {"ended": type(error).__name__}, level=logging.WARNING)
+            await self._give_back()
+            raise
+        _tell(answered.reply)
+        return answered
 
     async def _make(self) -> Answered:
         started = time.monotonic()
@@ -115,6 +109,7 @@ class Maker:
         question = Question(self._shop.settings, self._turn.wishes, session.channel)
         messages = [message for message in messages if message.id != self._making.reply_id]
         ended = await self._asked(question, messages, session.message_count)
+        self._making.is_paid = True
         milliseconds = round((time.monotonic() - started) * 1000)
         return await self._store(self._told(question, ended, milliseconds), ended)
 
@@ -270,21 +265,15 @@ class Maker:
         raise TurnInProgressError(self._making.reply_id, 1)
 
     async def _give_back(self) -> None:
-        """Give the lease back, so that sending the turn again asks at once; else it ends by itself."""
-        with suppress(ParleyError, TimeoutError):
-            async with asyncio.timeout(CLOSING_SECONDS):
-                await self._shop.store.end_turn(*self._turn.place, self._turn.lease.holder)
+        await self._shop.leases.give_back(self._turn.place, self._turn.lease)
 
 
-def _tell(outcome: Answered | Exception) -> None:
-    """Log how a turn has ended, and what its reply says that it took: numbers alone, as anybody may have stored it."""
-    if isinstance(outcome, Answered):
-        reply = outcome.reply.metadata.get("reply")
-        told = reply if isinstance(reply, dict) else {}
-        numbers = {name: told[name] for name in TOLD if isinstance(told.get(name), int)}
-        event("turn", {"ended": "answered", **numbers})
-    else:
-        event("turn", {"ended": type(outcome).__name__}, level=logging.WARNING)
+def _tell(reply: Message) -> None:
+    """Log what a reply says that it took: numbers alone, as anybody may have stored it."""
+    metadata = reply.metadata.get("reply")
+    told = metadata if isinstance(metadata, dict) else {}
+    numbers = {name: told[name] for name in TOLD if isinstance(told.get(name), int)}
+    event("turn", {"ended": "answered", **numbers})
 
 
 async def _patiently(write: Callable[[], Awaitable[Result]]) -> Result:

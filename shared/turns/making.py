@@ -37,8 +37,9 @@ class Making:
         self.calls: list[JsonObject] = []
         self.outcome: Answered | Exception | None = None
         self.is_stopped = False
+        self.is_paid = False  # the model has ended, and what is left to do is to store the reply
         self.repeat: tuple[list[Message], Wishes] | None = None
-        self.task: asyncio.Task[None] | None = None
+        self.task: asyncio.Task[Answered] | None = None
         self._stop: Callable[[], object] | None = None
         self._changed = asyncio.Event()
 

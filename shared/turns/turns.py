@@ -1,9 +1,10 @@
 """Turns: what is said is stored, then the model is asked, then its reply is stored; whoever repeats finds or joins."""
 
 import asyncio
+import logging
 import time
 from collections.abc import Coroutine, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from typing import NamedTuple
 
 from shared.errors import (
@@ -20,15 +21,19 @@ from shared.errors import (
 )
 from shared.freshness import current_freshness, fresh_as
 from shared.idempotency import IdempotencyKey
+from shared.logs import trace
 from shared.models import Appended, Lease, Message, MessageInput, Session, SessionTarget
 from shared.service import ChatService
 from shared.turns.asking import NO_WISHES, Wishes
-from shared.turns.claiming import NEWEST, claim, new_lease, reply_id_for
+from shared.turns.claiming import NEWEST, claim, reply_id_for
 from shared.turns.elsewhere import wait_for
+from shared.turns.leases import Leases
 from shared.turns.maker import Maker, Turn, Workshop
 from shared.turns.making import Answered, Making, Taken
 from shared.turns.model import Model
 from shared.turns.window import TokenRate
+
+logger = logging.getLogger(__name__)
 
 CLOSING_SECONDS = 5
 
@@ -60,8 +65,14 @@ class Turns:
         self._store = chat.store
         self._settings = chat.settings.model
         self.model = Model(self._settings)
+        self.leases = Leases(chat.store, self._settings.timeout_seconds)
         self._shop = Workshop(
-            chat.store, self._settings, self.model, TokenRate(), max_bytes=chat.settings.max_message_bytes
+            chat.store,
+            self._settings,
+            self.model,
+            self.leases,
+            TokenRate(),
+            max_bytes=chat.settings.max_message_bytes,
         )
         self._makings: dict[tuple[str, str, str], Making] = {}
         self._own = 0  # of these, and of those about to begin, how many ask the model here
@@ -109,8 +120,9 @@ class Turns:
             if not (newest and newest[0].id == reply_id):
                 await self._store.get_message(user_id, session_id, message_id)
                 raise TurnNotNewestError
-            lease = self._lease((user_id, session_id), message_id)
-            await self._store.hold_turn(user_id, session_id, lease)
+            lease = self.leases.new((user_id, session_id), message_id)
+            with self.leases.taking((user_id, session_id), lease):
+                await self._store.hold_turn(user_id, session_id, lease)
             return self._start(Turn(user_id, session_id, said, message_id, lease, wishes, replaces=True))
 
     async def look(self, user_id: str, session_id: str, message_id: str, *, follow: bool) -> Taken | None:
@@ -159,12 +171,18 @@ class Turns:
             await self._store.get_message(user_id, session_id, message_id)
 
     async def close(self) -> None:
-        """Break off what is being made, giving the leases back, and let go of the model."""
-        tasks = [making.task for making in self._makings.values() if making.task]
-        for task in tasks:
-            task.cancel()
-        if tasks:
-            await asyncio.wait(tasks, timeout=CLOSING_SECONDS)
+        """Break off what is being made, giving the leases back, store what is paid for, and let go of the model."""
+        await asyncio.sleep(0)  # a task that has not begun would never do what it does at its end
+        makings = [(making, making.task) for making in self._makings.values() if making.task]
+        for making, task in makings:
+            if not making.is_paid:
+                task.cancel()
+        if tasks := [task for _, task in makings]:
+            _, late = await asyncio.wait(tasks, timeout=CLOSING_SECONDS)
+            for task in late:
+                task.cancel()
+            await asyncio.wait(tasks)
+        await self.leases.settle()
         await self.model.close()
 
     def require_model(self) -> None:
@@ -177,19 +195,26 @@ class Turns:
         wishes.require_allowed(self._settings)
 
     async def _append(self, user_id: str, target: str | SessionTarget, said: Said) -> tuple[str, Appended, Lease]:
-        made: list[Lease] = []
-
-        def lease_for(session_id: str, message_id: str) -> Lease:
-            made.append(self._lease((user_id, session_id), message_id))
-            return made[0]
-
         messages, key, ttl_seconds, if_match = said
-        if isinstance(target, str):
-            appended = await self._chat.append(user_id, target, messages, key, if_match=if_match, lease_for=lease_for)
-            return target, appended, made[0]
-        session_id, appended = await self._chat.append_anywhere(
-            user_id, target, messages, key, ttl_seconds=ttl_seconds, if_match=if_match, lease_for=lease_for
-        )
+        made: list[Lease] = []
+        with ExitStack() as taking:
+
+            def lease_for(session_id: str, message_id: str) -> Lease:
+                place = user_id, session_id
+                lease = self.leases.new(place, message_id)
+                taking.enter_context(self.leases.taking(place, lease))
+                made.append(lease)
+                return lease
+
+            if isinstance(target, str):
+                session_id = target
+                appended = await self._chat.append(
+                    user_id, target, messages, key, if_match=if_match, lease_for=lease_for
+                )
+            else:
+                session_id, appended = await self._chat.append_anywhere(
+                    user_id, target, messages, key, ttl_seconds=ttl_seconds, if_match=if_match, lease_for=lease_for
+                )
         return session_id, appended, made[0]
 
     async def _go_on(self, user_id: str, session_id: str, if_match: str | None, wishes: Wishes) -> Taken:
@@ -213,7 +238,7 @@ class Turns:
         if (*turn.place, reply_id) in self._makings:
             return self._join(turn.place, said, reply_id, wishes)
         try:
-            found = await claim(self._store, turn.place, said, turn.lease)
+            found = await self._claim(turn)
         except TurnInProgressError as error:
             if error.reply_id != reply_id:
                 raise
@@ -234,52 +259,47 @@ class Turns:
             making.repeat = making.repeat or (said, repeats)
         return Taken(place[1], said, "joined", making)
 
-    async def _wait(self, place: tuple[str, str], said: list[Message], making: Making) -> None:
+    async def _wait(self, place: tuple[str, str], said: list[Message], making: Making) -> Answered:
         """Wait for a reply that is made elsewhere; where nothing comes of it, make it if a repeat waits for it."""
-        outcome: Answered | Exception = ModelFailedError()
-        try:
-            while not (found := await wait_for(self._store, place, said, making.reply_id)) and making.repeat:
-                try:
-                    return await self._take_over(place, making, *making.repeat)
-                except TurnInProgressError as error:
-                    if error.reply_id != making.reply_id:
-                        raise
-            outcome = found or outcome
-        except ParleyError as error:
-            outcome = error
-        finally:
-            if making.outcome is None:
-                making.finish(outcome)
+        seconds = self.leases.seconds
+        while not (found := await wait_for(self._store, place, said, making.reply_id, lease_seconds=seconds)):
+            if making.repeat is None:
+                raise ModelFailedError
+            try:
+                return await self._take_over(place, making, *making.repeat)
+            except TurnInProgressError as error:
+                if error.reply_id != making.reply_id:
+                    raise
+        return found
 
-    async def _take_over(self, place: tuple[str, str], making: Making, said: list[Message], wishes: Wishes) -> None:
+    async def _take_over(self, place: tuple[str, str], making: Making, said: list[Message], wishes: Wishes) -> Answered:
         turn = self._turn(place, said, wishes)
         with self._room():
-            found = await claim(self._store, place, said, turn.lease)
+            found = await self._claim(turn)
             making.is_own = found is None
             self._own += making.is_own
-        if found:
-            making.finish(found)
-        else:
-            await Maker(self._shop, turn, making).run()
+        return found or await Maker(self._shop, turn, making).run()
+
+    async def _claim(self, turn: Turn) -> Answered | None:
+        with self.leases.taking(turn.place, turn.lease):
+            return await claim(self._store, turn.place, turn.said, turn.lease)
 
     def _turn(self, place: tuple[str, str], said: list[Message], wishes: Wishes) -> Turn:
-        return Turn(*place, said, said[-1].id, self._lease(place, said[-1].id), wishes, repeats=True)
+        return Turn(*place, said, said[-1].id, self.leases.new(place, said[-1].id), wishes, repeats=True)
 
-    def _lease(self, place: tuple[str, str], message_id: str) -> Lease:
-        return new_lease(place, message_id, seconds=self._settings.timeout_seconds)
-
-    def _run(self, making: Making, place: tuple[str, str], work: Coroutine[None, None, None]) -> None:
-        """Let a task of its own fill `making`, and keep it as long as that takes."""
+    def _run(self, making: Making, place: tuple[str, str], work: Coroutine[None, None, Answered]) -> None:
+        """Let a task of its own fill `making`, which is over when the task is, however that ends."""
         key = (*place, making.reply_id)
         self._makings[key] = making
         self._own += making.is_own
         with fresh_as(current_freshness().token):  # it sees what its request has seen, and goes on from there
             making.task = asyncio.create_task(work)
 
-        def done(_: object) -> None:
+        def done(task: asyncio.Task[Answered]) -> None:
             self._own -= making.is_own
             if self._makings.get(key) is making:
                 del self._makings[key]
+            making.finish(_outcome_of(task))
 
         making.task.add_done_callback(done)
 
@@ -293,6 +313,19 @@ class Turns:
             yield
         finally:
             self._own -= 1
+
+
+def _outcome_of(task: asyncio.Task[Answered]) -> Answered | ParleyError:
+    """Return how a task has ended, as callers are told; one that was broken off, or has a fault, is a failed model."""
+    if task.cancelled():
+        return ModelFailedError()
+    error = task.exception()
+    if error is None:
+        return task.result()
+    if isinstance(error, ParleyError):
+        return error
+    logger.error("a turn failed\n%s", trace(error))  # its text may hold what was said
+    return ModelFailedError()
 
 
 def _found(session: Session, said: list[Message], reply: Message) -> Taken:

@@ -10,10 +10,8 @@ from unittest.mock import patch
 
 import pytest
 
-from shared.models import Lease
 from shared.store.cosmos import batch
-from shared.turns import turns
-from shared.turns.claiming import new_lease
+from shared.turns import leases
 from tests.chaos import talking
 from tests.chaos.requests import PATIENCE_SECONDS
 from tests.chaos.run import Plan, run
@@ -66,10 +64,7 @@ async def test_whatever_the_model_does_a_question_has_one_reply_and_is_paid_once
 
 @pytest.mark.slow
 async def test_instances_that_take_no_lease_are_found_out(server: CosmosServer) -> None:
-    def over(place: tuple[str, str], message_id: str, *, seconds: int) -> Lease:
-        return new_lease(place, message_id, seconds=-seconds - 60)
-
-    with patch.object(turns, "new_lease", over):
+    with patch.object(leases, "MARGIN_SECONDS", -60):
         report = await talking.run(server, Plan(0, clients=6, instances=2))
 
     assert report.count("paid twice") > 0

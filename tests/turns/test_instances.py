@@ -4,17 +4,24 @@ import asyncio
 import time
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, replace
+from typing import Any
 
 import pytest
 import pytest_asyncio
 
-from shared.errors import ModelFailedError, ModelThrottledError, TurnInProgressError, TurnNotNewestError
+from shared.errors import (
+    ModelFailedError,
+    ModelThrottledError,
+    StoreUnavailableError,
+    TurnInProgressError,
+    TurnNotNewestError,
+)
 from shared.freshness import fresh_as
-from shared.models import Lease, Message, MessageInput, MessageQuery, Session
+from shared.models import Lease, Message, MessageInput, MessageQuery, Session, SessionTarget
 from shared.service import ChatService
 from shared.settings import Settings, load_settings
 from shared.store.port import SessionStore
-from shared.turns import maker
+from shared.turns import maker, turns
 from shared.turns.claiming import reply_id_for
 from shared.turns.making import Taken
 from shared.turns.turns import Said, Turns, turns_of
@@ -25,6 +32,7 @@ from tests.turns.model_server import FakeModel, Script, chunk, whole
 pytestmark = pytest.mark.on_both_stores
 
 HELLO = "Hello there."
+SOON = 10  # seconds: far less than a lease lasts that nobody gives back
 
 
 @dataclass
@@ -295,6 +303,138 @@ async def test_an_instance_that_ends_gives_its_leases_back(instances: list[Insta
         await taken.making.answered()
     assert await content_of(await there.say()) == HELLO
     assert await there.contents() == ["Hi", HELLO]
+
+
+async def test_an_instance_may_end_before_a_turn_has_begun(instances: list[Instance], model: FakeModel) -> None:
+    here, there = instances
+    taken = await here.say()
+    await here.turns.close()
+
+    async with asyncio.timeout(SOON):
+        with pytest.raises(ModelFailedError):
+            await taken.making.answered()
+        assert await content_of(await there.say()) == HELLO
+    assert await there.contents() == ["Hi", HELLO]
+    assert len(model.asked) == 1
+
+
+async def test_an_instance_may_end_before_it_waits_for_another(instances: list[Instance], model: FakeModel) -> None:
+    here, there = instances
+    model.next(Script([chunk("Half"), None, *whole("Rest")]))
+    taken = await here.say()
+    await model.waiting.wait()
+
+    joined = await there.say()
+    await there.turns.close()
+
+    async with asyncio.timeout(SOON):
+        with pytest.raises(ModelFailedError):
+            await joined.making.answered()
+        model.go_on()
+        assert await content_of(taken) == "HalfRest"
+
+
+async def test_an_instance_that_ends_while_it_gives_a_lease_back_gives_it_back(
+    instances: list[Instance], model: FakeModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    here, there = instances
+    store = here.chat.store
+    end_turn, giving, on = store.end_turn, asyncio.Event(), asyncio.Event()
+
+    async def slowly(user_id: str, session_id: str, holder: str) -> None:
+        giving.set()
+        await on.wait()
+        await end_turn(user_id, session_id, holder)
+
+    monkeypatch.setattr(store, "end_turn", slowly)
+    model.next(Script([], status=500))
+    taken = await here.say()
+    async with asyncio.timeout(SOON):
+        await giving.wait()
+        asyncio.get_running_loop().call_later(0.05, on.set)
+        await here.turns.close()
+
+        with pytest.raises(ModelFailedError):
+            await taken.making.answered()
+        assert await content_of(await there.say()) == HELLO
+
+
+@pytest.mark.parametrize("is_away", [False, True])
+async def test_an_instance_that_ends_stores_what_was_paid_for_if_it_can(
+    instances: list[Instance], monkeypatch: pytest.MonkeyPatch, *, is_away: bool
+) -> None:
+    here, there = instances
+    store = here.chat.store
+    append, storing = store.append, asyncio.Event()
+
+    async def slowly(*arguments: Any, **options: Any) -> Any:
+        storing.set()
+        await asyncio.sleep(3600 if is_away else 0.1)
+        return await append(*arguments, **options)
+
+    monkeypatch.setattr(turns, "CLOSING_SECONDS", 0.5)
+    taken = await here.say()
+    monkeypatch.setattr(store, "append", slowly)
+    await storing.wait()
+    async with asyncio.timeout(SOON):
+        await here.turns.close()
+
+        if is_away:
+            with pytest.raises(ModelFailedError):
+                await taken.making.answered()
+        else:
+            assert await content_of(taken) == HELLO
+        assert await content_of(await there.say()) == HELLO
+    assert await there.contents() == ["Hi", HELLO]
+
+
+@pytest.mark.parametrize("how", ["told away", "broken off"])
+@pytest.mark.parametrize("verb", ["append", "create", "hold_turn"])
+async def test_a_lease_is_not_kept_where_the_answer_to_taking_it_was_lost(
+    instances: list[Instance], monkeypatch: pytest.MonkeyPatch, verb: str, how: str
+) -> None:
+    here, there = instances
+    user_id, session_id = here.session.user_id, "new" if verb == "create" else here.session.id
+    if verb == "hold_turn":
+        await here.chat.store.append(user_id, session_id, [a_message("Hi", id="m1")])
+    target = SessionTarget(session_id=session_id)
+    said = Said([MessageInput(role="user", content="Hi", id="m1")])
+    write = getattr(here.chat.store, verb)
+
+    async def lost(*arguments: Any, **options: Any) -> None:
+        await write(*arguments, **options)
+        raise StoreUnavailableError if how == "told away" else asyncio.CancelledError
+
+    with monkeypatch.context() as patched:
+        patched.setattr(here.chat.store, verb, lost)
+        with pytest.raises((StoreUnavailableError, asyncio.CancelledError)):
+            await here.turns.say(user_id, target, said)
+
+    with fresh_as(None):
+        async with asyncio.timeout(SOON):
+            assert await content_of(await there.turns.say(user_id, target, said)) == HELLO
+
+
+async def test_who_waits_for_another_instance_is_told_when_the_store_is_away_for_longer_than_leases_last(
+    instances: list[Instance], model: FakeModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    here, there = instances
+    model.next(Script([chunk("Half"), None, *whole("Rest")]))
+    taken = await here.say()
+    await model.waiting.wait()
+
+    async def away(*_: object) -> None:
+        raise StoreUnavailableError
+
+    there.turns.leases.seconds = 0
+    joined = await there.say()
+    monkeypatch.setattr(there.chat.store, "get", away)
+
+    async with asyncio.timeout(SOON):
+        with pytest.raises(StoreUnavailableError):
+            await joined.making.answered()
+    model.go_on()
+    assert await content_of(taken) == "HalfRest"
 
 
 async def test_no_more_replies_are_made_at_once_than_the_deployment_allows(
