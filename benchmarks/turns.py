@@ -5,10 +5,11 @@ import json
 import statistics
 import tempfile
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import NamedTuple
 
 import aiohttp
 from aiohttp import web
@@ -26,6 +27,7 @@ from tests.cosmos_server.launch import CosmosServer
 TOKENS = 40  # of a reply
 TOKEN_SECONDS = 0.01  # between two, where they are timed
 REPLY_CHARACTERS = 400
+BYTES_A_TOKEN = 4  # of a prompt, about what English takes
 LENGTH = 100  # messages of the session whose turns are charged
 CHARGED = 40  # turns
 RESUMED = 20
@@ -41,9 +43,18 @@ JSON = {"content-type": "application/json"}
 STREAM = {"accept": "text/event-stream"}
 
 
+class Units(NamedTuple):
+    """Units of a turn whose prompt had so many messages; of two appends and a resume of RESUMED; of as many."""
+
+    turn: float
+    messages: int
+    by_hand: float
+    with_as_many: float
+
+
 @dataclass(frozen=True, slots=True)
 class Turns:
-    """Seconds from a token to who reads it; of a turn; of appends and reads; units of a turn; memory after so many."""
+    """Seconds from a token to who reads it; of a turn; of appends and reads; units; memory after so many turns."""
 
     direct: Sequence[float]
     through: Sequence[float]
@@ -51,8 +62,7 @@ class Turns:
     by_hand: Sequence[float]
     alone: Sequence[float]
     beside: Sequence[float]
-    units: float
-    units_by_hand: float
+    units: Units
     growth: memory.Growth | None
 
     @property
@@ -70,16 +80,11 @@ class Turns:
         """An append and a read while turns are streamed over the same without, medians."""
         return statistics.median(self.beside) / statistics.median(self.alone)
 
-    @property
-    def units_ratio(self) -> float:
-        """A turn's units over those of the same by hand."""
-        return self.units / self.units_by_hand
-
 
 async def measure(server: CosmosServer, *, timed: int = TIMED, counts: Sequence[int] = COUNTS) -> Turns:
     """Measure all of it; without counts, or where there is no /proc, not the memory."""
     async with _model() as endpoint:
-        units, units_by_hand = await _units(server, endpoint)
+        units = await _units(server, endpoint)
         with tempfile.TemporaryDirectory() as folder:
             settings = {
                 "STORE": "sqlite",
@@ -94,18 +99,21 @@ async def measure(server: CosmosServer, *, timed: int = TIMED, counts: Sequence[
                     alone, beside = await _beside(client, url)
                     can_look = counts and not memory.missing_reason()
                     growth = await _grow(client, url, process.pid, counts) if can_look else None
-    return Turns(direct, through, turns, by_hand, alone, beside, units, units_by_hand, growth)
+    return Turns(direct, through, turns, by_hand, alone, beside, units, growth)
 
 
 def section(found: Turns) -> str:
     """Return the section about turns."""
+    units = found.units
     rows: list[list[str | float]] = [
         ["a token's way to the client, added by Parley, ms (≤ 5)", found.added_seconds * 1000],
         [f"a turn over append, resume of {RESUMED}, model, append (≤ 1.05)", found.time_ratio],
         [f"an append and a read beside {STREAMS} streamed turns over the same without (≤ 1.30)", found.beside_ratio],
-        ["units of a turn", found.units],
-        [f"units of two appends and a resume of {RESUMED}", found.units_by_hand],
-        ["one over the other (≤ 1.05)", found.units_ratio],
+        [f"units of a turn, whose prompt has {units.messages} messages", units.turn],
+        [f"units of two appends and a resume of {RESUMED}", units.by_hand],
+        ["one over the other (≤ 1.05)", units.turn / units.by_hand],
+        [f"units of two appends and a resume of {units.messages}", units.with_as_many],
+        ["the turn's over these", units.turn / units.with_as_many],
     ]
     if found.growth:
         first, *_, last = found.growth.resident
@@ -220,26 +228,33 @@ async def _grow(client: aiohttp.ClientSession, url: str, process_id: int, counts
     return memory.Growth("sqlite", resident)
 
 
-async def _units(server: CosmosServer, endpoint: str) -> tuple[float, float]:
+async def _units(server: CosmosServer, endpoint: str) -> Units:
     async with staged(server, "turns") as stage:
         settings = replace(default_settings(), model=ModelSettings(endpoint=endpoint, name="stamps"))
         chat = ChatService(stage.store, settings)
         place = await _session(stage)
+        sent: list[int] = []
 
         async def turn(number: int) -> None:
             said = Said([MessageInput(role="user", content=TYPICAL.text(number))])
-            await (await turns_of(chat).say(*place, said)).making.answered()
+            answered = await (await turns_of(chat).say(*place, said)).making.answered()
+            sent.append(answered.reply.metadata["reply"]["history"]["messages"])
 
-        units = await _charged(stage, turn)
+        turn_units = await _charged(stage, turn)
         await chat.settle()
-        other = await _session(stage)
+        messages = round(statistics.mean(sent))
+        return Units(turn_units, messages, *[await _units_by_hand(stage, number) for number in (RESUMED, messages)])
 
-        async def by_hand(number: int) -> None:
-            await stage.append(other, [MessageInput(role="user", content=TYPICAL.text(number))])
-            await stage.chat.store.read(*other, RESUMED)
-            await stage.append(other, [MessageInput(role="assistant", content="x" * REPLY_CHARACTERS)])
 
-        return units, await _charged(stage, by_hand)
+async def _units_by_hand(stage: Stage, resumed: int) -> float:
+    place = await _session(stage)
+
+    async def by_hand(number: int) -> None:
+        await stage.append(place, [MessageInput(role="user", content=TYPICAL.text(number))])
+        await stage.chat.store.read(*place, resumed)
+        await stage.append(place, [MessageInput(role="assistant", content="x" * REPLY_CHARACTERS)])
+
+    return await _charged(stage, by_hand)
 
 
 async def _session(stage: Stage) -> tuple[str, str]:
@@ -279,7 +294,8 @@ async def _model() -> AsyncIterator[str]:
 
 
 async def _reply(request: web.Request) -> web.StreamResponse:
-    pace = (await request.json())["messages"][-1]["content"]
+    messages = (await request.json())["messages"]
+    pace = messages[-1]["content"]
     tokens = STEADY_TOKENS if pace == "steadily" else TOKENS
     response = web.StreamResponse(headers={"content-type": "text/event-stream"})
     await response.prepare(request)
@@ -288,9 +304,13 @@ async def _reply(request: web.Request) -> web.StreamResponse:
         token = f"{time.perf_counter():.6f}".rjust(REPLY_CHARACTERS // TOKENS + 1)
         await _event(response, {"choices": [{"index": 0, "delta": {"content": token}, "finish_reason": None}]})
     await _event(response, {"choices": [{"index": 0, "delta": {}, "finish_reason": "stop"}]})
-    await _event(response, {"choices": [], "usage": {"prompt_tokens": 100, "completion_tokens": tokens}})
+    await _event(response, {"choices": [], "usage": {"prompt_tokens": _tokens(messages), "completion_tokens": tokens}})
     await response.write(b"data: [DONE]\n\n")
     return response
+
+
+def _tokens(messages: Sequence[Mapping[str, str]]) -> int:
+    return sum(len(message["content"].encode()) for message in messages) // BYTES_A_TOKEN
 
 
 async def _event(response: web.StreamResponse, chunk: object) -> None:

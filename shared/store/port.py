@@ -78,8 +78,13 @@ class SessionStore(ABC):
         """Return the session without its messages."""
 
     @abstractmethod
-    async def read(self, user_id: str, session_id: str, limit: int) -> tuple[Session, MessagePage]:
-        """Return the session and, of one moment, its newest `limit` messages, newest first."""
+    async def read(
+        self, user_id: str, session_id: str, limit: int, *, as_of: str | None = None
+    ) -> tuple[Session, MessagePage]:
+        """Return the session and, of one moment, its newest `limit` messages, newest first.
+
+        `as_of` is an etag that a write was just answered with: that moment is new enough, and may be known already.
+        """
 
     @abstractmethod
     async def list_sessions(

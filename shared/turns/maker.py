@@ -45,7 +45,8 @@ Result = TypeVar("Result")
 class Turn(NamedTuple):
     """A reply to be made: of which session, to which message, under which lease; `replaces` one that is there.
 
-    What is asked again, and not stored by the write that took the lease, `repeats`.
+    `etag` is the session's after the write that stored what was `said` and took the lease; what was stored before has
+    none, and is looked at again.
     """
 
     user_id: str
@@ -55,12 +56,17 @@ class Turn(NamedTuple):
     lease: Lease
     wishes: Wishes
     replaces: bool = False
-    repeats: bool = False
+    etag: str | None = None
 
     @property
     def place(self) -> tuple[str, str]:
         """The session, as a store's verbs name it."""
         return self.user_id, self.session_id
+
+    @property
+    def repeats(self) -> bool:
+        """Whether what is to be answered was there before the lease."""
+        return self.etag is None and not self.replaces
 
 
 class Workshop(NamedTuple):
@@ -116,7 +122,7 @@ class Maker:
     async def _read(self) -> tuple[Session, list[Message]]:
         budget = self._shop.rate.bytes_for(self._shop.settings.context_tokens - self._shop.settings.max_tokens)
         limit = messages_for(budget)
-        session, page = await self._shop.store.read(*self._turn.place, limit)
+        session, page = await self._shop.store.read(*self._turn.place, limit, as_of=self._turn.etag)
         messages = page.messages[::-1]
         following = MessageQuery(limit=MOST_MESSAGES).after_page(page)
         if following and 2 * documents_bytes(message.document() for message in messages) < budget:

@@ -102,7 +102,7 @@ class Turns:
             if not appended.created:
                 return await self._repeat(user_id, session_id, appended.messages, wishes)
             words = appended.messages
-            return self._start(Turn(user_id, session_id, words, words[-1].id, lease, wishes))
+            return self._start(Turn(user_id, session_id, words, words[-1].id, lease, wishes, etag=appended.etag))
 
     async def regenerate(self, user_id: str, session_id: str, message_id: str, wishes: Wishes = NO_WISHES) -> Taken:
         """Put another reply in the place of the newest one; raises TurnNotNewestError for any other, and as `say`."""
@@ -285,7 +285,7 @@ class Turns:
             return await claim(self._store, turn.place, turn.said, turn.lease)
 
     def _turn(self, place: tuple[str, str], said: list[Message], wishes: Wishes) -> Turn:
-        return Turn(*place, said, said[-1].id, self.leases.new(place, said[-1].id), wishes, repeats=True)
+        return Turn(*place, said, said[-1].id, self.leases.new(place, said[-1].id), wishes)
 
     def _run(self, making: Making, place: tuple[str, str], work: Coroutine[None, None, Answered]) -> None:
         """Let a task of its own fill `making`, which is over when the task is, however that ends."""

@@ -12,7 +12,7 @@ MAX_RATE = 2.0
 MOST_MESSAGES = 200
 LEAST_BYTES = 64  # of a text that is cut
 CUT = "\n[…]\n"  # stands where something was cut out of a text
-BYTES_A_MESSAGE = 400  # as many as would fill the window are read at once; where they are shorter, once more
+BYTES_A_MESSAGE = 500  # as many as would fill the window are read at once; where they are shorter, once more
 
 
 class Window(NamedTuple):

@@ -90,3 +90,16 @@ async def test_a_message_names_its_owner_and_its_place(store: SessionStore, sess
     _, page = await store.read(session.user_id, session.id, limit=1)
 
     assert (page.messages[0].user_id, page.messages[0].seq) == (session.user_id, 1)
+
+
+@pytest.mark.parametrize("length", [0, 60])
+async def test_as_of_a_write_what_is_read_is_what_it_left(store: SessionStore, owner: str, length: int) -> None:
+    session = await store.create(a_session(owner))
+    await fill(store, session, length)
+    appended = await store.append(owner, session.id, [a_message()])
+
+    found, page = await store.read(owner, session.id, 50, as_of=appended.etag)
+
+    assert (found, page) == await store.read(owner, session.id, 50)
+    assert page.messages[0] == appended.messages[0]
+    assert found.etag == appended.etag

@@ -116,6 +116,20 @@ async def test_resuming_is_one_point_read_at_any_length(store: CosmosStore, owne
     assert await requests(store.stats(owner, session.id)) == 1
 
 
+@pytest.mark.parametrize(("length", "asked"), [(3, 0), (60, 1)])
+async def test_what_a_write_was_answered_with_is_not_read_again(
+    cosmos_place: CosmosPlace, store: CosmosStore, owner: str, length: int, asked: int
+) -> None:
+    session = await store.create(a_session(owner))
+    await fill(store, session, length, metadata={"text": "x" * 300})
+    etag = (await store.append(owner, session.id, [a_message()])).etag
+
+    assert await requests(store.read(owner, session.id, 50, as_of=etag)) == asked
+    assert await requests(elsewhere(cosmos_place, lambda other: other.read(owner, session.id, 4, as_of=etag))) == 1
+    await elsewhere(cosmos_place, lambda other: other.append(owner, session.id, [a_message("And more")]))
+    assert await requests(store.read(owner, session.id, 4)) == 1
+
+
 async def test_reading_on_from_a_cursor_is_the_head_and_a_page(store: CosmosStore, stored: Stored, owner: str) -> None:
     session = await grown(store, owner, 60)
     pages = await stored.pages(session)

@@ -135,6 +135,21 @@ async def test_a_message_stored_elsewhere_can_be_edited_at_once(
         await here.edit_message(owner, session.id, "never", lambda message: message)
 
 
+async def test_where_pages_are_gone_since_a_write_what_is_there_now_is_read(
+    here: CosmosStore, there: CosmosStore, owner: str
+) -> None:
+    session = await grown(here, owner)
+    etag = (await here.append(owner, session.id, [a_message("before")])).etag
+    await there.clear(owner, session.id)
+    after = a_message("after")
+    await there.append(owner, session.id, [after])
+
+    found, page = await here.read(owner, session.id, 100, as_of=etag)
+
+    assert [message.id for message in page.messages] == [after.id]
+    assert found.message_count == 1
+
+
 async def test_what_happened_elsewhere_is_no_reason_to_do_nothing(
     server: CosmosServer, here: CosmosStore, there: CosmosStore, owner: str
 ) -> None:

@@ -27,12 +27,17 @@ Placed = tuple[int, MessageDocument]
 Segment = tuple[int | None, list[Placed]]  # the page (None for the head) and its messages in reading order
 
 
-async def read_session(partition: Partition, session_id: str, query: MessageQuery) -> tuple[Head, MessagePage]:
+async def read_session(
+    partition: Partition, session_id: str, query: MessageQuery, *, as_of: str | None = None
+) -> tuple[Head, MessagePage]:
     """Return the messages the query asks for, and the head of the moment they are of; raises SessionNotFoundError.
 
-    Where this process knows the head, and that pages are wanted with it, one query asks for all of them at once.
+    Where this process knows the head, and that pages are wanted with it, one query asks for all of them at once; the
+    pages alone where it is known as it was at the version `as_of`.
     """
     known = partition.known(session_id).head
+    if known and known.version == as_of:
+        return await read_history(partition, known, query)
     at_hand: list[PageDocument] = []
     head = None
     if known and (generations := _newest_pages(known, query)):

@@ -121,8 +121,11 @@ class CosmosStore(SessionStore):
         return (await log.read_head(self._items.of(user_id), session_id)).session()
 
     @override
-    async def read(self, user_id: str, session_id: str, limit: int) -> tuple[Session, MessagePage]:
-        head, page = await history.read_session(self._items.of(user_id), session_id, MessageQuery(limit=limit))
+    async def read(
+        self, user_id: str, session_id: str, limit: int, *, as_of: str | None = None
+    ) -> tuple[Session, MessagePage]:
+        partition = self._items.of(user_id)
+        head, page = await history.read_session(partition, session_id, MessageQuery(limit=limit), as_of=as_of)
         return head.session(), page
 
     @override

@@ -120,7 +120,9 @@ class SqliteStore(SessionStore):
         return await self._database.read(lambda transaction: _session(transaction, user_id, session_id))
 
     @override
-    async def read(self, user_id: str, session_id: str, limit: int) -> tuple[Session, MessagePage]:
+    async def read(
+        self, user_id: str, session_id: str, limit: int, *, as_of: str | None = None
+    ) -> tuple[Session, MessagePage]:
         def work(transaction: Transaction) -> tuple[Session, MessagePage]:
             session = _session(transaction, user_id, session_id)
             return session, message_table.page(transaction, user_id, session_id, MessageQuery(limit=limit))
