@@ -77,9 +77,10 @@ class Instance:
         self._items: Items | None = None
 
     def share(self, items: Items) -> None:
-        """Have one client's items know the tokens and heads that the others' have seen, as requests of a process do."""
+        """Have one client's items know the tokens, heads and pages that the others' have seen, as in a process."""
         self._items = self._items or items
         items.tokens, items.known_heads = self._items.tokens, self._items.known_heads
+        items.known_pages = self._items.known_pages
 
     def hear(self, headers: Mapping[str, Any] | None) -> None:
         """Note what state an answer was made from; the SDK has noted it too."""

@@ -8,7 +8,7 @@ from math import ceil, sqrt
 
 from shared.errors import StoreUnavailableError
 from shared.models import Message, MessagePage, MessageQuery, stored_bytes
-from shared.store.cosmos.documents import MessageDocument, PageDocument
+from shared.store.cosmos.documents import MessageDocument, NewPageDocument
 from shared.store.cosmos.errors import ItemMissingError
 from shared.store.cosmos.head import Head
 from shared.store.cosmos.log import read_head
@@ -24,6 +24,7 @@ PAGES_AHEAD = 16  # at most at once, of up to 1.6 MB each
 WITH_HEAD_FROM = 2  # pages: from there on one query for them and the head costs less than reading these does
 SPREAD = 2  # standard deviations: of 100 resumes of 50 one needs another request (simulated, decision 14)
 Placed = tuple[int, MessageDocument]
+AtHand = dict[int, NewPageDocument]  # pages by their generation
 Segment = tuple[int | None, list[Placed]]  # the page (None for the head) and its messages in reading order
 
 
@@ -32,20 +33,31 @@ async def read_session(
 ) -> tuple[Head, MessagePage]:
     """Return the messages the query asks for, and the head of the moment they are of; raises SessionNotFoundError.
 
-    Where this process knows the head, and that pages are wanted with it, one query asks for all of them at once; the
-    pages alone where it is known as it was at the version `as_of`.
+    Where this process knows the head, and that pages are wanted with it, one query asks for all of them at once. Where
+    it knows the head as it was at the version `as_of`, only pages are asked for that it does not know either.
     """
     known = partition.known(session_id).head
     if known and known.version == as_of:
-        return await read_history(partition, known, query)
-    at_hand: list[PageDocument] = []
+        return await _read_known(partition, known, query)
+    at_hand: AtHand = {}
     head = None
     if known and (generations := _newest_pages(known, query)):
         with suppress(ItemMissingError):
-            head, at_hand = await read_head_and_pages(partition, known, generations)
+            head, pages = await read_head_and_pages(partition, known, generations)
+            at_hand = {page["generation"]: page for page in pages if page["epoch"] == head.epoch}
     if head is None or head.is_hidden:
         head = await read_head(partition, session_id)
     return await read_history(partition, head, query, at_hand)
+
+
+async def _read_known(partition: Partition, known: Head, query: MessageQuery) -> tuple[Head, MessagePage]:
+    """Read under a head that this process knows, and keep the pages that this takes for the next time."""
+    at_hand = {**partition.known_pages.of(known)}
+    head, found = await read_history(partition, known, query, at_hand)
+    oldest = found.messages[-1].seq if found.messages else head.last_seq
+    wanted = {number: page for number, page in at_hand.items() if page["first_seq"] + len(page["messages"]) > oldest}
+    partition.known_pages.keep(head, wanted)
+    return head, found
 
 
 def _newest_pages(head: Head, query: MessageQuery) -> range:
@@ -59,19 +71,21 @@ def _newest_pages(head: Head, query: MessageQuery) -> range:
 
 
 async def read_history(
-    partition: Partition, head: Head, query: MessageQuery, at_hand: Sequence[PageDocument] = ()
+    partition: Partition, head: Head, query: MessageQuery, at_hand: AtHand | None = None
 ) -> tuple[Head, MessagePage]:
-    """Return the messages the query asks for, and the head of the moment they are of; some pages may be at hand.
+    """Return the messages the query asks for, and the head of the moment they are of.
 
+    Some pages may be at hand as they are under that head; in the end all that were read are, under the head returned.
     A page that is missing means that the head has moved on, and reading starts over from the new
     one; if the head says it should be there, StoreUnavailableError is raised: never a silent gap.
     """
+    at_hand = {} if at_hand is None else at_hand
     retries = Retries(partition.limits, TRIES, seconds=0)
     while True:
         try:
             return head, await _read(partition, head, query, at_hand)
         except ItemMissingError:
-            at_hand = ()
+            at_hand.clear()
             try:
                 await retries.again()
             except StoreUnavailableError:
@@ -80,7 +94,7 @@ async def read_history(
             head = await read_head(partition, head.id)
 
 
-async def _read(partition: Partition, head: Head, query: MessageQuery, at_hand: Sequence[PageDocument]) -> MessagePage:
+async def _read(partition: Partition, head: Head, query: MessageQuery, at_hand: AtHand) -> MessagePage:
     oldest = max(query.after or 0, head.first_seq - 1) + 1
     newest = min(head.last_seq + 1 if query.before is None else query.before, head.last_seq + 1) - 1
     if oldest > newest:
@@ -137,10 +151,10 @@ class _Segments:
     """The messages of a session in the order asked for, from its head and its pages."""
 
     def __init__(
-        self, partition: Partition, head: Head, query: MessageQuery, *, window: range, at_hand: Sequence[PageDocument]
+        self, partition: Partition, head: Head, query: MessageQuery, *, window: range, at_hand: AtHand
     ) -> None:
         self._partition, self._head, self._query, self._window = partition, head, query, window
-        self._at_hand = {page["generation"]: page for page in at_hand if page["epoch"] == head.epoch}
+        self._at_hand = at_hand
 
     async def read(self) -> AsyncIterator[Segment]:
         """Yield what there is in the window, and what shares a page with it."""
@@ -171,7 +185,7 @@ class _Segments:
             following = self._generations(pages[-1]["generation"] + step, seq, wanted, step=step)
             pages = await self._load(following)
 
-    async def _first_pages(self, seq: int, wanted: int, step: int) -> list[PageDocument]:
+    async def _first_pages(self, seq: int, wanted: int, step: int) -> list[NewPageDocument]:
         """Return the page with `seq`, and what else is read with it where its place is known, or hinted at."""
         head, start = self._head, self._query.page_hint
         if seq in {head.first_seq, head.previous_first_seq - 1}:
@@ -183,10 +197,15 @@ class _Segments:
             return pages
         return [await find_page(self._partition, head, seq, start + step)]
 
-    async def _load(self, generations: range) -> list[PageDocument]:
-        """Return these pages, as many of the first as are at hand, or all of them read."""
+    async def _load(self, generations: range) -> list[NewPageDocument]:
+        """Return as many of the first of these pages as are at hand; or read those before the next that is."""
         ready = [self._at_hand[number] for number in takewhile(self._at_hand.__contains__, generations)]
-        return ready or await read_pages(self._partition, self._head, generations)
+        if ready or not generations:
+            return ready
+        missing = list(takewhile(lambda number: number not in self._at_hand, generations))
+        read = await read_pages(self._partition, self._head, missing)
+        self._at_hand |= {page["generation"]: page for page in read}
+        return [*read]
 
     def _generations(self, start: int, seq: int, wanted: int, *, step: int) -> range:
         """Return the pages to read together for so many messages from `seq` on, the first of them `start`."""
@@ -198,7 +217,7 @@ class _Segments:
         return range(start, -1, -1)[: _pages_down_to(self._head, start, seq + 1 - wanted)]
 
 
-def _holds(page: PageDocument, seq: int) -> bool:
+def _holds(page: NewPageDocument, seq: int) -> bool:
     return 0 <= seq - page["first_seq"] < len(page["messages"])
 
 

@@ -18,6 +18,7 @@ from shared.store.cosmos.errors import (
     translated,
 )
 from shared.store.cosmos.known_heads import KnownHeads
+from shared.store.cosmos.known_pages import KnownPages
 from shared.store.cosmos.limits import Clock
 from shared.store.cosmos.partition import Partition
 from shared.store.cosmos.query import collect
@@ -44,6 +45,7 @@ class Items:
         self.clock = clock
         self.tokens = SessionTokens(*connection.names)
         self.known_heads = KnownHeads(connection.limits)
+        self.known_pages = KnownPages(connection.limits)
         self.background = background or Background()
 
     def of(self, user_id: str) -> Partition:

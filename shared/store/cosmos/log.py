@@ -157,6 +157,7 @@ async def _advance(
     etag = await partition.create_and_patch(page, head.id, set_fields(**fields), where)
     after = {**head.document, **fields, "_etag": etag}
     partition.note(after)
+    partition.known_pages.add(Head(after), page)
     event("rotation", {"messages": len(leaving), "bytes": documents_bytes(leaving)})
     return Head(after)
 

@@ -27,6 +27,7 @@ from shared.usage import in_hand
 if TYPE_CHECKING:
     from shared.store.cosmos.items import Items
     from shared.store.cosmos.known_heads import Known
+    from shared.store.cosmos.known_pages import KnownPages
 
 READ_TRIES = 3  # of one state; a replica that has not reached it may catch up, and another may be asked
 BEHIND_SECONDS = 0.05  # before the second try, twice that before the third
@@ -83,6 +84,11 @@ class Partition:
     def known(self, session_id: str) -> "Known":
         """Return what this process knows of a session of the owner's."""
         return self._items.known_heads.of(self.user_id, session_id)
+
+    @property
+    def known_pages(self) -> "KnownPages":
+        """What this process knows of pages."""
+        return self._items.known_pages
 
     def note(self, document: Mapping[str, Any]) -> None:
         """Note what an item is, if it is a head, where the answer of the request does not tell."""
