@@ -4,8 +4,8 @@ import asyncio
 import sqlite3
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import closing
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import closing, contextmanager
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,7 @@ import pytest_asyncio
 from shared.errors import SessionNotFoundError, StoreUnavailableError, StoreUnusableError
 from shared.models import MessageQuery, SearchQuery, Session, SessionChanges, SessionFilter, utc_now
 from shared.store.port import SessionStore
-from shared.store.sqlite import SqliteStore, schema
+from shared.store.sqlite import SqliteStore, schema, turns
 from shared.usage import measured
 from tests.builders import a_message, a_session, again, all_messages, fill, listed, messages, until_written
 
@@ -34,6 +34,23 @@ class Clock:
 
     def __call__(self) -> Any:
         return self.now
+
+
+TAKE_LEASE = """
+import asyncio, sys, time
+from pathlib import Path
+from shared.models import Lease
+from shared.store.sqlite import SqliteStore
+
+async def take(path, user_id, session_id):
+    lease = Lease(reply_id="reply", holder="somebody", until=int(time.time()) + 200)
+    store = SqliteStore(Path(path))
+    await store.hold_turn(user_id, session_id, lease)
+    print("taken", flush=True)
+    await asyncio.sleep(60)
+
+asyncio.run(take(*sys.argv[1:]))
+"""
 
 
 @pytest.fixture
@@ -71,6 +88,24 @@ def outputs(processes: list[subprocess.Popen[str]]) -> list[list[int]]:
     answers = [process.communicate(timeout=60) for process in processes]
     assert [error for _, error in answers if error] == []
     return [[int(line) for line in output.split()] for output, _ in answers]
+
+
+def lease_taker(path: Path, user_id: str, session_id: str) -> subprocess.Popen[str]:
+    """Start a process that takes a lease, and return when it has."""
+    command = [sys.executable, "-c", TAKE_LEASE, str(path), user_id, session_id]
+    process = subprocess.Popen(command, cwd=ROOT, text=True, stdout=subprocess.PIPE)
+    assert process.stdout
+    assert process.stdout.readline() == "taken\n"
+    return process
+
+
+@contextmanager
+def of_version(number: int, monkeypatch: pytest.MonkeyPatch) -> Iterator[pytest.MonkeyPatch]:
+    """Make and open files as an earlier version did, which knew of no leases."""
+    with monkeypatch.context() as before:
+        before.setattr(schema, "MIGRATIONS", schema.MIGRATIONS[:number])
+        before.setattr(turns, "end_abandoned", lambda _: None)
+        yield before
 
 
 def put_a_folder(path: Path) -> None:
@@ -124,6 +159,30 @@ async def test_a_killed_process_leaves_whole_appends_and_all_that_it_acknowledge
     assert set(acknowledged) <= set(stored)
     with closing(sqlite3.connect(path)) as connection:
         assert connection.execute("PRAGMA integrity_check").fetchone()[0] == "ok"
+
+
+@pytest.mark.parametrize("others", [0, 1])
+async def test_the_lease_of_a_killed_process_is_over_when_nobody_else_has_the_file_open(
+    path: Path, store: SqliteStore, session: Session, others: int
+) -> None:
+    place = session.user_id, session.id
+    await store.close()
+    taker = lease_taker(path, *place)
+    beside = [SqliteStore(path) for _ in range(others)]
+    for each in beside:
+        assert (await each.get(*place)).lease, "its holder lives"
+    taker.kill()
+    taker.communicate()
+
+    opened = SqliteStore(path)
+    lease = (await opened.get(*place)).lease
+
+    assert (lease is None) == (not others), "one that has the file open may have taken it"
+    assert (await opened.append(*place, [a_message()])).message_count == 1
+    with closing(sqlite3.connect(path)) as connection:
+        assert connection.execute("PRAGMA journal_mode").fetchone() == ("wal",)
+    for each in (*beside, opened):
+        await each.close()
 
 
 async def test_the_file_waits_for_the_disk_before_it_acknowledges(path: Path) -> None:
@@ -214,9 +273,8 @@ async def test_ping_notices_that_the_file_was_removed(path: Path, store: SqliteS
 async def test_a_file_of_an_older_version_finds_what_it_could_not(
     path: Path, store: SqliteStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    older = SqliteStore(path)
-    with monkeypatch.context() as before:
-        before.setattr(schema, "MIGRATIONS", schema.MIGRATIONS[:3])
+    with of_version(3, monkeypatch):
+        older = SqliteStore(path)
         await older.create(a_session("ann", id="mine"), [a_message("before\0after"), a_message("the day after")])
         assert len((await older.search("ann", SearchQuery(text="after", limit=10))).hits) == 1
     await older.close()
@@ -231,10 +289,9 @@ async def test_a_file_of_an_older_version_finds_what_it_could_not(
 async def test_what_an_older_file_holds_is_found_however_it_is_encoded(
     path: Path, store: SqliteStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    older = SqliteStore(path)
-    with monkeypatch.context() as before:
-        before.setattr(schema, "MIGRATIONS", schema.MIGRATIONS[:4])
+    with of_version(4, monkeypatch) as before:
         before.setattr(schema, "fold", str.casefold)
+        older = SqliteStore(path)
         await older.create(a_session("ann", id="mine", session_name="cafe\u0301"), [a_message("cafe\u0301")])
     await older.close()
 
@@ -248,10 +305,9 @@ async def test_what_an_older_file_holds_is_found_however_it_is_encoded(
 async def test_calls_in_an_older_file_are_found(
     path: Path, store: SqliteStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    older = SqliteStore(path)
-    with monkeypatch.context() as before:
-        before.setattr(schema, "MIGRATIONS", schema.MIGRATIONS[:5])
+    with of_version(5, monkeypatch) as before:
         before.setattr(schema, "plain_text", lambda content, _: content)
+        older = SqliteStore(path)
         await older.create(a_session("ann", id="mine"), [a_message("hm", function_calls=["take(train)"])])
     await older.close()
 

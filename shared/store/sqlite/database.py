@@ -88,11 +88,22 @@ class Database:
     A caller that stops waiting does not stop the transaction: it ends by itself, stored or undone.
     """
 
-    def __init__(self, path: Path, clock: Callable[[], datetime], busy_seconds: float = BUSY_SECONDS) -> None:
-        """Name the file; the first transaction opens or makes it, and the log says now why it will not be able to."""
+    def __init__(
+        self,
+        path: Path,
+        clock: Callable[[], datetime],
+        busy_seconds: float = BUSY_SECONDS,
+        *,
+        begin: Callable[[sqlite3.Connection], None] | None = None,
+    ) -> None:
+        """Name the file; the first transaction opens or makes it, and the log says now why it will not be able to.
+
+        `begin` is done with the first connection, before anything else is.
+        """
         self._path = path
         self._clock = clock
         self._busy_seconds = busy_seconds
+        self._begin = begin
         self._writer = ThreadPoolExecutor(1, "parley-sqlite-writer")
         self._readers = ThreadPoolExecutor(READERS, "parley-sqlite-reader")
         self._own = threading.local()
@@ -158,7 +169,8 @@ class Database:
     def _open(self) -> sqlite3.Connection:
         """Open the file; raises StoreUnusableError, with a reason that is logged where it is new."""
         try:
-            connection = open_connection(self._path, create=not self._connections)
+            is_first = not self._connections
+            connection = open_connection(self._path, create=is_first, begin=self._begin if is_first else None)
         except (OSError, sqlite3.Error, StoreUnusableError) as error:
             if isinstance(error, sqlite3.Error) and _code(error) not in UNOPENABLE:
                 raise
