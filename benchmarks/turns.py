@@ -3,6 +3,8 @@
 import asyncio
 import json
 import statistics
+import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
@@ -36,7 +38,7 @@ COUNTS = (100, 3_000)  # streamed turns when memory is looked at
 STREAMS = 32  # at once, beside which others append and read: as many as a process takes by itself
 STEADY_TOKENS = 60  # of each of them
 STEADY_SECONDS = 0.05  # between two: about what people can read, and hosted models say
-ASKED_BESIDE = 100  # times in each round, appends and reads
+ASKED_BESIDE = 100  # times in each round, appends and reads, from a process that has nothing else to do
 ROUNDS = 5  # each without streams, then with them
 PACES = {"slowly": TOKEN_SECONDS, "steadily": STEADY_SECONDS}  # seconds between two tokens, by what is asked
 JSON = {"content-type": "application/json"}
@@ -183,24 +185,33 @@ async def _times(
 
 
 async def _beside(client: aiohttp.ClientSession, url: str) -> tuple[list[float], list[float]]:
-    async def append_and_read() -> None:
-        async with client.post(f"{url}/api/chat/messages", json={"session_id": "other", **_said("Hi")}) as answer:
-            answer.raise_for_status()
-        async with client.get(f"{url}/api/chat/sessions/other?limit={RESUMED}") as answer:
-            answer.raise_for_status()
-            await answer.read()
+    command = ("-m", "benchmarks.asking", url, str(ASKED_BESIDE))
+    asking = await asyncio.create_subprocess_exec(
+        sys.executable, *command, cwd=memory.ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    )
+
+    async def seconds() -> list[float]:
+        if asking.stdin is None or asking.stdout is None:
+            raise AssertionError
+        asking.stdin.write(b"again\n")
+        found: list[float] = json.loads(await asking.stdout.readline())
+        return found
 
     alone, beside = list[float](), list[float]()
-    for _ in range(ROUNDS):
-        alone += [await _seconds(append_and_read) for _ in range(ASKED_BESIDE)]
-        streams = [
-            asyncio.create_task(_stream(client, url, f"beside-{number}", "steadily")) for number in range(STREAMS)
-        ]
-        await asyncio.sleep(STEADY_TOKENS * STEADY_SECONDS / 4)  # until all of them are under way
-        beside += [await _seconds(append_and_read) for _ in range(ASKED_BESIDE)]
-        if any(each.done() for each in streams):
-            raise RuntimeError("a turn had ended while others were to be measured beside it")
-        await asyncio.gather(*streams)
+    try:
+        for _ in range(ROUNDS):
+            alone += await seconds()
+            streams = [
+                asyncio.create_task(_stream(client, url, f"beside-{number}", "steadily")) for number in range(STREAMS)
+            ]
+            await asyncio.sleep(STEADY_TOKENS * STEADY_SECONDS / 4)  # until all of them are under way
+            beside += await seconds()
+            if any(each.done() for each in streams):
+                raise RuntimeError("a turn had ended while others were to be measured beside it")
+            await asyncio.gather(*streams)
+    finally:
+        asking.terminate()
+        await asking.wait()
     return alone, beside
 
 
