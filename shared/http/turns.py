@@ -27,7 +27,7 @@ from shared.http.query import QueryModel
 from shared.http.turn_events import HEADERS, MEDIA_TYPE, TurnAnswer, turn_answer, turn_events
 from shared.models import Message, MessageInput, SessionTarget, TurnBatch, TurnInput, TurnOptions
 from shared.turns.asking import Wishes
-from shared.turns.claiming import reply_id_for
+from shared.turns.leases import reply_id_for
 from shared.turns.making import Making, Taken
 from shared.turns.turns import Said, turns_of
 

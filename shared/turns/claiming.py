@@ -1,22 +1,15 @@
 """The right to answer what is stored: its reply if it has one, else the lease to make it."""
 
-import json
-import uuid
 from collections.abc import Sequence
 
 from shared.errors import MessageNotFoundError, TurnNotNewestError
-from shared.idempotency import NAMESPACE
 from shared.models import Lease, Message
 from shared.store.port import SessionStore
+from shared.turns.leases import Leases
 from shared.turns.making import Answered
 
 NEWEST = 50  # messages among which a question is looked for that is to be answered again
 SPEAKS = {"user", "assistant", "tool"}
-
-
-def reply_id_for(user_id: str, session_id: str, message_id: str) -> str:
-    """Return the id of the reply to a message: the same wherever, and whenever, it is made."""
-    return str(uuid.uuid5(NAMESPACE, json.dumps([user_id, session_id, message_id, "reply"])))
 
 
 def require_newest(question: Message, messages: Sequence[Message]) -> None:
@@ -25,7 +18,9 @@ def require_newest(question: Message, messages: Sequence[Message]) -> None:
         raise TurnNotNewestError
 
 
-async def claim(store: SessionStore, place: tuple[str, str], said: list[Message], lease: Lease) -> Answered | None:
+async def claim(
+    store: SessionStore, leases: Leases, place: tuple[str, str], said: list[Message], lease: Lease
+) -> Answered | None:
     """Return the reply that is stored; None where there was none, and the lease is held now.
 
     Raises TurnNotNewestError where more was said since, TurnInProgressError where somebody else holds a lease.
@@ -38,7 +33,7 @@ async def claim(store: SessionStore, place: tuple[str, str], said: list[Message]
     else:
         return Answered(said, reply, session.message_count, session.etag)
     require_newest(said[-1], page.messages)
-    await store.hold_turn(*place, lease)
+    await leases.hold(place, lease)
     return None
 
 

@@ -17,9 +17,9 @@ async def wait_for(
 ) -> Answered | None:
     """Return the reply once it is there; None when nobody makes it and it is not, whatever the reason.
 
-    A store that is away may be back before the reply is; StoreError is raised if it is away until every lease is over.
+    A store that is away may be back before the reply is; StoreError is raised if it is away for as long as leases last.
     """
-    ends = time.monotonic() + lease_seconds
+    answered_at = time.monotonic()
     seconds = FIRST_SECONDS
     while True:
         await asyncio.sleep(seconds)
@@ -28,10 +28,11 @@ async def wait_for(
             if session := await _if_left(store, place, reply_id):
                 reply = await store.get_message(*place, reply_id)
                 return Answered(said, reply, session.message_count, session.etag)
+            answered_at = time.monotonic()
         except MessageNotFoundError:  # it failed there, or that instance is gone
             return None
         except StoreError:
-            if time.monotonic() >= ends:
+            if time.monotonic() >= answered_at + lease_seconds:
                 raise
 
 

@@ -1,18 +1,29 @@
-"""The leases that this instance takes: none is kept for a reply that nobody here makes, whatever breaks it off."""
+"""The leases that this instance takes; what breaks off the work that one was taken for has it given back."""
 
 import asyncio
+import json
+import logging
 import secrets
 import time
+import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 
 from shared.errors import ParleyError, StoreError
+from shared.idempotency import NAMESPACE
+from shared.logs import trace
 from shared.models import Lease
 from shared.store.port import SessionStore
-from shared.turns.claiming import reply_id_for
+
+logger = logging.getLogger(__name__)
 
 MARGIN_SECONDS = 10  # after a turn's whole time, for the write of its reply
 GIVING_BACK_SECONDS = 2  # then it is left to its end
+
+
+def reply_id_for(user_id: str, session_id: str, message_id: str) -> str:
+    """Return the id of the reply to a message: the same wherever, and whenever, it is made."""
+    return str(uuid.uuid5(NAMESPACE, json.dumps([user_id, session_id, message_id, "reply"])))
 
 
 class Leases:
@@ -28,6 +39,11 @@ class Leases:
         """Return a lease that nobody had before, for the reply to a message."""
         until = int(time.time()) + self.seconds
         return Lease(reply_id=reply_id_for(*place, message_id), holder=secrets.token_hex(8), until=until)
+
+    async def hold(self, place: tuple[str, str], lease: Lease) -> None:
+        """Take a lease that no append takes; see SessionStore.hold_turn."""
+        with self.taking(place, lease):
+            await self._store.hold_turn(*place, lease)
 
     @contextmanager
     def taking(self, place: tuple[str, str], lease: Lease) -> Iterator[None]:
@@ -54,6 +70,10 @@ class Leases:
         return task
 
     async def _end(self, place: tuple[str, str], lease: Lease) -> None:
-        with suppress(ParleyError, TimeoutError):
+        try:
             async with asyncio.timeout(GIVING_BACK_SECONDS):
                 await self._store.end_turn(*place, lease.holder)
+        except (ParleyError, TimeoutError):
+            pass
+        except Exception as error:  # noqa: BLE001 - a task's own boundary: it must not hide why the lease goes
+            logger.error("a lease was not given back\n%s", trace(error))  # noqa: TRY400 - its text may name a session

@@ -23,7 +23,7 @@ from shared.errors import (
 )
 from shared.logs import event
 from shared.model_settings import ModelSettings
-from shared.models import JsonObject, Lease, Message, MessageQuery, NewMessage, Replied, ReplyUsage, Session, utc_now
+from shared.models import JsonObject, Lease, Message, NewMessage, Replied, ReplyUsage, Session, utc_now
 from shared.store.port import SessionStore
 from shared.store.rules import documents_bytes
 from shared.turns.asking import Question, Wishes
@@ -115,7 +115,7 @@ class Maker:
         question = Question(self._shop.settings, self._turn.wishes, session.channel)
         messages = [message for message in messages if message.id != self._making.reply_id]
         ended = await self._asked(question, messages, session.message_count)
-        self._making.is_paid = True
+        self._making.is_paid = True  # where it broke off, too
         milliseconds = round((time.monotonic() - started) * 1000)
         return await self._store(self._told(question, ended, milliseconds), ended)
 
@@ -123,11 +123,11 @@ class Maker:
         budget = self._shop.rate.bytes_for(self._shop.settings.context_tokens - self._shop.settings.max_tokens)
         limit = messages_for(budget)
         session, page = await self._shop.store.read(*self._turn.place, limit, as_of=self._turn.etag)
+        size = documents_bytes(message.document() for message in page.messages)
+        is_there = any(message.id == self._turn.question_id for message in page.messages)
+        if page.has_more and limit < MOST_MESSAGES and (2 * size < budget or not is_there):
+            session, page = await self._shop.store.read(*self._turn.place, MOST_MESSAGES, as_of=self._turn.etag)
         messages = page.messages[::-1]
-        following = MessageQuery(limit=MOST_MESSAGES).after_page(page)
-        if following and 2 * documents_bytes(message.document() for message in messages) < budget:
-            more = await self._shop.store.read_messages(*self._turn.place, following)
-            messages = more.messages[::-1] + messages
         return session, messages
 
     async def _asked(self, question: Question, messages: list[Message], count: int) -> Ended:
@@ -162,12 +162,15 @@ class Maker:
             found = window(messages, budget, may_cut=tried > 0)  # first the question as it is: sizes are guessed
             self._history = {"messages": found.sent, "left_out": max(0, count - found.sent) + found.cut}
             try:
-                return await self._stream(question, found)
+                ended = await self._stream(question, found)
             except PromptTooLongError as error:
                 rate.was_too_low()
                 budget = min(budget, found.size) // 2
                 if tried == SHORTER_TRIES:
                     raise ModelFailedError from error
+            else:
+                self._making.is_paid = True
+                return ended
         raise AssertionError
 
     async def _stream(self, question: Question, found: Window) -> Ended:

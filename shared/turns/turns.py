@@ -25,9 +25,9 @@ from shared.logs import trace
 from shared.models import Appended, Lease, Message, MessageInput, Session, SessionTarget
 from shared.service import ChatService
 from shared.turns.asking import NO_WISHES, Wishes
-from shared.turns.claiming import NEWEST, claim, reply_id_for
+from shared.turns.claiming import NEWEST, claim
 from shared.turns.elsewhere import wait_for
-from shared.turns.leases import Leases
+from shared.turns.leases import Leases, reply_id_for
 from shared.turns.maker import Maker, Turn, Workshop
 from shared.turns.making import Answered, Making, Taken
 from shared.turns.model import Model
@@ -36,6 +36,7 @@ from shared.turns.window import TokenRate
 logger = logging.getLogger(__name__)
 
 CLOSING_SECONDS = 5
+CLOSING_STEP_SECONDS = 0.01
 
 
 class Said(NamedTuple):
@@ -76,6 +77,7 @@ class Turns:
         )
         self._makings: dict[tuple[str, str, str], Making] = {}
         self._own = 0  # of these, and of those about to begin, how many ask the model here
+        self._is_closing = False
 
     @property
     def is_configured(self) -> bool:
@@ -121,8 +123,7 @@ class Turns:
                 await self._store.get_message(user_id, session_id, message_id)
                 raise TurnNotNewestError
             lease = self.leases.new((user_id, session_id), message_id)
-            with self.leases.taking((user_id, session_id), lease):
-                await self._store.hold_turn(user_id, session_id, lease)
+            await self.leases.hold((user_id, session_id), lease)
             return self._start(Turn(user_id, session_id, said, message_id, lease, wishes, replaces=True))
 
     async def look(self, user_id: str, session_id: str, message_id: str, *, follow: bool) -> Taken | None:
@@ -171,17 +172,23 @@ class Turns:
             await self._store.get_message(user_id, session_id, message_id)
 
     async def close(self) -> None:
-        """Break off what is being made, giving the leases back, store what is paid for, and let go of the model."""
-        await asyncio.sleep(0)  # a task that has not begun would never do what it does at its end
-        makings = [(making, making.task) for making in self._makings.values() if making.task]
-        for making, task in makings:
-            if not making.is_paid:
-                task.cancel()
-        if tasks := [task for _, task in makings]:
-            _, late = await asyncio.wait(tasks, timeout=CLOSING_SECONDS)
-            for task in late:
-                task.cancel()
-            await asyncio.wait(tasks)
+        """Begin nothing more, break off what is being made, and let go of the model; leases are given back.
+
+        What is paid for is stored, if that can be done within CLOSING_SECONDS.
+        """
+        self._is_closing = True
+        ends = time.monotonic() + CLOSING_SECONDS
+        broken_off = set[Making]()
+        while self._makings or self._own:
+            is_late = time.monotonic() >= ends
+            if is_late and not self._makings:
+                break  # what is at the store still has nothing to be broken off
+            begun = set(self._makings.values()) - broken_off
+            await asyncio.sleep(CLOSING_STEP_SECONDS)  # a task that had not begun would do nothing at its end either
+            for making in begun:
+                if making.task and (is_late or not making.is_paid):
+                    making.task.cancel()
+                    broken_off.add(making)
         await self.leases.settle()
         await self.model.close()
 
@@ -238,7 +245,7 @@ class Turns:
         if (*turn.place, reply_id) in self._makings:
             return self._join(turn.place, said, reply_id, wishes)
         try:
-            found = await self._claim(turn)
+            found = await claim(self._store, self.leases, turn.place, said, turn.lease)
         except TurnInProgressError as error:
             if error.reply_id != reply_id:
                 raise
@@ -253,6 +260,8 @@ class Turns:
     def _join(self, place: tuple[str, str], said: list[Message], reply_id: str, repeats: Wishes | None = None) -> Taken:
         making = self._makings.get((*place, reply_id))
         if making is None:
+            if self._is_closing:
+                raise ModelThrottledError(1)
             making = Making(reply_id, said)
             self._run(making, place, self._wait(place, said, making))
         if repeats is not None:
@@ -265,24 +274,19 @@ class Turns:
         while not (found := await wait_for(self._store, place, said, making.reply_id, lease_seconds=seconds)):
             if making.repeat is None:
                 raise ModelFailedError
+            said, wishes = making.repeat
+            turn = self._turn(place, said, wishes)
             try:
-                return await self._take_over(place, making, *making.repeat)
+                with self._room():
+                    found = await claim(self._store, self.leases, turn.place, said, turn.lease)
+                    making.is_own = found is None
+                    self._own += making.is_own
             except TurnInProgressError as error:
                 if error.reply_id != making.reply_id:
                     raise
+            else:
+                return found or await Maker(self._shop, turn, making).run()
         return found
-
-    async def _take_over(self, place: tuple[str, str], making: Making, said: list[Message], wishes: Wishes) -> Answered:
-        turn = self._turn(place, said, wishes)
-        with self._room():
-            found = await self._claim(turn)
-            making.is_own = found is None
-            self._own += making.is_own
-        return found or await Maker(self._shop, turn, making).run()
-
-    async def _claim(self, turn: Turn) -> Answered | None:
-        with self.leases.taking(turn.place, turn.lease):
-            return await claim(self._store, turn.place, turn.said, turn.lease)
 
     def _turn(self, place: tuple[str, str], said: list[Message], wishes: Wishes) -> Turn:
         return Turn(*place, said, said[-1].id, self.leases.new(place, said[-1].id), wishes)
@@ -305,8 +309,8 @@ class Turns:
 
     @contextmanager
     def _room(self) -> Iterator[None]:
-        """Keep room for one more reply; raises ModelThrottledError where as many are made as may be."""
-        if self._own >= self._settings.concurrency:
+        """Keep room for one more reply; raises ModelThrottledError where as many are made as may be, or all is over."""
+        if self._is_closing or self._own >= self._settings.concurrency:
             raise ModelThrottledError(1)
         self._own += 1
         try:

@@ -132,8 +132,9 @@ class _Run:
         """Tell an instance to end now and then; another takes its place, with the same store."""
         while True:
             await asyncio.sleep(self._seed.uniform(0.5, 2))
-            for each in list(self._seed.choice(self._stage.chats).closing):
-                await each.close()
+            chat = self._seed.choice(self._stage.chats)
+            while chat.closing:
+                await chat.closing.pop().close()
 
     async def _settle(self) -> None:
         """Wait for the replies that nobody waits for any more."""

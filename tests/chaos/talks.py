@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from itertools import count
 from typing import Any
 
-from shared.turns.claiming import reply_id_for
+from shared.turns.leases import reply_id_for
 from tests.chaos.history import Kind, Violation
 
 

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from shared.turns.claiming import reply_id_for
+from shared.turns.leases import reply_id_for
 from tests.chaos.talks import Talks
 
 USER, SESSION = "ann", "s"

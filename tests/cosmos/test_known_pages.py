@@ -6,10 +6,10 @@ from collections.abc import AsyncIterator
 import pytest
 import pytest_asyncio
 
-from shared.models import Message, NewMessage, Session
+from shared.models import Message, NewMessage, Session, stored_bytes
 from shared.store.cosmos import CosmosStore
 from shared.store.cosmos.head import Head
-from shared.store.cosmos.known_pages import KnownPages
+from shared.store.cosmos.known_pages import SHARES, KnownPages
 from shared.store.cosmos.limits import Limits
 from tests.builders import a_message, a_session
 from tests.conftest import CosmosPlace, open_cosmos
@@ -157,14 +157,46 @@ async def test_those_used_longest_ago_make_room(here: CosmosStore, stored: Store
     session = await grown(here, owner)
     document = await stored.head(session)
     (page, *_) = await stored.pages(session)
-    heads = [Head({**document, "id": f"session-{number}"}) for number in range(10)]
-    known = KnownPages(Limits(known_pages_bytes=10_000))
+    heads = [Head({**document, "id": f"session-{number}"}) for number in range(SHARES + 8)]
+    known = KnownPages(Limits(known_pages_bytes=SHARES * stored_bytes(page["messages"])))
 
     for head in heads:
         known.keep(head, {0: page})
 
-    kept = [bool(known.of(head)) for head in heads]
-    assert kept == sorted(kept)
-    assert 0 < sum(kept) < len(heads)
+    assert [bool(known.of(head)) for head in heads] == [False] * 8 + [True] * SHARES
     known.keep(heads[-1], {})
     assert not known.of(heads[-1])
+
+
+async def test_of_one_session_the_newest_are_kept_and_no_other_makes_room_for_it(
+    here: CosmosStore, stored: Stored, owner: str
+) -> None:
+    session = await grown(here, owner)
+    head = Head(await stored.head(session))
+    (page, *_) = await stored.pages(session)
+    other = Head({**head.document, "id": "another"})
+    known = KnownPages(Limits(known_pages_bytes=2 * SHARES * stored_bytes(page["messages"])))
+    known.keep(other, {0: page})
+
+    known.keep(head, dict.fromkeys(range(100), page))
+    assert list(known.of(head)) == [99, 98]
+    known.add(head, {**page, "generation": 100})
+
+    assert list(known.of(head)) == [100, 99]
+    assert known.of(other)
+
+
+@pytest.mark.parametrize("deed", ["redact", "clear", "delete"])
+async def test_what_is_gone_is_forgotten_at_once(here: CosmosStore, stored: Stored, owner: str, deed: str) -> None:
+    session = await grown(here, owner, 60)
+    oldest = (await say(here, session))[-1]
+    head = Head(await stored.head(session))
+    known = here._items.known_pages
+    assert known.of(head)
+
+    if deed == "redact":
+        await here.edit_message(owner, session.id, oldest.id, Message.redacted)
+    else:
+        await getattr(here, deed)(owner, session.id)
+
+    assert not known.of(head)

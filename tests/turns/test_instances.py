@@ -22,7 +22,7 @@ from shared.service import ChatService
 from shared.settings import Settings, load_settings
 from shared.store.port import SessionStore
 from shared.turns import maker, turns
-from shared.turns.claiming import reply_id_for
+from shared.turns.leases import reply_id_for
 from shared.turns.making import Taken
 from shared.turns.turns import Said, Turns, turns_of
 from tests.builders import a_message, a_session
@@ -307,6 +307,7 @@ async def test_an_instance_that_ends_gives_its_leases_back(instances: list[Insta
 
 async def test_an_instance_may_end_before_a_turn_has_begun(instances: list[Instance], model: FakeModel) -> None:
     here, there = instances
+    model.next(Script([chunk("Half"), None]))
     taken = await here.say()
     await here.turns.close()
 
@@ -315,7 +316,6 @@ async def test_an_instance_may_end_before_a_turn_has_begun(instances: list[Insta
             await taken.making.answered()
         assert await content_of(await there.say()) == HELLO
     assert await there.contents() == ["Hi", HELLO]
-    assert len(model.asked) == 1
 
 
 async def test_an_instance_may_end_before_it_waits_for_another(instances: list[Instance], model: FakeModel) -> None:
@@ -423,18 +423,108 @@ async def test_who_waits_for_another_instance_is_told_when_the_store_is_away_for
     taken = await here.say()
     await model.waiting.wait()
 
-    async def away(*_: object) -> None:
+    async def away(*_: object) -> Session:
         raise StoreUnavailableError
 
-    there.turns.leases.seconds = 0
+    moods = iter([there.chat.store.get] * 3)
+
+    async def get(*place: str) -> Session:
+        return await next(moods, away)(*place)
+
+    monkeypatch.setattr(there.chat.store, "get", get)
+    there.turns.leases.seconds = 1
     joined = await there.say()
-    monkeypatch.setattr(there.chat.store, "get", away)
+    began = time.monotonic()
 
     async with asyncio.timeout(SOON):
         with pytest.raises(StoreUnavailableError):
             await joined.making.answered()
+    assert time.monotonic() > began + 1.2, "it was answered three times, a moment before"
     model.go_on()
     assert await content_of(taken) == "HalfRest"
+
+
+async def test_a_reply_that_is_taken_over_and_loses_its_lease_is_not_made_again(
+    instances: list[Instance], model: FakeModel
+) -> None:
+    here, there = instances
+    session, store = here.session, here.chat.store
+    place = session.user_id, session.id
+    await store.append(*place, [a_message("Hi", id="m1")], turn=a_dead_instances(session, seconds=600))
+    waiting = await there.say()
+    model.next(Script([chunk("First. "), None, *whole("Rest.")]))
+    await store.hold_turn(*place, a_dead_instances(session, seconds=-1))
+    await model.waiting.wait()
+    await store.append(*place, [a_message("Taken back", id="n1", role="system")])
+    await store.rewind(*place, 1)
+    model.go_on()
+
+    async with asyncio.timeout(SOON):
+        with pytest.raises(TurnInProgressError):
+            await waiting.making.answered()
+        assert await content_of(await there.say()) == HELLO
+    assert await here.contents() == ["Hi", HELLO]
+    assert len(model.asked) == 2
+
+
+async def test_a_question_with_much_behind_it_that_nobody_said_is_answered(
+    instances: list[Instance], model: FakeModel
+) -> None:
+    here = instances[0]
+    place = here.session.user_id, here.session.id
+    notes = [a_message(f"Note {number} {'x' * 600}", role="system") for number in range(100)]
+    await here.chat.store.append(*place, [a_message("Hi", id="m1"), *notes])
+
+    async with asyncio.timeout(SOON):
+        assert await content_of(await here.say()) == HELLO
+
+
+async def test_what_an_instance_has_just_stored_when_it_ends_has_no_lease(
+    instances: list[Instance], model: FakeModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    here, there = instances
+    append, on = here.chat.append, asyncio.Event()
+
+    async def slowly(*arguments: Any, **options: Any) -> Any:
+        appended = await append(*arguments, **options)
+        await on.wait()
+        return appended
+
+    monkeypatch.setattr(here.chat, "append", slowly)
+    model.next(Script([chunk("Half"), None]))
+    saying = asyncio.create_task(here.say())
+    closing = asyncio.create_task(here.turns.close())
+    await asyncio.sleep(0.1)
+    on.set()
+
+    async with asyncio.timeout(SOON):
+        taken = await saying
+        await closing
+        with pytest.raises(ModelFailedError):
+            await taken.making.answered()
+        with pytest.raises(ModelThrottledError):
+            await here.say(message_id="m2")
+        assert await content_of(await there.say()) == HELLO
+
+
+async def test_a_reply_that_has_just_ended_when_its_instance_does_is_stored(
+    instances: list[Instance], model: FakeModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    here, there = instances
+    read_reply = maker.Maker._read_reply
+    closing: list[asyncio.Task[None]] = []
+
+    async def and_close(self: maker.Maker, *arguments: Any) -> Any:
+        ended = await read_reply(self, *arguments)
+        monkeypatch.setattr(turns, "CLOSING_STEP_SECONDS", 0)
+        closing.append(asyncio.create_task(here.turns.close()))
+        return ended
+
+    monkeypatch.setattr(maker.Maker, "_read_reply", and_close)
+
+    assert await content_of(await here.say()) == HELLO
+    await closing[0]
+    assert await there.contents() == ["Hi", HELLO]
 
 
 async def test_no_more_replies_are_made_at_once_than_the_deployment_allows(

@@ -11,7 +11,7 @@ import pytest
 from shared.errors import ParleyError
 from shared.freshness import fresh_as
 from shared.models import Message, MessageInput, MessageQuery
-from shared.turns.claiming import reply_id_for
+from shared.turns.leases import reply_id_for
 from shared.turns.turns import Said
 from tests.turns.model_server import FakeModel, Script, chunk, whole
 from tests.turns.test_instances import Instance, instances  # noqa: F401 - the fixture

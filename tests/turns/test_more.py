@@ -423,3 +423,20 @@ async def test_on_the_earlier_routes_a_model_that_fails_is_null(api: Client, mod
 
     assert (asked.status, asked.json["response"], asked.json["conversation_length"]) == (200, None, 1)
     assert (told.status, told.json["result"]) == (200, None)
+
+
+async def test_on_the_earlier_routes_words_are_stored_once_though_their_reply_lost_its_place(
+    api: Client, model: FakeModel
+) -> None:
+    model.next(Script([chunk("Half"), None, *whole("Rest")]))
+    asking = asyncio.create_task(api.post("/api/chat", {"query": "Hi", "session_id": "old"}))
+    await model.waiting.wait()
+    messages = "/api/chat/sessions/old/messages"
+    await api.post(messages, spoken("A note", id="note"))
+    await api.delete(f"{messages}?after=1")
+    model.go_on()
+
+    asked = await asking
+
+    assert (asked.status, asked.json["response"], asked.json["conversation_length"]) == (200, None, 1)
+    assert [message["content"] for message in (await api.get(messages)).json["data"]] == ["Hi"]

@@ -17,6 +17,7 @@ from shared.errors import SessionNotFoundError, StoreUnavailableError, StoreUnus
 from shared.models import MessageQuery, SearchQuery, Session, SessionChanges, SessionFilter, utc_now
 from shared.store.port import SessionStore
 from shared.store.sqlite import SqliteStore, schema, turns
+from shared.store.sqlite.presence import Presence
 from shared.usage import measured
 from tests.builders import a_message, a_session, again, all_messages, fill, listed, messages, until_written
 
@@ -183,6 +184,61 @@ async def test_the_lease_of_a_killed_process_is_over_when_nobody_else_has_the_fi
         assert connection.execute("PRAGMA journal_mode").fetchone() == ("wal",)
     for each in (*beside, opened):
         await each.close()
+
+
+async def test_a_second_store_in_a_process_leaves_the_locks_of_the_first(
+    path: Path, store: SqliteStore, session: Session
+) -> None:
+    second = SqliteStore(path)
+    code = f"import sqlite3; c = sqlite3.connect({str(path)!r}); c.execute('SELECT * FROM sessions'); c.close()"
+    beside = await asyncio.create_subprocess_exec(sys.executable, "-c", code)
+    assert await beside.wait() == 0
+
+    await store.append(session.user_id, session.id, [a_message("after the last but one has closed it")])
+
+    assert (await second.get(session.user_id, session.id)).message_count == 1
+    await second.close()
+    await store.close()
+    assert count_rows(path, "messages") == 1
+
+
+def test_who_shares_a_data_file_knows_of_the_others(path: Path) -> None:
+    path.parent.mkdir()
+    first, second, third = (Presence(path) for _ in range(3))
+
+    assert first.enter()
+    first.share()
+    assert not second.enter()
+    first.leave()
+    assert not third.enter(), "the second is there still"
+    second.leave()
+    third.leave()
+    assert list(path.parent.iterdir()) == []
+    assert first.enter()
+    first.leave()
+
+
+def test_where_a_lock_cannot_be_had_somebody_may_be_there(path: Path) -> None:
+    presence = Presence(path)  # in a folder that is not there
+
+    assert not presence.enter()
+    presence.share()
+    presence.leave()
+
+
+async def test_a_file_that_cannot_be_tidied_is_opened(
+    path: Path, store: SqliteStore, session: Session, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await store.close()
+
+    def full(_: sqlite3.Connection) -> None:
+        raise sqlite3.OperationalError("database or disk is full")
+
+    monkeypatch.setattr(turns, "end_abandoned", full)
+    opened = SqliteStore(path)
+
+    assert await opened.get(session.user_id, session.id) == session
+    await opened.close()
 
 
 async def test_the_file_waits_for_the_disk_before_it_acknowledges(path: Path) -> None:

@@ -44,7 +44,7 @@ async def _answered(
     taken = await turns_of(chat).say(user_id, target, Said([said], ttl_seconds=ttl_seconds))
     try:
         answered = await taken.making.answered()
-    except ModelError:
+    except (ModelError, TurnInProgressError):  # the words are stored
         session = await chat.store.get(user_id, taken.session_id)
         return Turn(session.id, session.message_count, reply=None)
     content = answered.reply.content

@@ -54,9 +54,7 @@ async def _read_known(partition: Partition, known: Head, query: MessageQuery) ->
     """Read under a head that this process knows, and keep the pages that this takes for the next time."""
     at_hand = {**partition.known_pages.of(known)}
     head, found = await read_history(partition, known, query, at_hand)
-    oldest = found.messages[-1].seq if found.messages else head.last_seq
-    wanted = {number: page for number, page in at_hand.items() if page["first_seq"] + len(page["messages"]) > oldest}
-    partition.known_pages.keep(head, wanted)
+    partition.known_pages.keep(head, at_hand)
     return head, found
 
 

@@ -2,12 +2,14 @@
 
 from collections import OrderedDict
 from collections.abc import Mapping
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from shared.models import stored_bytes
 from shared.store.cosmos.documents import NewPageDocument
 from shared.store.cosmos.head import Head
 from shared.store.cosmos.limits import Limits
+
+SHARES = 32  # of the whole; no session gets more than one
 
 
 class _Kept(NamedTuple):
@@ -37,22 +39,32 @@ class KnownPages:
         return kept.pages if kept and kept.holds_for(head) else {}
 
     def keep(self, head: Head, pages: Mapping[int, NewPageDocument]) -> None:
-        """Keep these, which count under this head, in place of what was kept of its session."""
+        """Keep the newest of these, which count under this head, in place of what was kept of its session."""
         self._drop((head.user_id, head.id))
-        if not pages:
-            return
-        kept = _Kept(
-            head.epoch, head.edits, dict(pages), sum(stored_bytes(page["messages"]) for page in pages.values())
-        )
-        self._kept[head.user_id, head.id] = kept
-        self._bytes += kept.bytes
+        newest: dict[int, NewPageDocument] = {}
+        size = 0
+        for number in sorted(pages, reverse=True):
+            with_this = size + stored_bytes(pages[number]["messages"])
+            if with_this > self._most_bytes // SHARES:
+                break
+            newest[number], size = pages[number], with_this
+        if newest:
+            self._kept[head.user_id, head.id] = _Kept(head.epoch, head.edits, newest, size)
+            self._bytes += size
         while self._bytes > self._most_bytes:
             self._drop(next(iter(self._kept)))
 
     def add(self, head: Head, page: NewPageDocument) -> None:
-        """Keep a page that has just come to count under this head, if pages before it are kept."""
-        if self.of(head):
-            self.keep(head, {**self.of(head), page["generation"]: page})
+        """Keep a page that has just come to count under this head, if any before it are kept."""
+        if kept := self.of(head):
+            self.keep(head, {**kept, page["generation"]: page})
+
+    def forget_others(self, document: Mapping[str, Any]) -> None:
+        """Forget pages that are not so any more under this head document."""
+        key, log = (document["user_id"], document["id"]), document["log"]
+        kept = self._kept.get(key)
+        if kept and (kept.epoch, kept.edits) != (log["epoch"], log["edits"]):
+            self._drop(key)
 
     def _drop(self, key: tuple[str, str]) -> None:
         if kept := self._kept.pop(key, None):

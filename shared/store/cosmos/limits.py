@@ -27,4 +27,4 @@ class Limits(NamedTuple):
     trust_seconds: float = 60  # in what this process knows of a head, for an append that carries a page
     known_heads: int = 256  # kept in memory
     known_head_bytes: int = 64 * 1024  # of messages; a larger head is not kept
-    known_pages_bytes: int = 2 * 1024 * 1024  # of messages in pages, of all sessions together: windows of some 80 turns
+    known_pages_bytes: int = 4 * 1024 * 1024  # of messages in pages, of all sessions; twice that in memory (measured)

@@ -94,6 +94,7 @@ class Partition:
         """Note what an item is, if it is a head, where the answer of the request does not tell."""
         self._items.known_heads.note(document)
         if document.get("type") == "session":
+            self._items.known_pages.forget_others(document)
             in_hand().channels.add(document["channel"])
 
     async def behind(self, session_id: str, work: Callable[[], Awaitable[object]]) -> None:

@@ -1,10 +1,10 @@
-"""Whether a path can be SQLite's data file: found out before anybody relies on it, without opening or making it."""
+"""Whether a path can be SQLite's data file: found out before anybody relies on it, without making it."""
 
 import os
+import sqlite3
 import stat
+from contextlib import closing
 from pathlib import Path
-
-HEADER = b"SQLite format 3\0"  # of every file that is not empty; sqlite.org/fileformat.html
 
 
 def unusable(path: Path) -> str | None:
@@ -44,8 +44,10 @@ def _may(path: Path, mode: int) -> bool:
 
 
 def _is_data_file(path: Path) -> bool:
+    """Ask SQLite: whoever opens and closes the file by other means ends the locks that this process has on it."""
     try:
-        with path.open("rb") as file:
-            return file.read(len(HEADER)) in {b"", HEADER}
-    except OSError:  # a disk that cannot be read now is the store's to tell
-        return True
+        with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, timeout=0)) as connection:
+            connection.execute("PRAGMA schema_version").fetchone()
+    except sqlite3.DatabaseError as error:
+        return error.sqlite_errorcode != sqlite3.SQLITE_NOTADB  # a disk that cannot be read is the store's to tell
+    return True

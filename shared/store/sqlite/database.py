@@ -6,7 +6,7 @@ import sqlite3
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import Executor, ThreadPoolExecutor
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
@@ -16,6 +16,7 @@ from typing import TypeVar
 
 from shared.errors import StoreUnavailableError, StoreUnusableError
 from shared.store.sqlite.data_file import unusable
+from shared.store.sqlite.presence import Presence
 from shared.store.sqlite.schema import BUSY_SECONDS, connect, open_connection
 from shared.usage import count_request
 
@@ -94,16 +95,17 @@ class Database:
         clock: Callable[[], datetime],
         busy_seconds: float = BUSY_SECONDS,
         *,
-        begin: Callable[[sqlite3.Connection], None] | None = None,
+        tidy: Callable[[sqlite3.Connection], None] = lambda _: None,
     ) -> None:
         """Name the file; the first transaction opens or makes it, and the log says now why it will not be able to.
 
-        `begin` is done with the first connection, before anything else is.
+        When it is opened `tidy` is done, if no other process has it open; whether that can be done matters to nobody.
         """
         self._path = path
         self._clock = clock
         self._busy_seconds = busy_seconds
-        self._begin = begin
+        self._tidy = tidy
+        self._presence = Presence(path)
         self._writer = ThreadPoolExecutor(1, "parley-sqlite-writer")
         self._readers = ThreadPoolExecutor(READERS, "parley-sqlite-reader")
         self._own = threading.local()
@@ -162,6 +164,8 @@ class Database:
         if connection is None:
             with self._opening:
                 connection = self._open()
+                if not self._connections:
+                    self._enter(connection)
                 self._connections.append(connection)
             self._own.connection = connection
         return connection
@@ -169,8 +173,7 @@ class Database:
     def _open(self) -> sqlite3.Connection:
         """Open the file; raises StoreUnusableError, with a reason that is logged where it is new."""
         try:
-            is_first = not self._connections
-            connection = open_connection(self._path, create=is_first, begin=self._begin if is_first else None)
+            connection = open_connection(self._path, create=not self._connections)
         except (OSError, sqlite3.Error, StoreUnusableError) as error:
             if isinstance(error, sqlite3.Error) and _code(error) not in UNOPENABLE:
                 raise
@@ -178,6 +181,13 @@ class Database:
             raise StoreUnusableError(self._tell(unusable(self._path) or told), UNUSABLE_RETRY_SECONDS) from error
         self._logged = None
         return connection
+
+    def _enter(self, connection: sqlite3.Connection) -> None:
+        """Have others know that the file is open here."""
+        if self._presence.enter():
+            with suppress(sqlite3.Error):
+                self._tidy(connection)
+            self._presence.share()
 
     def _tell(self, fault: str) -> str:
         """Log what is wrong with the file when it is found, not again while it stays so, and return the sentence."""
@@ -193,6 +203,7 @@ class Database:
         with translated():
             while self._connections:
                 self._connections.pop().close()
+        self._presence.leave()
 
 
 def _begin_read(connection: sqlite3.Connection) -> None:

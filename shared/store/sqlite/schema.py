@@ -3,7 +3,7 @@
 import json
 import sqlite3
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from shared.errors import StoreUnusableError
@@ -128,10 +128,8 @@ LOOK = """
 """
 
 
-def open_connection(
-    path: Path, *, create: bool, begin: Callable[[sqlite3.Connection], None] | None = None
-) -> sqlite3.Connection:
-    """Open the file in WAL mode with its tables as this version knows them, and do what the opening `begin`s with.
+def open_connection(path: Path, *, create: bool) -> sqlite3.Connection:
+    """Open the file in WAL mode with its tables as this version knows them.
 
     Missing folders and the file itself are made only with `create`. Any number of processes may do so
     at once. Raises StoreUnusableError for a file that a newer version or another program has written.
@@ -142,10 +140,8 @@ def open_connection(
     try:
         _version(connection)  # before anything is changed in a file that is not Parley's
         connection.execute("PRAGMA synchronous = FULL")  # an acknowledged message survives a power cut
-        write_ahead(connection)
+        _write_ahead(connection)
         _migrate(connection)
-        if begin:
-            begin(connection)
     except BaseException:
         connection.close()
         raise
@@ -187,8 +183,7 @@ def _contains_tags(tags: str, wanted: str) -> bool:
     return set(json.loads(wanted)) <= set(json.loads(tags))
 
 
-def write_ahead(connection: sqlite3.Connection) -> None:
-    """Have changes logged beside the file, so that readers and a writer do not wait for one another."""
+def _write_ahead(connection: sqlite3.Connection) -> None:
     deadline = time.monotonic() + BUSY_SECONDS
     while True:
         try:

@@ -74,7 +74,7 @@ class SqliteStore(SessionStore):
         busy_seconds: float = BUSY_SECONDS,
     ) -> None:
         """Name the file; it and its folder are made at the first use. Writers wait `busy_seconds` for one another."""
-        self._database = Database(path, clock, busy_seconds, begin=turns.end_abandoned)
+        self._database = Database(path, clock, busy_seconds, tidy=turns.end_abandoned)
         self._archive_ttl_seconds = archive_ttl_seconds
 
     @override

@@ -8,7 +8,6 @@ from shared.models import Lease, Replied, stored_json
 from shared.store.rules import require_free, require_held
 from shared.store.sqlite import sessions as session_table
 from shared.store.sqlite.database import Parameter, Transaction
-from shared.store.sqlite.schema import BUSY_SECONDS, write_ahead
 
 COUNTED = ("replies", "input_tokens", "output_tokens")
 
@@ -53,23 +52,8 @@ def stop(transaction: Transaction, user_id: str, session_id: str, reply_id: str)
 
 
 def end_abandoned(connection: sqlite3.Connection) -> None:
-    """End the leases of processes that are gone: all there are, where nobody else has the file open."""
-    held = connection.execute("SELECT user_id, id, lease FROM sessions WHERE lease IS NOT NULL").fetchall()
-    if held and _is_alone(connection):
-        connection.executemany("UPDATE sessions SET lease = NULL WHERE user_id = ? AND id = ? AND lease = ?", held)
-
-
-def _is_alone(connection: sqlite3.Connection) -> bool:
-    """Return whether no other process has the file open: only then does SQLite begin a journal of another kind."""
-    connection.execute("PRAGMA busy_timeout = 0")
-    try:
-        (mode,) = connection.execute("PRAGMA journal_mode = DELETE").fetchone()
-    except sqlite3.OperationalError:
-        return False
-    finally:
-        connection.execute(f"PRAGMA busy_timeout = {int(BUSY_SECONDS * 1000)}")
-        write_ahead(connection)
-    return bool(mode == "delete")
+    """End all leases: nobody has the file open, so whoever took them is gone."""
+    connection.execute("UPDATE sessions SET lease = NULL WHERE lease IS NOT NULL")
 
 
 def _lease(row: sqlite3.Row) -> Lease | None:
