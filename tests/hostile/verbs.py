@@ -87,6 +87,7 @@ ARGUMENTS: dict[str, tuple[set[str], Make]] = {
     "message_id": ({"message_id"}, lambda texts: texts.message_id),
     "after_id": ({"session_id"}, lambda texts: texts.session_id),
     "if_match": ({"etag"}, lambda texts: texts.etag),
+    "as_of": ({"etag"}, lambda texts: texts.etag),
     "messages": ({"new_id", "label"}, lambda texts: [a_message(texts.label, id=texts.new_id, name=texts.label)]),
     "changes": (
         {"label"},
