@@ -112,6 +112,7 @@ async def test_who_is_signed_out_meanwhile_loses_nothing(person: Person, platfor
     await person.say("Hello")
     await expect(person.messages).to_have_count(1)
     await expect(page.get_by_role("button", name="More for this conversation")).to_be_visible()
+    await page.wait_for_load_state("networkidle")  # whoever is signed out while something is sent is asked at once
     user, platform.user = platform.user, None
 
     await expect(page.locator(".offline").get_by_role("link", name="Sign in")).to_be_visible()
