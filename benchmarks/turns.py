@@ -210,7 +210,8 @@ async def _beside(client: aiohttp.ClientSession, url: str) -> tuple[list[float],
                 raise RuntimeError("a turn had ended while others were to be measured beside it")
             await asyncio.gather(*streams)
     finally:
-        asking.terminate()
+        if asking.returncode is None:
+            asking.terminate()
         await asking.wait()
     return alone, beside
 

@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import aclosing, suppress
 from typing import NamedTuple, TypeVar
 
@@ -123,12 +123,15 @@ class Maker:
         budget = self._shop.rate.bytes_for(self._shop.settings.context_tokens - self._shop.settings.max_tokens)
         limit = messages_for(budget)
         session, page = await self._shop.store.read(*self._turn.place, limit, as_of=self._turn.etag)
-        size = documents_bytes(message.document() for message in page.messages)
-        is_there = any(message.id == self._turn.question_id for message in page.messages)
-        if page.has_more and limit < MOST_MESSAGES and (2 * size < budget or not is_there):
+        if page.has_more and limit < MOST_MESSAGES and self._is_too_little(page.messages, budget):
             session, page = await self._shop.store.read(*self._turn.place, MOST_MESSAGES, as_of=self._turn.etag)
-        messages = page.messages[::-1]
-        return session, messages
+        return session, page.messages[::-1]
+
+    def _is_too_little(self, messages: Sequence[Message], budget: int) -> bool:
+        """Return whether more should be read: these are short, or the question is not among them."""
+        if all(message.id != self._turn.question_id for message in messages):
+            return True
+        return 2 * documents_bytes(message.document() for message in messages) < budget
 
     async def _asked(self, question: Question, messages: list[Message], count: int) -> Ended:
         """Read the reply to its end, or to where it broke off if it had begun; raises ModelError where it had not."""

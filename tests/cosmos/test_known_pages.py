@@ -21,15 +21,15 @@ STEPS = 60
 WINDOW = 50  # messages
 
 
-@pytest_asyncio.fixture
-async def here(cosmos_place: CosmosPlace) -> AsyncIterator[CosmosStore]:
-    opened = open_cosmos(cosmos_place)
-    yield opened
-    await opened.close()
+@pytest.fixture
+def here(store: CosmosStore) -> CosmosStore:
+    """Return the instance that a test is about."""
+    return store
 
 
 @pytest_asyncio.fixture
 async def there(cosmos_place: CosmosPlace) -> AsyncIterator[CosmosStore]:
+    """Open another, on which others act."""
     opened = open_cosmos(cosmos_place)
     yield opened
     await opened.close()

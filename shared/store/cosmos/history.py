@@ -52,9 +52,11 @@ async def read_session(
 
 async def _read_known(partition: Partition, known: Head, query: MessageQuery) -> tuple[Head, MessagePage]:
     """Read under a head that this process knows, and keep the pages that this takes for the next time."""
-    at_hand = {**partition.known_pages.of(known)}
+    kept = partition.known_pages.of(known)
+    at_hand = {**kept}
     head, found = await read_history(partition, known, query, at_hand)
-    partition.known_pages.keep(head, at_hand)
+    if head is not known or at_hand.keys() != kept.keys():
+        partition.known_pages.keep(head, at_hand)
     return head, found
 
 

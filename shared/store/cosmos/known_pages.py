@@ -20,8 +20,8 @@ class _Kept(NamedTuple):
     pages: dict[int, NewPageDocument]
     bytes: int
 
-    def holds_for(self, head: Head) -> bool:
-        return (self.epoch, self.edits) == (head.epoch, head.edits)
+    def holds_for(self, head: Mapping[str, Any]) -> bool:
+        return (self.epoch, self.edits) == (head["log"]["epoch"], head["log"]["edits"])
 
 
 class KnownPages:
@@ -35,8 +35,12 @@ class KnownPages:
 
     def of(self, head: Head) -> Mapping[int, NewPageDocument]:
         """Return the pages that are known as they are under this head, by generation."""
-        kept = self._kept.get((head.user_id, head.id))
-        return kept.pages if kept and kept.holds_for(head) else {}
+        key = head.user_id, head.id
+        kept = self._kept.get(key)
+        if kept is None or not kept.holds_for(head.document):
+            return {}
+        self._kept.move_to_end(key)
+        return kept.pages
 
     def keep(self, head: Head, pages: Mapping[int, NewPageDocument]) -> None:
         """Keep the newest of these, which count under this head, in place of what was kept of its session."""
@@ -61,9 +65,9 @@ class KnownPages:
 
     def forget_others(self, document: Mapping[str, Any]) -> None:
         """Forget pages that are not so any more under this head document."""
-        key, log = (document["user_id"], document["id"]), document["log"]
+        key = document["user_id"], document["id"]
         kept = self._kept.get(key)
-        if kept and (kept.epoch, kept.edits) != (log["epoch"], log["edits"]):
+        if kept and not kept.holds_for(document):
             self._drop(key)
 
     def _drop(self, key: tuple[str, str]) -> None:
