@@ -1,10 +1,9 @@
 """Clients that do random things to one session and check every answer against the truth."""
 
 import random
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from itertools import count
 from typing import Any
 
 from shared.errors import (
@@ -85,8 +84,6 @@ class Client:
     was shown before, any other nothing older than what the instance has seen.
     """
 
-    numbers = count()
-
     def __init__(  # what a client consists of
         self,
         number: int,
@@ -95,14 +92,19 @@ class Client:
         truth: Truth,
         seed: random.Random,
         *,
-        hands_on: bool = False,
-        verbs: Mapping[str, int] = VERBS,
+        numbers: Iterator[int],
+        hands_on: bool,
+        verbs: Mapping[str, int],
     ) -> None:
-        """Work on the session through these stores; `verbs` says how often what is done."""
+        """Work on the session through these stores; `verbs` says how often what is done.
+
+        `numbers` tell apart what all clients of a schedule say; they begin anew with each, as a longer id fills the
+        head sooner, so that a seed would mean something else after other schedules.
+        """
         self.number, self._places, self._name, self._truth, self._seed = number, places, name, truth, seed
         self._store = places[0].store
         self._hands_on, self._token = hands_on, None
-        self._verbs = verbs
+        self._numbers, self._verbs = numbers, verbs
         self._sent: list[list[NewMessage]] = []
         self._missed = False
         self.marks: list[tuple[Message, str]] = []  # edits that were acknowledged
@@ -253,13 +255,13 @@ class Client:
         return (inside if query.order == "asc" else inside[::-1])[: query.limit]
 
     async def _rename(self) -> None:
-        await self._update(session_name=f"name {next(self.numbers)}")
+        await self._update(session_name=f"name {next(self._numbers)}")
 
     async def _edit(self) -> None:
         """Add a mark to some message's metadata, beside those that others add."""
         if not self._sent:
             return
-        sought, mark = self._seed.choice(self._seed.choice(self._sent[-5:])).id, f"mark {next(self.numbers)}"
+        sought, mark = self._seed.choice(self._seed.choice(self._sent[-5:])).id, f"mark {next(self._numbers)}"
         user_id, session_id = self._name.user_id, self._name.session_id
 
         def marked(message: Message) -> Message:
@@ -275,7 +277,7 @@ class Client:
         user_id, session_id = self._name.user_id, self._name.session_id
         session = await self._do("get", lambda: self._store.get(user_id, session_id), [])
         if session:
-            await self._update(session.etag, session_name=f"name {next(self.numbers)}")
+            await self._update(session.etag, session_name=f"name {next(self._numbers)}")
 
     async def _change_ttl(self) -> None:
         await self._update(ttl_seconds=self._seed.choice(TTLS))
@@ -356,7 +358,7 @@ class Client:
             id=self._name.session_id,
             user_id=self._name.user_id,
             ttl_seconds=self._seed.choice(TTLS),
-            created_at=START + timedelta(seconds=next(self.numbers)),
+            created_at=START + timedelta(seconds=next(self._numbers)),
         )
         messages = self._messages(self._seed.choice((0, 0, 1, 20)))
         await self._do("create", lambda: self._store.create(session, messages), [message.id for message in messages])
@@ -364,16 +366,16 @@ class Client:
     def _messages(self, number: int) -> list[NewMessage]:
         return [
             NewMessage(
-                id=f"m{next(self.numbers)}",
+                id=f"m{next(self._numbers)}",
                 role="user",
                 content="said " * self._seed.randint(1, 12),
-                created_at=START + timedelta(seconds=next(self.numbers)),
+                created_at=START + timedelta(seconds=next(self._numbers)),
             )
             for _ in range(number)
         ]
 
     def _again(self, message: NewMessage) -> NewMessage:
-        return message.model_copy(update={"created_at": START + timedelta(seconds=next(self.numbers))})
+        return message.model_copy(update={"created_at": START + timedelta(seconds=next(self._numbers))})
 
 
 def _placed(messages: list[Message]) -> list[tuple[int, str]]:

@@ -4,6 +4,7 @@ import asyncio
 import random
 import time
 from contextlib import suppress
+from itertools import count
 from typing import Literal
 from uuid import uuid4
 
@@ -85,6 +86,7 @@ class Schedule:
         self._name = Name(f"user-{uuid4().hex}", "s")
         self._truth = Truth(CAP_BYTES)
         self._turns = Turns()
+        self._numbers = count()
         self._verbs = self._seed.choice((VERBS, DEEP))
         self._instances = world.instances[: self._seed.randint(2, INSTANCES) if lagging else 1]
         self._clients = [self._client(number) for number in range(self._seed.randint(2, 4))]
@@ -99,7 +101,16 @@ class Schedule:
         turnstiles = [Turnstile(instance, self._turns, number) for instance in self._instances]
         places = [Place(self._world.store(turnstile), turnstile) for turnstile in turnstiles]
         hands_on = self._seed.random() < 0.5
-        return Client(number, places, self._name, self._truth, self._seed, hands_on=hands_on, verbs=self._verbs)
+        return Client(
+            number,
+            places,
+            self._name,
+            self._truth,
+            self._seed,
+            numbers=self._numbers,
+            hands_on=hands_on,
+            verbs=self._verbs,
+        )
 
     async def run(self) -> None:
         """Let the clients work to their ends, then look at what they leave behind."""

@@ -257,7 +257,7 @@ class Partition:
                 tried += 1
                 if tried < READ_TRIES:
                     in_hand().repeated += 1
-                    await asyncio.sleep(BEHIND_SECONDS * tried)
+                    await asyncio.sleep(min(BEHIND_SECONDS * tried, self.limits.max_pause_seconds))
                     continue
                 self._items.tokens.forget_batch(self.user_id)
                 if self._hint is None:
