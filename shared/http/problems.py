@@ -98,6 +98,12 @@ KINDS: Mapping[type[Exception], Kind] = {
     errors.StoreThrottledError: Kind(429, "throttled", "The store is busy"),
     errors.StoreUnavailableError: Kind(503, "store_unavailable", "The store cannot be reached"),
 }
+WAITING_ERRORS = (
+    errors.StoreThrottledError,
+    errors.StoreUnavailableError,
+    errors.ModelThrottledError,
+    errors.TurnInProgressError,
+)  # each says for how long
 
 
 def kind_of(error: Exception) -> Kind:
@@ -132,8 +138,7 @@ def problem(error: Exception, request_id: str) -> Problem:
 
 def retry_after(error: Exception) -> dict[str, str]:
     """Return the Retry-After header where waiting helps."""
-    waiting = (errors.StoreError, errors.ModelThrottledError, errors.TurnInProgressError)
-    return {"Retry-After": str(error.retry_after_seconds)} if isinstance(error, waiting) else {}
+    return {"Retry-After": str(error.retry_after_seconds)} if isinstance(error, WAITING_ERRORS) else {}
 
 
 def _detail(error: Exception, kind: Kind) -> str:

@@ -10,6 +10,7 @@ from shared.errors import (
     ContentFilteredError,
     IdempotencyConflictError,
     MessageConflictError,
+    MessageNotFoundError,
     ModelFailedError,
     ModelThrottledError,
     ModelTimeoutError,
@@ -17,6 +18,7 @@ from shared.errors import (
     NothingToAnswerError,
     PreconditionFailedError,
     SessionArchivedError,
+    SessionNotFoundError,
     TurnInProgressError,
     TurnNotNewestError,
 )
@@ -44,6 +46,7 @@ MODEL_ERRORS = (
     ModelThrottledError,
     ContentFilteredError,
 )
+GONE_ERRORS = (SessionNotFoundError, MessageNotFoundError)  # what is answered was there, and is deleted meanwhile
 ASKING_ERRORS = (
     *MODEL_ERRORS,
     NothingToAnswerError,
@@ -51,6 +54,7 @@ ASKING_ERRORS = (
     MessageConflictError,
     IdempotencyConflictError,
     PreconditionFailedError,
+    *GONE_ERRORS,
 )
 TAKEN = {
     200: Reply("All of it was there before: the reply that is stored.", ("ETag",), (MEDIA_TYPE,)),
@@ -134,7 +138,7 @@ async def take_anywhere(call: Call, query: TurnQuery, body: TurnAnywhere | Turns
     tag=TAG,
     headers=(ACCEPT, LAST_EVENT_ID),
     answers={200: Reply("How far it is; with `Accept: text/event-stream` its events.", (), (MEDIA_TYPE,))},
-    errors=(NoResponderError,),
+    errors=(NoResponderError, ModelThrottledError),
     waits_for_model=True,
 )
 async def look(call: Call) -> Answer[TurnState]:

@@ -9,6 +9,7 @@ from shared import errors, identity
 from shared.http.endpoint import Endpoint, Reply
 from shared.http.parameters import RequestHeader
 from shared.http.problems import (
+    WAITING_ERRORS,
     BadRequestError,
     Kind,
     LengthRequiredError,
@@ -27,7 +28,7 @@ EVERY_REPLY = ("x-request-id", "x-request-charge")
 OWNER_ERRORS = (identity.OwnerError, identity.UnauthenticatedError, identity.ForbiddenError)
 BODY_ERRORS = (BadRequestError, errors.PayloadTooLargeError, UnsupportedMediaTypeError, ValidationError)
 STORE_ERRORS = (errors.StoreThrottledError, errors.StoreUnavailableError)
-WAITING = {429, 503}  # statuses with Retry-After
+WAITING = {kind_of_type(each) for each in WAITING_ERRORS}
 
 
 def build_document(operations: Sequence[Operation]) -> JsonObject:
@@ -119,7 +120,7 @@ class _Document:
         examples = {kind.code: {"value": _problem(kind)} for kind in kinds}
         response: JsonObject = {
             "description": "; ".join(f"{kind.title} (`{kind.code}`)" for kind in kinds) + ".",
-            "headers": _headers(*(("Retry-After",) if status in WAITING else ())),
+            "headers": _headers(*(("Retry-After",) if WAITING.intersection(kinds) else ())),
         }
         content = {"application/problem+json": {"schema": schema, "examples": examples}}
         return response | ({"content": content} if method != "HEAD" else {})

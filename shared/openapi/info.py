@@ -1,9 +1,13 @@
 """What the document says of the API as a whole."""
 
+from shared.http.body import MAX_BODY_BYTES
 from shared.models import JsonObject
+from shared.storable import MAX_DEPTH, MAX_INTEGER
 from shared.version import VERSION
 
-ABOUT = """\
+BODY_MIB = MAX_BODY_BYTES // 2**20
+INTEGER_BITS = MAX_INTEGER.bit_length() - 1
+ABOUT = f"""\
 Parley keeps chat sessions and their messages.
 
 **Whose data.** Every request speaks for one owner: send the header `x-user-id` (or `user_id` in the query or the body).
@@ -12,16 +16,18 @@ Where the service is set up for App Service Authentication (`easyauth`), the own
 nothing needs to be sent.
 On Azure, callers of a `trusted` service send the function key as well (`x-functions-key`).
 
-**First steps.** `POST /api/chat/messages` with `{"role": "user", "content": "Hello!"}` makes a session and answers its
-`session_id`; `GET /api/chat/sessions/{session_id}` gives it back with its newest messages.
+**First steps.** `POST /api/chat/messages` with `{{"role": "user", "content": "Hello!"}}` makes a session and answers
+its `session_id`; `GET /api/chat/sessions/{{session_id}}` gives it back with its newest messages.
 
 **Errors** are problem documents (RFC 9457) with a `code` for programs and a `request_id` to quote.
 429 and 503 say in `Retry-After` how many seconds to wait; nothing was half done, and repeating an append that has
 message ids in a session you name, or an `Idempotency-Key`, is safe, also when no answer came at all.
+A turn alone is more than one step: what is said is stored first, and stays where the model or storing the reply fails,
+with a 429 or 503 too. Repeated in the same way it goes on from what is there.
 A mistake of the service's own would be a 500 `internal_error`.
 Unknown routes, wrong methods and missing function keys are answered by the host, without a problem document.
 
-**Lists** answer `{data, has_more, next_cursor}`: follow `next_cursor` while `has_more` is true.
+**Lists** answer `{{data, has_more, next_cursor}}`: follow `next_cursor` while `has_more` is true.
 It can stand in a URL as it is.
 
 **Texts are compared** in one way wherever something is sought (`q`, `name`): whatever their case (Unicode's full case
@@ -39,12 +45,12 @@ A token that means nothing here is ignored.
 
 **Every answer** has an `x-request-id`, yours if you send one of letters, digits and `._-`, and the `x-request-charge`.
 
-**Bodies** are JSON objects in UTF-8 of at most 1 MiB, nested at most 32 deep, whole numbers within ±2^53 and written
-without a fraction, text without lone surrogates; null in an optional field means absent.
+**Bodies** are JSON objects in UTF-8 of at most {BODY_MIB} MiB, nested at most {MAX_DEPTH} deep, whole numbers within
+±2^{INTEGER_BITS} and written without a fraction, text without lone surrogates; null in an optional field means absent.
 A byte order mark before the JSON is skipped.
 Unknown fields are refused.
 A body needs a `Content-Length`: the Functions host drops what is sent in chunks (`Transfer-Encoding`), so that such a
-request is a 411 `length_required`, and nothing is done.
+request is a 411 `length_required`, and nothing is done; with `HTTP_STREAMING` such a body arrives.
 
 **Query parameters** that are unknown are refused on PUT, PATCH and DELETE (`user_id`, `code` and `clientId` are known
 everywhere), so that nothing is removed because of a misspelling, and ignored elsewhere; so are those without a value.

@@ -10,8 +10,9 @@ from shared.store.cosmos import CosmosStore
 from shared.store.port import SessionStore
 from shared.store.sqlite import SqliteStore
 from tests.cosmos_server.launch import running_server
-from tests.hostile.app import Tally, serving
+from tests.hostile.app import route_table, serving
 from tests.hostile.fuzz import fuzz, rounds
+from tests.http.documented import Tally
 
 EXAMPLES = 100  # per operation and round
 LATER = ("--phases=fuzzing,stateful",)  # the other phases send the same every time
@@ -19,7 +20,7 @@ LATER = ("--phases=fuzzing,stateful",)  # the other phases send the same every t
 
 async def _attack(store: SessionStore, requests: int, seed: int) -> bool:
     """Fuzz until so many requests are answered; print what came of it and tell whether all was well."""
-    tally, started, passed = Tally(), time.monotonic(), True
+    tally, started, passed = Tally(route_table()), time.monotonic(), True
     async with serving(store, tally) as url:
         while tally.total < requests:
             later = LATER if tally.total else ()

@@ -12,9 +12,10 @@ from referencing.jsonschema import DRAFT202012
 from shared.http.problems import kind_of_type
 from shared.models import JsonObject
 from shared.openapi.operations import Operation
-from tests.hostile.app import DOCUMENT, route_table
+from tests.hostile.app import route_table
 from tests.hostile.state import CHANNEL, IN_CHANNEL, MADE, MESSAGE, MINE
 from tests.http.client import NO_BODY, Answer, Client
+from tests.http.documented import DOCUMENT
 
 ROUTES = route_table()
 OWNED = [route for route in ROUTES if route.endpoint.owner]

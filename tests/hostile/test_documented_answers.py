@@ -1,5 +1,6 @@
 """Every answer that the OpenAPI document names really comes, and is what the document says it is."""
 
+import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import Any
@@ -11,8 +12,10 @@ from shared.errors import StoreThrottledError, StoreUnavailableError
 from shared.model_settings import ModelSettings
 from shared.openapi.operations import Operation
 from shared.store.port import SessionStore
+from shared.turns.leases import reply_id_for
+from shared.turns.turns import turns_of
 from tests.builders import a_lease, an_owner
-from tests.hostile.app import serving
+from tests.hostile.app import functions, serving
 from tests.hostile.requests import (
     MUTE,
     ROUTES,
@@ -26,7 +29,7 @@ from tests.hostile.requests import (
 )
 from tests.hostile.state import ARCHIVED, IN_CHANNEL_ARCHIVED, MADE, MESSAGE, MINE, SESSIONS, Scene, clean_up, set_up
 from tests.http.client import PROBLEM, Answer, Client, spoken
-from tests.turns.model_server import FakeModel, Script, serving_model
+from tests.turns.model_server import FakeModel, Script, serving_model, whole
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 Provocation = Callable[[Client, Operation], Awaitable[Answer]]
@@ -35,6 +38,7 @@ KEY = {"idempotency-key": "key"}
 
 
 SPEAKING = {"take_turn", "take_turn_anywhere"}
+GONE, DELETED, EMPTIED = "gone", "", "/messages"
 MODEL: list[FakeModel] = []  # the one that is served
 
 
@@ -72,6 +76,37 @@ async def _beside_another_turn(api: Client, route: Operation) -> Answer:
     await store.hold_turn(str(api.user), MINE, a_lease())
     body = {**_to(route, MINE), **spoken("other")} if _appends(route) else {}
     return await api.send(route.method, path_of(route), body)
+
+
+async def _while_the_instance_ends(api: Client, route: Operation) -> Answer:
+    """Follow a reply that another instance makes on one that takes nothing more."""
+    reply_id = reply_id_for(str(api.user), MINE, MESSAGE)
+    await STORES[0].hold_turn(str(api.user), MINE, a_lease(reply_id=reply_id))
+    await turns_of(functions().chat).close()
+    return await _as_it_should_be(api, route, {"accept": "text/event-stream"})
+
+
+def _while_the_session(change: str) -> Provocation:
+    """Ask in a session that is taken away, or emptied, before its reply is stored."""
+
+    async def provoke(api: Client, route: Operation) -> Answer:
+        if route.operation_id == "take_turn":
+            await api.post(SESSIONS, {"id": GONE})
+        MODEL[0].next(Script([None, *whole("late")]))
+        body = {name: value for name, value in body_of(route).items() if name != "id"} | _to(route, GONE)
+        asking = asyncio.create_task(api.send(route.method, path_of(route, session_id=GONE), body))
+        await MODEL[0].waiting.wait()
+        await api.delete(f"{SESSIONS}/{GONE}{change}")
+        MODEL[0].go_on()
+        answer = await asking
+        await api.delete(f"{SESSIONS}/{GONE}")
+        return answer
+
+    return provoke
+
+
+async def _nothing_in_no_session(api: Client, route: Operation) -> Answer:
+    return await api.send(route.method, path_of(route), {"session_id": "never.was"})
 
 
 async def _after_more_was_said(api: Client, route: Operation) -> Answer:
@@ -232,6 +267,13 @@ OF_ONE_ROUTE: dict[tuple[str, int, str | None], Provocation] = {
     ("replace_tail", 200, None): _twice,
     ("take_turn", 200, None): _twice,
     ("take_turn_anywhere", 200, None): _twice,
+    ("take_turn", 404, "message_not_found"): _while_the_session(EMPTIED),
+    ("take_turn_anywhere", 404, "session_not_found"): _nothing_in_no_session,
+    ("take_turn_anywhere", 404, "message_not_found"): _while_the_session(EMPTIED),
+    ("ask", 404, "session_not_found"): _while_the_session(DELETED),
+    ("ask", 404, "message_not_found"): _while_the_session(EMPTIED),
+    ("say_in_channel", 404, "message_not_found"): _while_the_session(EMPTIED),
+    ("look_at_turn", 429, "model_throttled"): _while_the_instance_ends,
     ("regenerate_reply", 200, None): _regenerated,
     ("regenerate_reply", 409, "session_archived"): _regenerated_in_an_archived_session,
     ("replace_tail", 409, "message_conflict"): _with_a_used_id_at_the_end,
@@ -310,6 +352,6 @@ def assert_as_documented(answer: Answer, response: dict[str, Any]) -> None:
         schema = contents[media_type]["schema"]
         value = answer.json if media_type in {"application/json", PROBLEM} else answer.body.decode()
         assert [error.message for error in validator(schema).iter_errors(value)] == []
-    optional = {"x-next-cursor", "x-left-out"}
+    optional = {"x-next-cursor", "x-left-out", *(["Retry-After"] if answer.status == 409 else [])}  # of another turn
     for name, header in response["headers"].items():
         assert name in optional or validator(resolved(header)["schema"]).is_valid(answer.headers[name]), name

@@ -15,12 +15,14 @@ import pytest_asyncio
 from aiohttp import web
 
 from shared.local_host import build_web_app, runner_for
+from shared.openapi.operations import operations
 from shared.service import ChatService
 from shared.settings import PROJECT_ROOT, Settings, load_settings
 from shared.store.port import SessionStore
 from tests.builders import an_owner
 from tests.conftest import OpenStore
 from tests.http.client import Client
+from tests.http.documented import Tally
 from tests.loops import share_a_loop
 
 HERE = Path(__file__).parent
@@ -49,14 +51,21 @@ def settings(tmp_path_factory: pytest.TempPathFactory) -> Settings:
 
 @pytest.fixture(scope="session")
 def serve(function_app: ModuleType, settings: Settings) -> Serve:
-    """Return a context that serves the functions on a store, with settings changed by keyword."""
+    """Return a context that serves the functions on a store, with settings changed by keyword.
+
+    It fails at its end where anything was answered that the OpenAPI document does not name.
+    """
     host_json = json.loads((PROJECT_ROOT / "host.json").read_text("utf-8"))
+    known = operations(function_app.routes)
 
     @asynccontextmanager
     async def serving(store: SessionStore, **changed: Any) -> AsyncIterator[Client]:
         chat = ChatService(store, replace(settings, **changed))
+        tally = Tally(known)
         with _answering(function_app, chat):
-            runner = runner_for(build_web_app(function_app.app, host_json=host_json))
+            web_app = build_web_app(function_app.app, host_json=host_json)
+            web_app.middlewares.insert(0, tally.count)
+            runner = runner_for(web_app)
             await runner.setup()
             try:
                 await web.TCPSite(runner, "127.0.0.1", 0).start()
@@ -65,6 +74,7 @@ def serve(function_app: ModuleType, settings: Settings) -> Serve:
             finally:
                 await runner.cleanup()
                 await chat.settle()
+        assert tally.surprises == {}, "the document names no such answer"
 
     return serving
 

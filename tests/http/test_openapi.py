@@ -1,6 +1,7 @@
 """The OpenAPI document: true to the routes and the models, valid, and the one that is served."""
 
 import json
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -10,17 +11,23 @@ from openapi_spec_validator import OpenAPIV31SpecValidator
 from referencing import Registry, Resource
 from referencing.jsonschema import DRAFT202012
 
+from shared.http.body import MAX_BODY_BYTES
 from shared.http.docs_page import load_document
+from shared.http.legacy.questions import HISTORY_BYTES
 from shared.http.problems import INTERNAL, KINDS
 from shared.local_host.index import HttpFunction, read_functions
 from shared.models import JsonObject
+from shared.models.values import MAX_ATTACHMENT_BYTES, MAX_CONTEXT_BYTES, MAX_METADATA_BYTES, MAX_RAW_BYTES
 from shared.openapi import written_document
+from shared.openapi.info import ABOUT
+from shared.storable import MAX_DEPTH, MAX_INTEGER
 from tests.http.client import Client, refused_before_any_store_is_asked
 
 DOCUMENT: JsonObject = json.loads(load_document().content)
 URI = "urn:openapi"
 REGISTRY = Registry().with_resource(URI, Resource.from_contents(DOCUMENT, default_specification=DRAFT202012))
 Case = tuple[str, Any, Any]
+UNITS = {"KiB": 2**10, "MiB": 2**20}
 
 
 def operations() -> Iterator[tuple[str, str, JsonObject]]:
@@ -88,6 +95,20 @@ def test_every_http_function_has_an_endpoint_and_nothing_is_said_of_others(funct
     assert [(each.name, each.route, each.methods) for each in functions] == [
         (route.name, route.path, tuple(route.methods)) for route in function_app.routes
     ]
+
+
+def test_every_size_that_is_said_is_one_that_holds() -> None:
+    said = {int(number) * UNITS[unit] for number, unit in re.findall(r"([0-9]+) ([KM]iB)", json.dumps(DOCUMENT))}
+
+    held = {MAX_BODY_BYTES, HISTORY_BYTES, MAX_RAW_BYTES, MAX_ATTACHMENT_BYTES, MAX_METADATA_BYTES, MAX_CONTEXT_BYTES}
+    assert said == held
+
+
+def test_the_numbers_in_what_is_said_of_every_route_are_statuses_or_limits_that_hold() -> None:
+    told = {int(number) for number in re.findall(r"(?<!RFC |UTF-)\b[0-9]+", ABOUT)}
+
+    statuses = {kind.status for kind in KINDS.values()} | {INTERNAL.status}
+    assert told - statuses == {MAX_BODY_BYTES // 2**20, MAX_DEPTH, 2, (MAX_INTEGER - 1).bit_length()}
 
 
 def test_operation_ids_are_distinct() -> None:

@@ -4,11 +4,19 @@ from typing import NamedTuple
 
 from pydantic import Field
 
-from shared.errors import ModelError, ModelThrottledError, TurnInProgressError
+from shared.errors import (
+    MessageNotFoundError,
+    ModelError,
+    ModelThrottledError,
+    SessionArchivedError,
+    SessionNotFoundError,
+    TurnInProgressError,
+)
 from shared.models import MessageInput, SessionTarget
 from shared.service import ChatService
 
 SUCCESS = Field(description="Always true; what fails is a problem document.")
+TURN_ERRORS = (SessionArchivedError, SessionNotFoundError, MessageNotFoundError)  # the last two of what goes meanwhile
 REPLY = Field(description="The reply; null where no model is configured, or where it failed.")
 
 
