@@ -8,6 +8,9 @@ param workspaceId string
 @description('False where ARCHIVE_SCHEDULE is the operator\'s own: then the timer may rightly be quiet for hours.')
 param expectsHourlyArchival bool
 
+@description('Whether a model replies here; without one there are no alerts of it.')
+param hasModel bool
+
 @description('The request units a second that the account may spend; -1 is no limit, and nothing to come near to.')
 param unitsPerSecond int
 param monthlyBudget int
@@ -195,6 +198,84 @@ resource unreadable 'Microsoft.Insights/scheduledQueryRules@2025-01-01-preview' 
           timeAggregation: 'Count'
           operator: 'GreaterThan'
           threshold: 0
+        }
+      ]
+    }
+    actions: { actionGroups: told }
+  }
+}
+
+resource modelRefuses 'Microsoft.Insights/scheduledQueryRules@2025-01-01-preview' = if (hasModel) {
+  name: 'parley-model-refuses'
+  location: location
+  tags: tags
+  kind: 'LogAlert'
+  properties: {
+    description: 'The model\'s endpoint refuses the app (401, 403, 404): key, role, address or deployment; nobody gets a reply.'
+    severity: 1
+    enabled: true
+    scopes: [workspaceId]
+    evaluationFrequency: 'PT5M'
+    windowSize: 'PT5M'
+    criteria: {
+      allOf: [
+        {
+          query: loadTextContent('queries/model-refuses.kql')
+          timeAggregation: 'Count'
+          operator: 'GreaterThan'
+          threshold: 0
+        }
+      ]
+    }
+    actions: { actionGroups: told }
+  }
+}
+
+resource modelFails 'Microsoft.Insights/scheduledQueryRules@2025-01-01-preview' = if (hasModel) {
+  name: 'parley-model-fails'
+  location: location
+  tags: tags
+  kind: 'LogAlert'
+  properties: {
+    description: 'More than five turns in five minutes had no reply, because the model failed or was silent.'
+    severity: 2
+    enabled: true
+    scopes: [workspaceId]
+    evaluationFrequency: 'PT5M'
+    windowSize: 'PT5M'
+    criteria: {
+      allOf: [
+        {
+          query: loadTextContent('queries/model-failures.kql')
+          timeAggregation: 'Count'
+          operator: 'GreaterThan'
+          threshold: 5
+        }
+      ]
+    }
+    actions: { actionGroups: told }
+  }
+}
+
+resource modelBusy 'Microsoft.Insights/scheduledQueryRules@2025-01-01-preview' = if (hasModel) {
+  name: 'parley-model-busy'
+  location: location
+  tags: tags
+  kind: 'LogAlert'
+  properties: {
+    description: 'More than ten turns in five minutes were told to come again, because the model, or an instance, has too much to do.'
+    severity: 3
+    enabled: true
+    scopes: [workspaceId]
+    evaluationFrequency: 'PT5M'
+    windowSize: 'PT5M'
+    criteria: {
+      allOf: [
+        {
+          query: loadTextContent('queries/model-busy.kql')
+          timeAggregation: 'Count'
+          operator: 'GreaterThan'
+          threshold: 10
         }
       ]
     }

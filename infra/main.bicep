@@ -237,6 +237,7 @@ module alerts 'alerts.bicep' = {
     cosmosId: cosmos.outputs.id
     workspaceId: monitoring.outputs.workspaceId
     expectsHourlyArchival: !contains(settings, 'ARCHIVE_SCHEDULE')
+    hasModel: !empty(modelAccountId) || contains(settings, 'MODEL_ENDPOINT')
     unitsPerSecond: cosmosCapacity == 'serverless' ? cosmosThroughputLimit : cosmosMaxThroughput
     monthlyBudget: monthlyBudget
     budgetStart: budgetStart

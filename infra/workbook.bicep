@@ -6,6 +6,7 @@ param workspaceId string
 var panels = [
   { title: 'Routes: what they are asked for, how fast they are, what they cost', look: 'table', query: loadTextContent('queries/routes.kql') }
   { title: 'Throttles: met, and told to callers', look: 'timechart', query: loadTextContent('queries/throttles.kql') }
+  { title: 'Turns: how they ended, and what they took', look: 'table', query: loadTextContent('queries/turns.kql') }
   { title: 'Channels', look: 'table', query: loadTextContent('queries/channels.kql') }
   { title: 'The users who cost most, as keyed hashes', look: 'table', query: loadTextContent('queries/users.kql') }
   { title: 'Runs of the timer', look: 'table', query: loadTextContent('queries/archivals.kql') }

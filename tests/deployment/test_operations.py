@@ -3,12 +3,14 @@
 import re
 from math import isclose
 
+from shared import errors
 from shared.settings import PROJECT_ROOT
 from shared.usage import Usage
 
 TEXT = (PROJECT_ROOT / "docs" / "operations.md").read_text("utf-8")
 ALERTS = (PROJECT_ROOT / "infra" / "alerts.bicep").read_text("utf-8")
 MAIN = (PROJECT_ROOT / "infra" / "main.parameters.json").read_text("utf-8")
+MODEL = (PROJECT_ROOT / "shared" / "turns" / "model.py").read_text("utf-8")
 DAYS = 30
 INSTANCES = {1_000: 1, 50_000: 1, 1_000_000: 2}
 PRICES = {"units": 0.25, "data": 0.25, "log": 2.30, "executions": 0.40, "GB-seconds": 0.000026}
@@ -54,6 +56,14 @@ def test_every_alert_is_explained_and_every_explained_one_exists() -> None:
     explained = set(re.findall(r"`(parley-[a-z-]+)`", "".join(row[0] for row in rows("Alerts"))))
 
     assert explained == set(re.findall(r"name: '(parley-[a-z-]+)'", ALERTS))
+
+
+def test_what_is_said_of_a_model_is_what_the_log_says() -> None:
+    says = re.findall(r"`([^`]+)`", "".join(row[0] for row in rows("The model")))
+
+    fields = {"turn", "ended", "request", "code", "model_throttled"}
+    for line in says:
+        assert re.sub(r"(: .*| [0-9]+)$", "", line) in MODEL or hasattr(errors, line) or line in fields
 
 
 def test_what_to_set_can_be_set_and_what_a_link_names_is_there() -> None:

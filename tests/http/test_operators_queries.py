@@ -1,9 +1,11 @@
 """The queries of alerts and workbook, run by a KQL engine on lines that Parley has written while it was used."""
 
+import asyncio
 import json
 import logging
 import re
 from collections.abc import AsyncIterator, Callable
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -18,6 +20,7 @@ from tests.conftest import CosmosPlace
 from tests.cosmos.proxy import Proxy, answers, running_proxy
 from tests.http.client import Client, a_session, spoken
 from tests.http.conftest import Serve
+from tests.turns.model_server import USAGE, FakeModel, Script, serving_model, whole
 
 pytestmark = pytest.mark.slow
 
@@ -47,12 +50,13 @@ async def lines(serve: Serve, cosmos_place: CosmosPlace) -> AsyncIterator[list[s
     level = root.level
     root.addHandler(kept)
     root.setLevel(logging.INFO)
-    async with running_proxy(cosmos_place.endpoint) as proxy:
+    async with running_proxy(cosmos_place.endpoint) as proxy, serving_model() as model:
         place = cosmos_place
         store = CosmosStore(proxy.endpoint, place.key, place.database, place.container, emulator=True)
         logs.begin(instance="", store="cosmos", settings=["COSMOS_ENDPOINT"])
-        async with serve(store) as api:
+        async with serve(store, model=replace(model.settings, concurrency=1)) as api:
             await _a_day(api, proxy)
+            await _turns(api, model)
             await _timer(store)
             await api.delete("/api/chat/data", x_request_id="erased-by-request")
         await store.close()
@@ -78,6 +82,24 @@ async def _a_day(api: Client, proxy: Proxy) -> None:
     proxy.on(lambda request: request.kind == "read" and "~" in (request.item_id or ""), answers(404), times=None)
     assert (await api.get(f"{path}/messages?order=asc&limit=1")).status == 503
     proxy.rules.clear()
+
+
+async def _turns(api: Client, model: FakeModel) -> None:
+    """Have a reply; meet a model that refuses the app, fails, is late, and is busy; ask for one reply too many."""
+    turns = f"{SESSIONS}/{(await a_session(api, channel='web'))['id']}/turns"
+    await api.post(turns, spoken("Hi"))
+    for status in (401, 403, 404, 500, 504):
+        model.next(Script(status=status, body={}))
+        await api.post(turns, spoken("Hi"))
+    for headers in ({}, {"accept": "text/event-stream"}):
+        model.next(Script(status=429, body={}, headers={"Retry-After": "30"}))
+        await api.post(turns, spoken("Hi"), **headers)
+    model.next(Script([None, *whole("late")]))
+    asking = asyncio.create_task(api.post(turns, spoken("Hi")))
+    await model.waiting.wait()
+    await api.post(turns, spoken("Hi"), x_request_id="one-too-many")
+    model.go_on()
+    await asking
 
 
 async def _timer(store: CosmosStore) -> None:
@@ -121,6 +143,30 @@ def messages(rows: list[dict[str, Any]]) -> list[Any]:
 async def test_alerts_of_requests_find_the_one_defect_and_the_one_caller_who_was_turned_away(ask: Ask) -> None:
     assert [line["status"] for line in messages(ask("server-errors"))] == [500]
     assert [(line["status"], line["route"]) for line in messages(ask("throttled-callers"))] == [(429, "read_session")]
+
+
+async def test_alerts_of_the_model_find_what_it_refuses_fails_in_and_has_no_time_for(ask: Ask) -> None:
+    busy = [row["request_id"] for row in ask("model-busy")]
+
+    refused = [row["Message"] for row in ask("model-refuses")]
+    assert refused == ["the model answers 401", "the model answers 403", "the model answers 404"]
+    ended = [line["ended"] for line in messages(ask("model-failures"))]
+    assert ended == [*["ModelFailedError"] * 4, "ModelTimeoutError"]
+    assert len(busy) == len(set(busy)) == 3
+    assert "one-too-many" in busy
+
+
+async def test_turns_are_told_by_how_they_ended(ask: Ask) -> None:
+    turns = {row["ended"]: row for row in ask("turns")}
+
+    assert {ended: row["turns"] for ended, row in turns.items()} == {
+        "answered": 2,
+        "ModelFailedError": 4,
+        "ModelTimeoutError": 1,
+        "ModelThrottledError": 2,
+    }
+    assert turns["answered"]["output_tokens"] == 2 * USAGE["completion_tokens"]
+    assert 0 < turns["answered"]["p50"] <= turns["answered"]["p95"]
 
 
 async def test_alerts_of_the_timer_find_its_reports_and_the_one_that_failed(ask: Ask, lines: list[str]) -> None:
@@ -171,7 +217,7 @@ async def test_an_erasure_is_found_by_the_id_of_its_answer_and_a_start_by_its_ve
     (erasure,) = ask("erasures")
     (start,) = ask("starts")
 
-    assert (erasure["request_id"], erasure["sessions"], erasure["done"]) == ("erased-by-request", 2, "true")
+    assert (erasure["request_id"], erasure["sessions"], erasure["done"]) == ("erased-by-request", 3, "true")
     assert (start["starts"], start["store"], start["settings"]) == (1, "cosmos", '["COSMOS_ENDPOINT"]')
 
 
