@@ -4,6 +4,7 @@ import assert from "node:assert/strict";
 import { test as tested } from "node:test";
 
 import { lastAssistantMessageIsCompleteWithToolCalls } from "ai";
+import { newId } from "parley-client";
 import { ParleyChatTransport, loadChat } from "parley-client/ai-sdk";
 
 import { PageChat } from "./page-chat.js";
@@ -129,13 +130,14 @@ test("a page that is opened again goes on with the reply that is being made, and
 test("what fails is the chat's error, and another try is answered", async () => {
   const { parley } = newcomer();
   const page = pageOf(parley, {}, { messages: [] });
+  const text = `Fail once ${newId()}`;
 
-  await page.sendMessage({ text: "Fail once" });
+  await page.sendMessage({ text });
   assert.equal(page.status, "error");
   assert.match(page.error?.message ?? "", /^The model failed/);
   await page.regenerate();
 
-  assert.deepEqual([page.status, texts(page.messages)], ["ready", ["Fail once", "Hello there."]]);
+  assert.deepEqual([page.status, texts(page.messages)], ["ready", [text, "Hello there."]]);
 });
 
 test("what is refused is a ParleyError", async () => {

@@ -4,6 +4,7 @@ import os
 import shutil
 import subprocess
 import tarfile
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from tests.turns.model_server import Script, chunk, whole
 
 PACKAGE = ROOT / "clients" / "javascript"
 PATIENCE_SECONDS = 300
+FAILS = {1: "Fail once", 2: "Fail the second time"}  # how words begin that fail when they are said so often
 
 
 def run(*command: str, cwd: Path = PACKAGE, **environment: str) -> str:
@@ -55,7 +57,7 @@ class Talker:
 
     def __init__(self, model: Model) -> None:
         self._model = model
-        self._has_failed = False
+        self._said = Counter[str]()
 
     def script(self, asked: dict[str, Any]) -> Script | None:
         """Return what the model does, None for the usual."""
@@ -67,8 +69,8 @@ class Talker:
             called = {"name": "weather", "arguments": '{"city":"Zürich"}'}
             call = {"index": 0, "id": "call_1", "type": "function", "function": called}
             return Script([chunk(delta={"tool_calls": [call]}), chunk(finish_reason="tool_calls")])
-        if text == "Fail once" and not self._has_failed:
-            self._has_failed = True
+        self._said[text] += 1
+        if text.startswith(FAILS.get(self._said[text], "never")):
             return Script(status=500, body={})
         if text == "Go on":
             self._model.go_on()
@@ -105,3 +107,12 @@ def project(tools: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
         (folder / "node_modules" / name).symlink_to(tools / name)
     (folder / "package.json").write_text('{"type": "module"}', "utf-8")
     return folder
+
+
+@pytest.fixture(params=["ai", "ai-7"])
+def project_with_ai(request: pytest.FixtureRequest, project: Path, tools: Path) -> Path:
+    """Give that project each version of the AI SDK."""
+    installed = project / "node_modules" / "ai"
+    installed.unlink()
+    installed.symlink_to(tools / request.param)
+    return project

@@ -1,5 +1,6 @@
 """What the documents print in JavaScript runs as printed."""
 
+import json
 import re
 from pathlib import Path
 
@@ -66,10 +67,10 @@ def say(project: Path, begin: str, **files: str) -> str:
     return run("node", f"{begin}.js", cwd=project)
 
 
-def test_a_route_of_the_ai_sdk(project: Path, client: str) -> None:
+def test_a_route_of_the_ai_sdk(project_with_ai: Path, client: str) -> None:
     code = printed(ROOT / "docs" / "frameworks-javascript.md", "AI SDK").replace(WRITTEN_FOR, client)
 
-    said = say(project, "page", sample=code, model=MODEL, page=PAGE.replace("CLIENT", client))
+    said = say(project_with_ai, "page", sample=code, model=MODEL, page=PAGE.replace("CLIENT", client))
 
     assert said.splitlines() == [
         "user Hello",
@@ -79,12 +80,20 @@ def test_a_route_of_the_ai_sdk(project: Path, client: str) -> None:
     ]
 
 
-def test_a_page_of_the_ai_sdk_on_turns(project: Path, talking_url: str) -> None:
+def test_the_versions_that_the_tests_ran_with_are_told() -> None:
+    asked = json.loads((PACKAGE / "package.json").read_text("utf-8"))["devDependencies"]
+    versions = [asked[name].rpartition("@")[2] for name in ("ai", "ai-7", "@ai-sdk/react", "ai-sdk-react-7")]
+
+    told = (ROOT / "docs" / "frameworks-javascript.md").read_text("utf-8")
+    assert re.findall(r"[0-9]+\.[0-9]+\.[0-9]+", told.partition("(tested with ")[2].partition(")")[0]) == versions
+
+
+def test_a_page_of_the_ai_sdk_on_turns(project_with_ai: Path, talking_url: str) -> None:
     client = f'{{ baseUrl: "{talking_url}", userId: "{an_owner()}" }}'
     code = printed(ROOT / "docs" / "frameworks-javascript.md", "AI SDK on turns").replace(WRITTEN_FOR, client)
-    (project / "page-chat.js").write_text((PACKAGE / "test" / "page-chat.js").read_text("utf-8"), "utf-8")
+    (project_with_ai / "page-chat.js").write_text((PACKAGE / "test" / "page-chat.js").read_text("utf-8"), "utf-8")
 
-    assert say(project, "page", sample=code, page=PAGE_ON_TURNS) == "user Hi\nassistant Hello there.\n"
+    assert say(project_with_ai, "page", sample=code, page=PAGE_ON_TURNS) == "user Hi\nassistant Hello there.\n"
 
 
 def test_a_history_of_langchain(project: Path, client: str) -> None:

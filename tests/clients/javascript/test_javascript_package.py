@@ -8,7 +8,8 @@ import pytest
 from tests.clients.javascript.conftest import PACKAGE, run
 
 WITH_FRAMEWORKS = {"ai-sdk.test.js", "langchain.test.js"}
-WITH_MODEL = {"ai-sdk-transport.test.js"}
+WITH_MODEL = {"ai-sdk-transport.test.js", "use-chat.test.js"}
+WITH_AI = {"6": (), "7": ("--import", "./test/with-ai-7.js")}
 COMPILE = ("--strict", "--module", "nodenext", "--target", "es2022", "--lib")
 
 
@@ -25,13 +26,15 @@ def test_the_client_does_what_its_tests_say(url: str) -> None:
 
 
 @pytest.mark.slow
-def test_its_adapters_do_what_their_tests_say(tools: Path, url: str) -> None:
-    run("node", "--test", *files_of(WITH_FRAMEWORKS), PARLEY_URL=url)
+@pytest.mark.parametrize("version", WITH_AI)
+def test_its_adapters_do_what_their_tests_say(tools: Path, url: str, version: str) -> None:
+    run("node", *WITH_AI[version], "--test", *files_of(WITH_FRAMEWORKS), PARLEY_URL=url)
 
 
 @pytest.mark.slow
-def test_a_page_of_the_ai_sdk_talks(tools: Path, talking_url: str) -> None:
-    run("node", "--test", *files_of(WITH_MODEL), PARLEY_URL=talking_url, PARLEY_TALKS="yes")
+@pytest.mark.parametrize("version", WITH_AI)
+def test_a_page_of_the_ai_sdk_talks(tools: Path, talking_url: str, version: str) -> None:
+    run("node", *WITH_AI[version], "--test", *files_of(WITH_MODEL), PARLEY_URL=talking_url, PARLEY_TALKS="yes")
 
 
 @pytest.mark.slow
