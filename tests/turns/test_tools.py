@@ -1,0 +1,56 @@
+"""Calls of tools: handed through, stored as the reply, answered with the next turn."""
+
+from typing import Any
+
+import pytest
+
+from tests.http.client import Client, spoken
+from tests.turns.model_server import FakeModel, Script, chunk
+from tests.turns.streams import streaming
+from tests.turns.talking import HELLO, ask
+
+pytestmark = pytest.mark.on_both_stores
+
+TOOLS = [{"type": "function", "function": {"name": "trains", "parameters": {"type": "object"}}}]
+
+
+@pytest.fixture
+def model_settings() -> dict[str, Any]:
+    return {"caller_may_set": frozenset({"tools"})}
+
+
+def calling(*pieces: str, name: str = "trains") -> list[Any]:
+    """Return the chunks of a call whose arguments come in these pieces."""
+    first = {"index": 0, "id": "call_1", "type": "function", "function": {"name": name, "arguments": ""}}
+    rest = [{"index": 0, "function": {"arguments": piece}} for piece in pieces]
+    return [
+        *(chunk(delta={"tool_calls": [call]}) for call in (first, *rest)),
+        chunk(finish_reason="tool_calls"),
+    ]
+
+
+async def test_calls_of_tools_are_handed_through_and_their_results_are_the_next_turn(
+    api: Client, chat: str, model: FakeModel
+) -> None:
+    model.next(Script(calling('{"to": ', '"Lisbon"}')))
+    call = {"id": "call_1", "type": "function", "function": {"name": "trains", "arguments": '{"to": "Lisbon"}'}}
+
+    body = {**spoken("When?", id="m1"), "tools": TOOLS, "tool_choice": "auto"}
+    async with streaming(api, "POST", f"{chat}/turns", body) as stream:
+        events = await stream.all()
+    result = {"role": "tool", "content": "05:40", "tool_call_id": "call_1"}
+    answer = await api.post(f"{chat}/turns", {"messages": [result], "tools": TOOLS})
+
+    assert [(event.name, event.data) for event in events[1:-1]] == [("tool_calls", {"function_calls": [call]})]
+    assert events[-1].data["reply"]["function_calls"] == [call]
+    assert (model.asked[0]["tools"], model.asked[0]["tool_choice"]) == (TOOLS, "auto")
+    assert answer.json["reply"]["content"] == HELLO
+    sent = model.asked[1]["messages"]
+    assert [message["role"] for message in sent] == ["user", "assistant", "tool"]
+    assert (sent[1]["tool_calls"], sent[1]["content"], sent[2]["tool_call_id"]) == ([call], "", "call_1")
+
+
+async def test_a_call_that_was_cut_off_is_no_reply(api: Client, chat: str, model: FakeModel) -> None:
+    model.next(Script(calling('{"to": ')[:2]))
+
+    assert (await ask(api, chat, tools=TOOLS)).refusal == (502, "model_failed")
