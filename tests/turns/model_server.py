@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import socket
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -28,7 +29,10 @@ def whole(*texts: str, finish: str = "stop") -> list[Any]:
 
 @dataclass
 class Script:
-    """What one answer is: a status with a body, or chunks; `None` among them waits until the test goes on."""
+    """What one answer is: a status with a body, or chunks.
+
+    Among these a number is a pause of so many seconds, and `None` waits until the test goes on.
+    """
 
     chunks: list[Any] = field(default_factory=lambda: whole(*REPLY))
     status: int = 200
@@ -51,6 +55,7 @@ class FakeModel:
         self.waiting = asyncio.Event()
         self.judge: Callable[[dict[str, Any]], Script | None] = lambda _: None
         self.left = 0
+        self.runner: web.AppRunner | None = None
 
     def next(self, *scripts: Script) -> None:
         """Answer the next questions so, and then as usual."""
@@ -59,6 +64,11 @@ class FakeModel:
     def go_on(self) -> None:
         """Let what waits go on."""
         self.going_on.set()
+
+    async def listen(self, listener: socket.socket) -> None:
+        """Listen at this address, too."""
+        assert self.runner
+        await web.SockSite(self.runner, listener).start()
 
     @property
     def settings(self) -> ModelSettings:
@@ -88,6 +98,8 @@ class FakeModel:
                 self.waiting.set()
                 await self.going_on.wait()
                 self.going_on.clear()
+            elif isinstance(each, float):
+                await asyncio.sleep(each)
             else:
                 data = each if isinstance(each, bytes) else json.dumps(each).encode()
                 await response.write(b"data: " + data + b"\n\n")
@@ -103,7 +115,7 @@ async def serving_model() -> AsyncIterator[FakeModel]:
     model = FakeModel()
     app = web.Application()
     app.router.add_post("/v1/chat/completions", model.answer)
-    runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1, handler_cancellation=True)
+    model.runner = runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1, handler_cancellation=True)
     await runner.setup()
     try:
         await web.TCPSite(runner, "127.0.0.1", 0).start()

@@ -2,15 +2,12 @@
 
 import asyncio
 
-import azure.functions as func
 import pytest
 
-from shared.http.boundary import respond
-from shared.http.endpoint import Route
 from tests.http.client import Client, spoken
 from tests.turns.model_server import FakeModel, Script, chunk, whole
 from tests.turns.streams import streaming, text_of
-from tests.turns.talking import HELLO, ask
+from tests.turns.talking import HELLO, ask, taken_by_the_host
 
 pytestmark = pytest.mark.on_both_stores
 
@@ -86,18 +83,7 @@ async def test_a_turn_that_is_over_is_told_from_where_the_client_left_off(
 
 
 async def test_where_the_host_cannot_stream_the_events_arrive_together(api: Client, chat: str) -> None:
-    import function_app  # noqa: PLC0415 - it is imported with settings of the tests
-
-    request = func.HttpRequest(
-        "POST",
-        f"http://parley.test{chat}/turns",
-        headers={"x-user-id": str(api.user), "accept": "text/event-stream", "content-type": "application/json"},
-        route_params={"session_id": chat.rpartition("/")[2]},
-        body=b'{"role": "user", "content": "Hi"}',
-    )
-
-    endpoint = Route("take_turn", ["POST"], "", "turns.take").endpoint
-    answer = await respond(request, function_app.chat, endpoint, route="take_turn")
+    answer = await taken_by_the_host(api, chat, accept="text/event-stream")
 
     assert (answer.status_code, answer.mimetype) == (200, "text/event-stream")
     assert answer.get_body().startswith(b"id: 0\nevent: turn\n")

@@ -7,7 +7,7 @@ import pytest
 from tests.http.client import Client, spoken
 from tests.turns.model_server import FakeModel, Script, chunk
 from tests.turns.streams import streaming
-from tests.turns.talking import HELLO, ask
+from tests.turns.talking import HELLO, ask, said
 
 pytestmark = pytest.mark.on_both_stores
 
@@ -50,7 +50,30 @@ async def test_calls_of_tools_are_handed_through_and_their_results_are_the_next_
     assert (sent[1]["tool_calls"], sent[1]["content"], sent[2]["tool_call_id"]) == ([call], "", "call_1")
 
 
-async def test_a_call_that_was_cut_off_is_no_reply(api: Client, chat: str, model: FakeModel) -> None:
-    model.next(Script(calling('{"to": ')[:2]))
+CUT_OFF: dict[str, list[Any]] = {"without a word": [], "with an error": [{"error": {"code": "overloaded"}}]}
 
-    assert (await ask(api, chat, tools=TOOLS)).refusal == (502, "model_failed")
+
+@pytest.mark.parametrize("end", CUT_OFF)
+async def test_a_call_that_was_cut_off_is_no_reply(api: Client, chat: str, model: FakeModel, end: str) -> None:
+    model.next(Script([*calling('{"to": ')[:2], *CUT_OFF[end]]))
+
+    failed = await ask(api, chat, tools=TOOLS)
+
+    assert failed.refusal == (502, "model_failed")
+    assert await said(api, chat) == ["Hi"]
+    assert (await ask(api, chat, tools=TOOLS)).json["reply"]["content"] == HELLO
+
+
+@pytest.mark.parametrize("end", CUT_OFF)
+async def test_of_a_text_and_a_call_that_was_cut_off_the_text_is_the_reply(
+    api: Client, chat: str, model: FakeModel, end: str
+) -> None:
+    model.next(Script([chunk("I shall look. "), *calling('{"to": ')[:2], *CUT_OFF[end]]))
+
+    answer = await ask(api, chat, tools=TOOLS)
+    await ask(api, chat, "And?", "m2")
+
+    reply = answer.json["reply"]
+    assert (answer.status, reply["content"], reply["function_calls"]) == (201, "I shall look. ", [])
+    assert reply["metadata"]["reply"]["finish_reason"] == "model_failed"
+    assert ["tool_calls" in message for message in model.asked[-1]["messages"]] == [False] * 3
