@@ -27,6 +27,16 @@ def whole(*texts: str, finish: str = "stop") -> list[Any]:
     return [*map(chunk, texts), chunk(finish_reason=finish), {"choices": [], "usage": USAGE}]
 
 
+def calling(*pieces: str, name: str = "trains") -> list[Any]:
+    """Return the chunks of a call whose arguments come in these pieces."""
+    first = {"index": 0, "id": "call_1", "type": "function", "function": {"name": name, "arguments": ""}}
+    rest = [{"index": 0, "function": {"arguments": piece}} for piece in pieces]
+    return [
+        *(chunk(delta={"tool_calls": [call]}) for call in (first, *rest)),
+        chunk(finish_reason="tool_calls"),
+    ]
+
+
 @dataclass
 class Script:
     """What one answer is: a status with a body, or chunks.

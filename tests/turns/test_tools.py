@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from tests.http.client import Client, spoken
-from tests.turns.model_server import FakeModel, Script, chunk
+from tests.turns.model_server import FakeModel, Script, calling, chunk
 from tests.turns.streams import streaming
 from tests.turns.talking import HELLO, ask, said
 
@@ -17,16 +17,6 @@ TOOLS = [{"type": "function", "function": {"name": "trains", "parameters": {"typ
 @pytest.fixture
 def model_settings() -> dict[str, Any]:
     return {"caller_may_set": frozenset({"tools"})}
-
-
-def calling(*pieces: str, name: str = "trains") -> list[Any]:
-    """Return the chunks of a call whose arguments come in these pieces."""
-    first = {"index": 0, "id": "call_1", "type": "function", "function": {"name": name, "arguments": ""}}
-    rest = [{"index": 0, "function": {"arguments": piece}} for piece in pieces]
-    return [
-        *(chunk(delta={"tool_calls": [call]}) for call in (first, *rest)),
-        chunk(finish_reason="tool_calls"),
-    ]
 
 
 async def test_calls_of_tools_are_handed_through_and_their_results_are_the_next_turn(
