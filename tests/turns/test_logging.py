@@ -13,8 +13,6 @@ from tests.talkative import everything_in
 from tests.turns.model_server import FakeModel, Script, calling, chunk, whole
 from tests.turns.streams import streaming
 
-pytestmark = pytest.mark.on_both_stores
-
 NUMBERS = {"input_tokens", "output_tokens", "milliseconds"}
 
 
@@ -89,6 +87,7 @@ SAID = {
 }
 
 
+@pytest.mark.on_both_stores
 @pytest.mark.parametrize("streams", [False, True], ids=["whole", "streamed"])
 async def test_nothing_said_and_no_key_reaches_a_log(
     api: Client, chat: str, model: FakeModel, log: pytest.LogCaptureFixture, *, streams: bool

@@ -8,8 +8,6 @@ from tests.http.client import Client
 from tests.turns.model_server import FakeModel
 from tests.turns.talking import ask, said
 
-pytestmark = pytest.mark.on_both_stores
-
 
 @pytest.fixture
 def model_settings() -> dict[str, Any]:

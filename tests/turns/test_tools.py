@@ -9,8 +9,6 @@ from tests.turns.model_server import FakeModel, Script, calling, chunk
 from tests.turns.streams import streaming
 from tests.turns.talking import HELLO, ask, said
 
-pytestmark = pytest.mark.on_both_stores
-
 TOOLS = [{"type": "function", "function": {"name": "trains", "parameters": {"type": "object"}}}]
 
 
@@ -19,6 +17,7 @@ def model_settings() -> dict[str, Any]:
     return {"caller_may_set": frozenset({"tools"})}
 
 
+@pytest.mark.on_both_stores
 async def test_calls_of_tools_are_handed_through_and_their_results_are_the_next_turn(
     api: Client, chat: str, model: FakeModel
 ) -> None:
