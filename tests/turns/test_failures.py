@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from shared.errors import StoreThrottledError
+from shared.http.turn_events import Place
 from shared.models import ReplyUsage
 from shared.store.port import SessionStore
 from shared.turns import maker
@@ -354,4 +355,5 @@ async def test_text_and_events_agree(api: Client, chat: str) -> None:
         events = await stream.all()
 
     assert text_of(events) == events[-1].data["reply"]["content"]
-    assert [event.id for event in events] == sorted(event.id for event in events)
+    told = [Place.named(event.id).characters for event in events]
+    assert told == sorted(told)

@@ -12,7 +12,7 @@ from shared.http.boundary import respond
 from shared.http.endpoint import Route
 from tests.http.client import Answer, Client, a_session, contents, spoken
 from tests.turns.model_server import REPLY, FakeModel, Script, chunk, whole
-from tests.turns.streams import streaming, text_of
+from tests.turns.streams import after, streaming, text_of
 
 pytestmark = pytest.mark.on_both_stores
 
@@ -274,7 +274,7 @@ async def test_a_turn_is_joined_where_the_client_left_off(api: Client, chat: str
     asking = asyncio.create_task(ask(api, chat))
     await model.waiting.wait()
 
-    async with streaming(api, "GET", f"{chat}/turns/m1", last_event_id="4") as stream:
+    async with streaming(api, "GET", f"{chat}/turns/m1", last_event_id=after("One ")) as stream:
         first = [await stream.next(), await stream.next()]
         model.go_on()
         events = [event for event in [*first, *(await stream.all())] if event]
@@ -283,10 +283,21 @@ async def test_a_turn_is_joined_where_the_client_left_off(api: Client, chat: str
     assert text_of(events) == "two three"
     answer = (await asking).json
     assert events[0].data["messages"] == answer["messages"]
-    assert (events[-1].name, events[-1].id, events[-1].data) == ("done", 13, answer)
+    assert (events[-1].name, events[-1].id, events[-1].data) == ("done", after("One two three"), answer)
 
 
-@pytest.mark.parametrize(("last", "rest"), [("0", HELLO), ("6", HELLO[6:]), ("12", ""), ("99", ""), ("x", HELLO)])
+@pytest.mark.parametrize(
+    ("last", "rest"),
+    [
+        (after(""), HELLO),
+        (after(HELLO[:6]), HELLO[6:]),
+        (after(HELLO), ""),
+        (after("Hallo "), HELLO),
+        (after(HELLO + HELLO), HELLO),
+        ("99-0000000g", HELLO),
+        ("x", HELLO),
+    ],
+)
 async def test_a_turn_that_is_over_is_told_from_where_the_client_left_off(
     api: Client, chat: str, last: str, rest: str
 ) -> None:
@@ -315,7 +326,7 @@ async def test_where_the_host_cannot_stream_the_events_arrive_together(api: Clie
     answer = await respond(request, function_app.chat, endpoint, route="take_turn")
 
     assert (answer.status_code, answer.mimetype) == (200, "text/event-stream")
-    assert answer.get_body().startswith(b"id: 0\nevent: turn\n")
+    assert answer.get_body().startswith(b"id: 0-00000000\nevent: turn\n")
     assert b"event: done" in answer.get_body()
 
 
@@ -327,6 +338,8 @@ async def test_a_streamed_reply_has_its_line_when_the_last_of_it_is_sent_and_its
     async with streaming(api, "POST", f"{chat}/turns", spoken("Hi", id="m1")) as stream:
         sent = await stream.response.read()
 
+    while not any("take_turn" in message for message in caplog.messages):
+        await asyncio.sleep(0.01)  # until the host has closed the stream
     told = [json.loads(message) for message in caplog.messages if message.startswith('{"event": ')]
     (line,) = [each for each in told if each["event"] == "request" and each["route"] == "take_turn"]
     (turn,) = [each for each in told if each["event"] == "turn"]
