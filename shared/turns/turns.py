@@ -11,6 +11,7 @@ from shared.errors import (
     ModelThrottledError,
     NoResponderError,
     NothingToAnswerError,
+    ParleyError,
     PreconditionFailedError,
     SessionNotFoundError,
     TurnInProgressError,
@@ -22,14 +23,13 @@ from shared.service import ChatService
 from shared.turns.asking import NO_WISHES, Wishes
 from shared.turns.elsewhere import wait_for
 from shared.turns.finding import NEWEST, find_reply
-from shared.turns.in_progress import CLOSING_SECONDS, RepliesInProgress, Slot
+from shared.turns.in_progress import RepliesInProgress, Slot
 from shared.turns.leases import Leases, reply_id_for
 from shared.turns.maker import Maker, Turn, Workshop
 from shared.turns.making import Answered, Making, Taken
 from shared.turns.model import Model
 from shared.turns.window import TokenRate
 
-GONE = (SessionNotFoundError, MessageNotFoundError)
 NO_ETAG = "none"  # that no session ever has
 
 
@@ -166,10 +166,12 @@ class Turns:
         making = self._replies.find((user_id, session_id), reply_id)
         if making and making.holder:
             making.stop()
-            while making.outcome is None:
-                await making.changed(CLOSING_SECONDS)
-            if isinstance(making.outcome, GONE):
-                raise making.outcome
+            try:
+                await making.answered()
+            except (SessionNotFoundError, MessageNotFoundError):
+                raise
+            except ParleyError:
+                pass
             return
         if not await self._store.stop_turn(user_id, session_id, reply_id):
             await self._store.get_message(user_id, session_id, message_id)
@@ -177,7 +179,7 @@ class Turns:
     async def close(self) -> None:
         """Begin nothing more, break off what is being made, and let go of the model; leases are given back.
 
-        What is paid for is stored, if that can be done within CLOSING_SECONDS.
+        What is paid for is stored, if that can be done within some seconds.
         """
         await self._replies.close()
         await self.leases.settle()

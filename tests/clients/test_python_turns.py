@@ -167,7 +167,8 @@ async def test_a_turn_that_is_refused_is_told_as_elsewhere(client: Any) -> None:
 async def test_a_turn_is_looked_at_joined_stopped_and_made_anew(client: Any, model: Model) -> None:
     model.next(Script([chunk("Half"), None, *whole(" whole")]))
     stream = client.take_turn(None, {**HI, "id": "m1"}, session_id="s")
-    first = [await called(anext(stream) if hasattr(stream, "__anext__") else next(stream)) for _ in range(2)]
+    for _ in range(2):
+        await called(anext(stream) if hasattr(stream, "__anext__") else next(stream))
 
     running = await called(client.get_turn("s", "m1"))
     await called(client.stop_turn("s", "m1"))

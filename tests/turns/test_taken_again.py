@@ -8,6 +8,7 @@ import pytest
 from tests.http.client import Answer, Client, a_session, contents, spoken
 from tests.turns.model_server import FakeModel, Script, chunk, whole
 from tests.turns.streams import after, streaming, text_of
+from tests.turns.test_instances import Instance, content_of, instances  # noqa: F401 - the fixture
 
 pytestmark = pytest.mark.on_both_stores
 
@@ -128,17 +129,21 @@ async def test_a_repeat_finds_the_reply_while_another_is_made(api: Client, chat:
     assert (await anew).json["reply"]["content"] == "Half of another reply"
 
 
-async def test_many_who_want_another_reply_at_once_get_the_same(api: Client, chat: str, model: FakeModel) -> None:
-    await ask(api, chat)
-    model.usual = Script([chunk("Half of another"), None, *whole(" reply")])
-    asking = [asyncio.create_task(api.post(f"{chat}/turns/m1/regenerate", {})) for _ in range(4)]
+async def test_many_who_want_another_reply_at_once_get_the_same(
+    instances: list[Instance],  # noqa: F811
+    model: FakeModel,
+) -> None:
+    here = instances[0]
+    place = here.session.user_id, here.session.id
+    await content_of(await here.say())
+    model.next(UNDER_WAY)
+
+    taken = await asyncio.gather(*(here.turns.regenerate(*place, "m1") for _ in range(4)))
     await model.waiting.wait()
     model.go_on()
 
-    answers = await asyncio.gather(*asking)
-
-    assert {answer.status for answer in answers} == {200}
-    assert {answer.json["reply"]["content"] for answer in answers} == {"Half of another reply"}
+    assert {await content_of(each) for each in taken} == {"Half of another reply"}
+    assert sorted(each.how for each in taken) == ["joined", "joined", "joined", "started"]
     assert len(model.asked) == 2
 
 

@@ -34,7 +34,8 @@ class TurnVerbs(ABC):
         Without messages the newest one is answered. Without a session (None) one is made, or that of `session_id` is
         taken; other `options` are what the model is asked for: `instructions`, `tools`, `max_output_tokens`, ….
         A stream that breaks off is joined where it was; where another text takes the place of what was told (another
-        instance had to begin anew), `turn` comes again, with `offset` 0. Leaving the loop stops nothing, unless `if_closed` is "stop".
+        instance had to begin anew), `turn` comes again, with `offset` 0. Leaving the loop stops nothing, unless
+        `if_closed` is "stop".
         Where the model fails that is a ParleyError, as everywhere; what was said is stored, and another turn with the
         same message ids asks again.
         """
