@@ -63,6 +63,11 @@ class RepliesInProgress:
         """Return the reply of that id, if it is made or waited for here."""
         return self._newest.get((*place, reply_id))
 
+    def forget(self, place: tuple[str, str], making: Making) -> None:
+        """Let nobody find it any more; it goes on to its end."""
+        if self.find(place, making.reply_id) is making:
+            del self._newest[*place, making.reply_id]
+
     def slot(self) -> Slot:
         """Return room for one more reply; raises ModelThrottledError where there is none, or all is over."""
         slot = self.slot_if_free()
@@ -78,8 +83,7 @@ class RepliesInProgress:
         self, making: Making, place: tuple[str, str], work: Coroutine[None, None, Answered], slot: Slot | None = None
     ) -> None:
         """Let a task of its own fill `making`, which is over when the task is, however that ends; so is its slot."""
-        key = (*place, making.reply_id)
-        self._newest[key] = making
+        self._newest[*place, making.reply_id] = making
         self._running.add(making)
         if slot:
             slot.keep()
@@ -90,8 +94,7 @@ class RepliesInProgress:
             if slot:
                 slot.give_back()
             self._running.discard(making)
-            if self._newest.get(key) is making:
-                del self._newest[key]
+            self.forget(place, making)
             making.finish(_outcome_of(task))
 
         making.task.add_done_callback(done)

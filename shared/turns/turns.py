@@ -256,7 +256,7 @@ class Turns:
             return self._start(Turn(place, said, lease, wishes), slot)
 
     async def _current(self, place: tuple[str, str], reply_id: str) -> Making | None:
-        """Return the reply of that id that is in progress here; not one whose question is gone, which is told to end.
+        """Return the reply of that id that is in progress here; not one that has lost its lease, which is told to end.
 
         Raises SessionNotFoundError.
         """
@@ -266,6 +266,7 @@ class Turns:
         lease = (await self._store.get(*place)).lease
         if lease and lease.holder == making.holder:
             return making
+        self._replies.forget(place, making)
         if not making.is_paid:
             making.stop()
         return None

@@ -8,7 +8,7 @@ import pytest
 from tests.http.client import Answer, Client, a_session, contents, spoken
 from tests.turns.model_server import FakeModel, Script, chunk, whole
 from tests.turns.streams import after, streaming, text_of
-from tests.turns.test_instances import Instance, content_of, instances  # noqa: F401 - the fixture
+from tests.turns.test_instances import SOON, Instance, content_of, instances  # noqa: F401 - the fixture
 
 pytestmark = pytest.mark.on_both_stores
 
@@ -70,6 +70,30 @@ async def test_who_asked_what_was_cleared_does_not_get_the_reply_to_what_was_sai
     assert (answer.status, answer.json["reply"]["content"]) == (201, HELLO)
     assert (await first).refusal == (404, "message_not_found")
     assert contents(await api.get(f"{chat}/messages?order=asc")) == ["Something else", HELLO]
+
+
+async def test_who_asks_where_the_lease_was_lost_waits_for_who_has_it(
+    instances: list[Instance],  # noqa: F811
+    model: FakeModel,
+) -> None:
+    here, there = instances
+    place = here.session.user_id, here.session.id
+    model.next(Script([chunk("Lost"), None]))
+    lost = await here.say()
+    while not lost.making.text:
+        await lost.making.changed(SOON)
+    await here.chat.store.end_turn(*place, str(lost.making.holder))  # as if it had taken too long
+    model.next(Script([chunk("Kept"), None, *whole("")]))
+    kept = await there.say()
+    while not kept.making.text:
+        await kept.making.changed(SOON)
+
+    again = await here.say()
+    model.go_on()
+
+    async with asyncio.timeout(SOON):
+        assert [await content_of(each) for each in (again, kept)] == ["Kept"] * 2
+    assert await here.contents() == ["Hi", "Kept"]
 
 
 @pytest.mark.parametrize("gone", ["", "/messages"])
