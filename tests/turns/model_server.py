@@ -50,6 +50,7 @@ class Script:
     headers: dict[str, str] = field(default_factory=dict)
     breaks_off: bool = False
     ends_with_done: bool = True
+    ends_with_newline: bool = True
 
 
 class FakeModel:
@@ -59,6 +60,7 @@ class FakeModel:
         self.url = ""
         self.asked: list[dict[str, Any]] = []
         self.headers: list[dict[str, str]] = []
+        self.peers: list[Any] = []
         self.scripts: list[Script] = []
         self.usual = Script()
         self.going_on = asyncio.Event()
@@ -90,6 +92,7 @@ class FakeModel:
         asked = await request.json()
         self.asked.append(asked)
         self.headers.append(dict(request.headers))
+        self.peers.append(request.transport and request.transport.get_extra_info("peername"))
         script = self.judge(asked) or (self.scripts.pop(0) if self.scripts else self.usual)
         if script.status != 200:
             return web.json_response(script.body, status=script.status, headers=script.headers)
@@ -103,7 +106,7 @@ class FakeModel:
         return response
 
     async def _stream(self, request: web.Request, response: web.StreamResponse, script: Script) -> None:
-        for each in script.chunks:
+        for place, each in enumerate(script.chunks, 1):
             if each is None:
                 self.waiting.set()
                 await self.going_on.wait()
@@ -112,7 +115,8 @@ class FakeModel:
                 await asyncio.sleep(each)
             else:
                 data = each if isinstance(each, bytes) else json.dumps(each).encode()
-                await response.write(b"data: " + data + b"\n\n")
+                is_open = place == len(script.chunks) and not script.ends_with_newline
+                await response.write(b"data: " + data + (b"" if is_open else b"\n\n"))
         if script.breaks_off and request.transport:
             request.transport.abort()
         elif script.ends_with_done:

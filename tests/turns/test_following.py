@@ -4,9 +4,10 @@ import asyncio
 
 import pytest
 
+from shared.http.turn_events import Place
 from tests.http.client import Client, spoken
 from tests.turns.model_server import FakeModel, Script, chunk, whole
-from tests.turns.streams import streaming, text_of
+from tests.turns.streams import after, streaming, text_of
 from tests.turns.talking import HELLO, ask, taken_by_the_host
 
 pytestmark = pytest.mark.on_both_stores
@@ -56,7 +57,7 @@ async def test_a_turn_is_joined_where_the_client_left_off(api: Client, chat: str
     asking = asyncio.create_task(ask(api, chat))
     await model.waiting.wait()
 
-    async with streaming(api, "GET", f"{chat}/turns/m1", last_event_id="4") as stream:
+    async with streaming(api, "GET", f"{chat}/turns/m1", last_event_id=after("One ")) as stream:
         first = [await stream.next(), await stream.next()]
         model.go_on()
         events = [event for event in [*first, *(await stream.all())] if event]
@@ -65,10 +66,21 @@ async def test_a_turn_is_joined_where_the_client_left_off(api: Client, chat: str
     assert text_of(events) == "two three"
     answer = (await asking).json
     assert events[0].data["messages"] == answer["messages"]
-    assert (events[-1].name, events[-1].id, events[-1].data) == ("done", 13, answer)
+    assert (events[-1].name, events[-1].id, events[-1].data) == ("done", after("One two three"), answer)
 
 
-@pytest.mark.parametrize(("last", "rest"), [("0", HELLO), ("6", HELLO[6:]), ("12", ""), ("99", ""), ("x", HELLO)])
+@pytest.mark.parametrize(
+    ("last", "rest"),
+    [
+        (after(""), HELLO),
+        (after(HELLO[:6]), HELLO[6:]),
+        (after(HELLO), ""),
+        (after("Hallo "), HELLO),
+        (after(HELLO + HELLO), HELLO),
+        ("99-0000000g", HELLO),
+        ("x", HELLO),
+    ],
+)
 async def test_a_turn_that_is_over_is_told_from_where_the_client_left_off(
     api: Client, chat: str, last: str, rest: str
 ) -> None:
@@ -86,7 +98,7 @@ async def test_where_the_host_cannot_stream_the_events_arrive_together(api: Clie
     answer = await taken_by_the_host(api, chat, accept="text/event-stream")
 
     assert (answer.status_code, answer.mimetype) == (200, "text/event-stream")
-    assert answer.get_body().startswith(b"id: 0\nevent: turn\n")
+    assert answer.get_body().startswith(b"id: 0-00000000\nevent: turn\n")
     assert b"event: done" in answer.get_body()
 
 
@@ -95,4 +107,5 @@ async def test_text_and_events_agree(api: Client, chat: str) -> None:
         events = await stream.all()
 
     assert text_of(events) == events[-1].data["reply"]["content"]
-    assert [event.id for event in events] == sorted(event.id for event in events)
+    told = [Place.named(event.id).characters for event in events]
+    assert told == sorted(told)

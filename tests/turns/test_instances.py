@@ -21,7 +21,7 @@ from shared.models import Lease, Message, MessageInput, MessageQuery, Session, S
 from shared.service import ChatService
 from shared.settings import Settings, load_settings
 from shared.store.port import SessionStore
-from shared.turns import maker, turns
+from shared.turns import in_progress, maker
 from shared.turns.leases import reply_id_for
 from shared.turns.making import Taken
 from shared.turns.turns import Said, Turns, turns_of
@@ -373,7 +373,7 @@ async def test_an_instance_that_ends_stores_what_was_paid_for_if_it_can(
         await asyncio.sleep(3600 if is_away else 0.1)
         return await append(*arguments, **options)
 
-    monkeypatch.setattr(turns, "CLOSING_SECONDS", 0.5)
+    monkeypatch.setattr(in_progress, "CLOSING_SECONDS", 0.5)
     taken = await here.say()
     monkeypatch.setattr(store, "append", slowly)
     await storing.wait()
@@ -518,7 +518,7 @@ async def test_a_reply_that_has_just_ended_when_its_instance_does_is_stored(
 
     async def and_close(self: maker.Maker, *arguments: Any) -> Any:
         ended = await read_reply(self, *arguments)
-        monkeypatch.setattr(turns, "CLOSING_STEP_SECONDS", 0)
+        monkeypatch.setattr(in_progress, "CLOSING_STEP_SECONDS", 0)
         closing.append(asyncio.create_task(here.turns.close()))
         return ended
 

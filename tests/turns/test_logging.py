@@ -1,5 +1,6 @@
 """What the logs tell of turns: numbers, and nothing that was said."""
 
+import asyncio
 import json
 import logging
 from typing import Any
@@ -24,6 +25,8 @@ async def test_a_streamed_reply_has_its_line_when_the_last_of_it_is_sent_and_its
     async with streaming(api, "POST", f"{chat}/turns", spoken("Hi", id="m1")) as stream:
         sent = await stream.response.read()
 
+    while not any("take_turn" in message for message in caplog.messages):
+        await asyncio.sleep(0.01)  # until the host has closed the stream
     told = [json.loads(message) for message in caplog.messages if message.startswith('{"event": ')]
     (line,) = [each for each in told if each["event"] == "request" and each["route"] == "take_turn"]
     (turn,) = [each for each in told if each["event"] == "turn"]
@@ -120,7 +123,7 @@ async def test_of_a_defect_the_log_tells_where_it_is_and_not_what_was_said(
 
     await says(api, chat, streams=streams, number=1)
 
-    failed = [message for message in log.messages if message.startswith(("a turn failed", "a lease was not given"))]
+    failed = [message for message in log.messages if message.startswith(("a turn failed", "the store was not told"))]
     assert len(failed) == 2
     assert all("builtins.RuntimeError" in each and __file__ in each for each in failed)
     require_discreet(log)

@@ -6,7 +6,7 @@ import pytest
 
 from tests.http.client import Client, a_session, a_talk, contents, spoken
 from tests.turns.model_server import FakeModel, Script, chunk, whole
-from tests.turns.streams import streaming, text_of
+from tests.turns.streams import after, streaming, text_of
 from tests.turns.talking import HELLO, SESSIONS, ask, said
 
 pytestmark = pytest.mark.on_both_stores
@@ -41,11 +41,11 @@ async def test_the_reply_comes_as_events(api: Client) -> None:
         events = await stream.all()
 
     assert stream.response.headers["content-type"].startswith("text/event-stream")
-    assert (events[0].name, events[0].id, events[0].data["how"]) == ("turn", 0, "started")
+    assert (events[0].name, events[0].id, events[0].data["how"]) == ("turn", after(""), "started")
     assert [message["id"] for message in events[0].data["messages"]] == ["m1"]
     assert {event.name for event in events[1:-1]} == {"delta"}
     assert text_of(events) == "Hello there."
-    assert (events[-1].name, events[-1].id) == ("done", 12)
+    assert (events[-1].name, events[-1].id) == ("done", after("Hello there."))
     assert events[-1].data["reply"]["id"] == events[0].data["reply_id"]
     assert events[-1].data["message_count"] == 2
 
@@ -60,7 +60,7 @@ async def test_each_piece_is_told_before_the_next_is_made(api: Client, model: Fa
         rest = await stream.all()
 
     assert first[1]
-    assert (first[1].data, first[1].id) == ({"text": "one "}, 4)
+    assert (first[1].data, first[1].id) == ({"text": "one "}, after("one "))
     assert text_of(rest) == "two"
 
 

@@ -4,7 +4,13 @@ from typing import NamedTuple
 
 from pydantic import Field
 
-from shared.errors import ModelError, ModelThrottledError, TurnInProgressError
+from shared.errors import (
+    MessageNotFoundError,
+    ModelError,
+    ModelThrottledError,
+    SessionNotFoundError,
+    TurnInProgressError,
+)
 from shared.models import MessageInput, SessionTarget
 from shared.service import ChatService
 
@@ -46,6 +52,12 @@ async def _answered(
         answered = await taken.making.answered()
     except (ModelError, TurnInProgressError):  # the words are stored
         session = await chat.store.get(user_id, taken.session_id)
+        return Turn(session.id, session.message_count, reply=None)
+    except (SessionNotFoundError, MessageNotFoundError):  # they were removed again meanwhile
+        try:
+            session = await chat.store.get(user_id, taken.session_id)
+        except SessionNotFoundError:
+            return Turn(taken.session_id, 0, reply=None)
         return Turn(session.id, session.message_count, reply=None)
     content = answered.reply.content
     return Turn(taken.session_id, answered.message_count, content if isinstance(content, str) else None)
