@@ -4,7 +4,9 @@ import asyncio
 
 import pytest
 
-from tests.http.client import Client, spoken
+from shared.errors import StoreThrottledError
+from shared.store.port import SessionStore
+from tests.http.client import Client, contents, spoken
 from tests.turns.model_server import FakeModel, Script, chunk, whole
 from tests.turns.talking import HELLO
 
@@ -44,3 +46,31 @@ async def test_on_the_earlier_routes_words_are_stored_once_though_their_reply_lo
 
     assert (asked.status, asked.json["response"], asked.json["conversation_length"]) == (200, None, 1)
     assert [message["content"] for message in (await api.get(messages)).json["data"]] == ["Hi"]
+
+
+async def test_on_the_earlier_routes_words_that_were_removed_meanwhile_have_no_reply(
+    api: Client, model: FakeModel
+) -> None:
+    model.next(Script([chunk("Half"), None, *whole("Rest")]))
+    asking = asyncio.create_task(api.post("/api/chat", {"query": "Hi", "session_id": "old"}))
+    await model.waiting.wait()
+    await api.post("/api/chat/reset?session_id=old")
+    model.go_on()
+
+    asked = await asking
+
+    assert (asked.status, asked.json["response"], asked.json["conversation_length"]) == (200, None, 0)
+
+
+async def test_on_the_earlier_routes_words_are_stored_once_though_the_store_is_busy_for_their_reply(
+    api: Client, store: SessionStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def busy(*_: object, **__: object) -> None:
+        raise StoreThrottledError
+
+    with monkeypatch.context() as patch:
+        patch.setattr(store, "read", busy)
+        asked = await api.post("/api/chat", {"query": "Hi", "session_id": "old"})
+
+    assert (asked.status, asked.json["response"], asked.json["conversation_length"]) == (200, None, 1)
+    assert contents(await api.get("/api/chat/sessions/old/messages")) == ["Hi"]

@@ -9,6 +9,7 @@ from shared.errors import (
     ModelError,
     ModelThrottledError,
     SessionNotFoundError,
+    StoreError,
     TurnInProgressError,
 )
 from shared.models import MessageInput, SessionTarget
@@ -50,7 +51,7 @@ async def _answered(
     taken = await turns_of(chat).say(user_id, target, Said([said], ttl_seconds=ttl_seconds))
     try:
         answered = await taken.making.answered()
-    except (ModelError, TurnInProgressError):  # the words are stored
+    except (ModelError, TurnInProgressError, StoreError):  # the words are stored; those clients would say them again
         session = await chat.store.get(user_id, taken.session_id)
         return Turn(session.id, session.message_count, reply=None)
     except (SessionNotFoundError, MessageNotFoundError):  # they were removed again meanwhile
