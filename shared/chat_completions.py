@@ -42,10 +42,14 @@ class OpenAIMessage(TypedDict):
 
 
 class Written(NamedTuple):
-    """Messages for a model; `left_out` counts those that are not there, or not with everything they held."""
+    """Messages for a model; `left_out` counts those that are not there, or not with everything they held.
+
+    `sources` says for each of them at which place of the messages given it comes from.
+    """
 
     messages: list[OpenAIMessage]
     left_out: int
+    sources: list[int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +86,7 @@ def for_model(messages: Sequence[Message]) -> Written:
     """
     lost: set[int] = set()
     entries = [entry for source, message in enumerate(messages) for entry in _entries(message, source, lost)]
-    written: list[OpenAIMessage] = []
+    written: list[_Entry] = []
     begin = 0
     while begin < len(entries):
         answers = _end_of(entries, begin, "assistant")
@@ -91,7 +95,7 @@ def for_model(messages: Sequence[Message]) -> Written:
         end = _end_of(entries, answers, "tool")
         written += _paired(entries[begin:answers], entries[answers:end], lost)
         begin = end
-    return Written(written, len(lost))
+    return Written([entry.fields for entry in written], len(lost), [entry.source for entry in written])
 
 
 def roles_for_model(message: Message) -> list[Role]:
@@ -108,28 +112,27 @@ def _end_of(entries: Sequence[_Entry], begin: int, role: Role) -> int:
     return next((place for place in places if entries[place].fields["role"] != role), len(entries))
 
 
-def _paired(asking: Sequence[_Entry], behind: Sequence[_Entry], lost: set[int]) -> Iterator[OpenAIMessage]:
+def _paired(asking: Sequence[_Entry], behind: Sequence[_Entry], lost: set[int]) -> Iterator[_Entry]:
     """Yield messages, with the last of them those calls of all that are answered, and the answers."""
     calls: dict[str, JsonObject] = {}
     for entry in asking:
         if not calls.keys().isdisjoint(entry.calls):
             lost.add(entry.source)
         calls = {**calls, **entry.calls, **calls}  # in their order, the first of one id
-    answers: dict[str, OpenAIMessage] = {}
+    answers: dict[str, _Entry] = {}
     for entry in behind:
         call_id = entry.fields["tool_call_id"]
         if call_id in calls and call_id not in answers:
-            answers[call_id] = entry.fields
+            answers[call_id] = entry
         else:
             lost.add(entry.source)
     lost.update(entry.source for entry in asking if not entry.calls.keys() <= answers.keys())
     answered = [call for call_id, call in calls.items() if call_id in answers]
     for place, entry in enumerate(asking, 1):
         if answered and place == len(asking):
-            with_calls: OpenAIMessage = {**entry.fields, "tool_calls": answered}
-            yield with_calls
+            yield _Entry(entry.source, {**entry.fields, "tool_calls": answered})
         elif entry.fields["content"] or not entry.calls:
-            yield entry.fields
+            yield entry
     yield from answers.values()
 
 

@@ -6,7 +6,8 @@ import re
 import secrets
 import time
 from collections.abc import AsyncIterator, Awaitable
-from typing import Any
+from contextlib import aclosing
+from typing import TYPE_CHECKING, Any, cast
 
 import azure.functions as func
 from pydantic_core import to_json
@@ -23,6 +24,9 @@ from shared.interruptions import must_pass
 from shared.logs import trace
 from shared.service import ChatService
 from shared.usage import Usage, measured
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator
 
 logger = logging.getLogger("parley.requests")
 
@@ -98,7 +102,8 @@ async def _response(call: Call, answer: Answer[Any], *, usage: Usage, session_to
     if isinstance(answer.body, AsyncIterator):
         if can_stream(call.request):
             return Streamed(answer.body, status_code=answer.status, headers=headers, mimetype=answer.media_type)
-        whole = b"".join([chunk async for chunk in answer.body])  # where the host cannot stream, all comes together
+        async with aclosing(cast("AsyncGenerator[bytes]", answer.body)) as chunks:
+            whole = b"".join([chunk async for chunk in chunks])  # where the host cannot stream, all comes together
         return func.HttpResponse(whole, status_code=answer.status, headers=headers, mimetype=answer.media_type)
     body = answer.body if answer.body is None or isinstance(answer.body, bytes) else to_json(answer.body)
     return func.HttpResponse(body, status_code=answer.status, headers=headers, mimetype=answer.media_type)

@@ -147,8 +147,12 @@ class Call:
         return wanted[0] if wanted else None
 
     async def if_match_of_any(self, session_id: str | None) -> str | None:
-        """Return the same where the session may have to be made: one that is not there is no version, either."""
+        """Return the same where the session may have to be made: one that is not there is no version, nor any."""
         try:
+            if (self.header("if-match") or "").strip() == "*":
+                if session_id is None:
+                    raise PreconditionFailedError
+                await self.store.get(self.owner, session_id)
             return await self.if_match(session_id)
         except SessionNotFoundError as error:
             raise PreconditionFailedError from error

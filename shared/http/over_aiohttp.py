@@ -90,6 +90,8 @@ async def _stream(request: web.BaseRequest, streamed: Streamed) -> web.StreamRes
     finally:
         sending.cancel()  # once, so that what makes the pieces may still tidy up
         await asyncio.wait({sending})
+        if close := getattr(streamed.chunks, "aclose", None):  # also where nothing was sent yet
+            await close()
     return response
 
 
@@ -105,10 +107,6 @@ async def _write(request: web.BaseRequest, response: web.StreamResponse, chunks:
         logger.exception("A stream failed")
         if request.transport is not None:
             request.transport.close()
-    finally:
-        close = getattr(chunks, "aclose", None)
-        if close is not None:
-            await close()
 
 
 def _has_gone(request: web.BaseRequest) -> bool:

@@ -1,7 +1,10 @@
 """A turn as server-sent events: what was said, the reply as it comes, and how it ended."""
 
-from collections.abc import AsyncIterator
-from typing import Annotated, Any
+import re
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import ExitStack
+from typing import Annotated, Any, NamedTuple
+from zlib import crc32
 
 from pydantic import Field
 from pydantic_core import to_json
@@ -14,6 +17,8 @@ from shared.turns.making import Answered, Taken
 COMMENT_SECONDS = 15.0  # of silence, before a comment says that the stream is alive
 COMMENT = b": the reply is being made\n\n"
 MEDIA_TYPE = "text/event-stream"
+CALLS = "-calls"
+EVENT_ID = re.compile(rf"([0-9]{{1,9}})-([0-9a-f]{{8}})({CALLS})?")
 HEADERS = {"X-Accel-Buffering": "no"}  # a proxy passes each event on at once
 
 
@@ -47,36 +52,92 @@ def turn_answer(taken: Taken, answered: Answered) -> TurnAnswer:
     }
 
 
-async def turn_events(
-    taken: Taken, request_id: str, *, seen: int = 0, stop_if_closed: bool = False
-) -> AsyncIterator[bytes]:
-    """Yield the events of a turn, from the reply's character `seen` on; an event's id is how many were told with it.
+class Place(NamedTuple):
+    """How far a client is: it has so many characters of a text with this checksum, and the calls of tools or not.
 
-    Whoever closes this stops nothing, unless that was asked for.
+    The text may be another when it comes back: one that was made anew, here or elsewhere.
     """
-    making = taken.making
-    is_over = False
-    try:
-        yield _event("turn", seen, {"messages": taken.messages, "reply_id": making.reply_id, "how": taken.how})
+
+    characters: int = 0
+    checksum: int = 0
+    has_calls: bool = False
+
+    @classmethod
+    def named(cls, event_id: str) -> "Place":
+        """Return the place after the event of this id; the begin for one that is none of ours."""
+        found = EVENT_ID.fullmatch(event_id)
+        return cls(int(found[1]), int(found[2], 16), bool(found[3])) if found else cls()
+
+    def after(self, text: str) -> "Place":
+        """Return the place behind this text, which follows."""
+        return Place(self.characters + len(text), crc32(text.encode(), self.checksum))
+
+    def is_in(self, text: str) -> bool:
+        """Return whether what the client has is the begin of this text."""
+        return self == Place().after(text[: self.characters])._replace(has_calls=self.has_calls)
+
+    def __str__(self) -> str:
+        return f"{self.characters}-{self.checksum:08x}{CALLS if self.has_calls else ''}"
+
+
+BEGIN = Place()
+
+
+class TurnEvents:
+    """The events of a turn, from a place on; whoever is through, or will not read on, closes this (`aclose`).
+
+    That stops nothing, unless it was asked for.
+    """
+
+    def __init__(self, taken: Taken, request_id: str, *, after: Place = BEGIN, stop_if_closed: bool = False) -> None:
+        """Follow the turn from now on."""
+        self._taken, self._request_id = taken, request_id
+        self._following = ExitStack()
+        self._following.enter_context(taken.making.followed(stop_if_left=stop_if_closed))
+        self._events = self._from(after)
+
+    def __aiter__(self) -> AsyncIterator[bytes]:
+        return self
+
+    async def __anext__(self) -> bytes:
+        return await anext(self._events)
+
+    async def aclose(self) -> None:
+        """Follow it no more."""
+        await self._events.aclose()
+        self._following.close()
+
+    async def _from(self, place: Place) -> AsyncGenerator[bytes, None]:
+        making = self._taken.making
+        told = ""  # what the client has, as far as it was looked at
+        yield self._turn(place)
         while True:
-            if len(making.text) > seen:
-                text, seen = making.text[seen:], len(making.text)
-                yield _event("delta", seen, {"text": text})
-            elif making.outcome is not None:
+            text, is_over = making.text, making.outcome is not None
+            if len(text) > place.characters or isinstance(making.outcome, Answered):
+                if not (text.startswith(told) if told else place.is_in(text)):
+                    place = Place()
+                    yield self._turn(place)
+                if more := text[place.characters :]:
+                    place = place.after(more)
+                    yield _event("delta", place, {"text": more})
+                told = text
+            if is_over:
                 break
-            elif not await making.changed(COMMENT_SECONDS):
+            if making.text is text and making.outcome is None and not await making.changed(COMMENT_SECONDS):
                 yield COMMENT
-        is_over = True
-        if making.calls:
-            yield _event("tool_calls", seen, {"function_calls": making.calls})
-        if isinstance(making.outcome, Answered):
-            yield _event("done", seen, turn_answer(taken, making.outcome))
-        else:
-            yield _event("error", seen, problem(making.outcome, request_id))
-    finally:
-        if stop_if_closed and not is_over:
-            making.stop()
+        if making.calls and not place.has_calls:
+            place = place._replace(has_calls=True)
+            yield _event("tool_calls", place, {"function_calls": making.calls})
+        if isinstance(making.outcome, Exception):
+            yield _event("error", place, problem(making.outcome, self._request_id))
+        elif making.outcome:
+            yield _event("done", place, turn_answer(self._taken, making.outcome))
+
+    def _turn(self, place: Place) -> bytes:
+        taken = self._taken
+        told = {"messages": taken.messages, "reply_id": taken.making.reply_id, "how": taken.how}
+        return _event("turn", place, told | {"offset": place.characters})
 
 
-def _event(name: str, number: int, data: Any) -> bytes:  # noqa: ANN401 - whatever is JSON
-    return b"id: %d\nevent: %s\ndata: %s\n\n" % (number, name.encode(), to_json(data))
+def _event(name: str, place: Place, data: Any) -> bytes:  # noqa: ANN401 - whatever is JSON
+    return b"id: %s\nevent: %s\ndata: %s\n\n" % (str(place).encode(), name.encode(), to_json(data))

@@ -1,5 +1,7 @@
 """Handlers for turns: something is said, and the model's reply comes back, whole or as it is made."""
 
+import re
+from collections.abc import Iterator
 from typing import Annotated, Any, Literal
 
 from pydantic import Field
@@ -26,7 +28,7 @@ from shared.http.call import Answer, Call
 from shared.http.endpoint import Endpoint, Reply
 from shared.http.parameters import IDEMPOTENCY_KEY, IF_MATCH, RequestHeader
 from shared.http.query import QueryModel
-from shared.http.turn_events import HEADERS, MEDIA_TYPE, TurnAnswer, turn_answer, turn_events
+from shared.http.turn_events import BEGIN, HEADERS, MEDIA_TYPE, Place, TurnAnswer, TurnEvents, turn_answer
 from shared.models import Message, MessageInput, SessionTarget, TurnBatch, TurnInput, TurnOptions
 from shared.turns.asking import Wishes
 from shared.turns.leases import reply_id_for
@@ -34,6 +36,7 @@ from shared.turns.making import Making, Taken
 from shared.turns.turns import Said, turns_of
 
 TAG = "Turns"
+WEIGHT = re.compile(r"0(\.[0-9]{0,3})?|1(\.0{0,3})?")
 ACCEPT = RequestHeader("Accept", "`text/event-stream`: the events of the turn, as they come.")
 LAST_EVENT_ID = RequestHeader("Last-Event-ID", "The `id` of the last event that arrived: go on after it.")
 MODEL_ERRORS = (
@@ -62,9 +65,10 @@ TAKEN = {
 }
 EVENTS = (
     "With `Accept: text/event-stream` the answer is a 200 of events, each with an `id`: `turn` {messages, reply_id, "
-    "how: started, joined or found}, `delta` {text}, `tool_calls` {function_calls}, and last `done`, which is the JSON "
-    "answer, or `error`, a problem document; a comment every 15 s. A client that goes away stops nothing. Where the "
-    "host cannot stream, the events arrive together."
+    "how: started, joined or found, offset: how many characters of the reply were told before and hold still}, `delta` "
+    "{text}, `tool_calls` {function_calls}, and last `done`, which is the JSON answer, or `error`, a problem document; "
+    "a comment every 15 s. Where another text takes the place of what was told, `turn` comes again, with offset 0. A "
+    "client that goes away stops nothing. Where the host cannot stream, the events arrive together."
 )
 ORDER = (
     "What is said is stored first, then the model is asked, then its reply is stored under an id that follows from "
@@ -152,7 +156,7 @@ async def look(call: Call) -> Answer[TurnState]:
     streams = _wants_events(call)
     taken = await turns.look(call.owner, call.session_id, call.message_id, follow=streams)
     if streams:
-        return _stream(call, taken or await _without_reply(call), seen=_last_event(call))
+        return _stream(call, taken or await _without_reply(call), after=Place.named(call.header("last-event-id") or ""))
     if taken is None:
         return Answer({"state": "none", "reply": None})
     if taken.making.outcome is None or isinstance(taken.making.outcome, Exception):
@@ -208,19 +212,23 @@ async def _without_reply(call: Call) -> Taken:
     return Taken(call.session_id, said, "joined", making)
 
 
-def _stream(call: Call, taken: Taken, *, seen: int = 0, stop_if_closed: bool = False) -> Answer[Any]:
-    events = turn_events(taken, call.request_id, seen=seen, stop_if_closed=stop_if_closed)
+def _stream(call: Call, taken: Taken, *, after: Place = BEGIN, stop_if_closed: bool = False) -> Answer[Any]:
+    events = TurnEvents(taken, call.request_id, after=after, stop_if_closed=stop_if_closed)
     return Answer(events, 200, dict(HEADERS), MEDIA_TYPE)
 
 
 def _wants_events(call: Call) -> bool:
-    return MEDIA_TYPE in (call.header("accept") or "").lower()
+    """Return whether the caller takes events, and nothing else rather (RFC 9110, section 12.5.1)."""
+    weights = dict(_ranges_in(call.header("accept") or ""))
+    return weights.get(MEDIA_TYPE, 0.0) > 0 and weights[MEDIA_TYPE] >= weights.get("application/json", 0.0)
 
 
-def _last_event(call: Call) -> int:
-    """Return how many characters of the reply the client has; an id that is none of ours counts as none."""
-    sent = call.header("last-event-id") or ""
-    return int(sent) if sent.isascii() and sent.isdigit() and len(sent) < 10 else 0  # noqa: PLR2004
+def _ranges_in(accept: str) -> Iterator[tuple[str, float]]:
+    """Yield each media type and its weight; one that is no number counts as 1."""
+    for each in accept.lower().split(","):
+        media_type, *parameters = (part.strip() for part in each.split(";"))
+        weight = next((part.removeprefix("q=") for part in parameters if part.startswith("q=")), "1")
+        yield media_type, float(weight) if WEIGHT.fullmatch(weight) else 1.0
 
 
 def _messages_in(body: TurnInput | TurnBatch) -> list[MessageInput]:

@@ -25,8 +25,8 @@ HOST: Final = "127.0.0.1"
 ROOT: Final = Path(__file__).resolve().parents[2]
 TURN: Final = """\
   curl -sN {url}/api/chat/turns -H 'x-user-id: me' -H 'accept: text/event-stream' -H 'content-type: application/json' \
--d '{{"content": "What is a good name for a cat?", "role": "user", "id": "question-1"}}'
-The reply goes on if you break that off; sent again with the same id it comes again, whole.
+-d '{{"content": "What is a good name for a cat?", "role": "user", "id": "question-1", "session_id": "cats"}}'
+The reply goes on if you break that off; sent again with the same ids it comes again, whole.
 """
 
 

@@ -9,6 +9,7 @@ from shared.models import JsonObject, stored_bytes
 from shared.models.values import MAX_ATTACHMENT_BYTES, MAX_ATTACHMENTS
 
 MAX_NAME_CHARACTERS = 128
+CUT_OFF = {"length", "content_filter"}  # reasons to end in the middle of whatever was being said
 
 
 class Tokens(NamedTuple):
@@ -29,12 +30,13 @@ class Ended:
 
 
 class Assembly:
-    """Puts chunks together; a chunk that is not as the API has it counts for nothing, an error in it ends all."""
+    """Puts chunks together; what is not as the API has it counts for nothing, an error or what is no JSON ends all."""
 
     def __init__(self) -> None:
         """Begin with nothing."""
         self.finish_reason: str | None = None
-        self._calls: dict[int, dict[str, str]] = {}
+        self._calls: list[dict[str, str]] = []
+        self._call_at: dict[int, dict[str, str]] = {}  # by index, the newest of it
         self._model: str | None = None
         self._tokens: Tokens | None = None
 
@@ -43,39 +45,49 @@ class Assembly:
         chunk = _object(data)
         if chunk.get("error"):
             raise ContentFilteredError if is_filtered(chunk) else ModelFailedError
-        if isinstance(chunk.get("model"), str) and chunk["model"]:
-            self._model = chunk["model"][:MAX_NAME_CHARACTERS]
+        self._model = _text(chunk.get("model"))[:MAX_NAME_CHARACTERS] or self._model
         if isinstance(usage := chunk.get("usage"), dict):
             self._tokens = Tokens(_count(usage.get("prompt_tokens")), _count(usage.get("completion_tokens")))
         choices = chunk.get("choices")
         choice = choices[0] if isinstance(choices, list) and choices and isinstance(choices[0], dict) else {}
-        if isinstance(choice.get("finish_reason"), str):
-            self.finish_reason = choice["finish_reason"][:MAX_NAME_CHARACTERS]
+        self.finish_reason = _text(choice.get("finish_reason"))[:MAX_NAME_CHARACTERS] or self.finish_reason
         delta = choice.get("delta")
         return self._add_delta(delta) if isinstance(delta, dict) else ""
 
     def ended(self) -> Ended:
-        """Return how it ended; raises ModelFailedError where it broke off, or its calls are more than may be stored."""
+        """Return how it ended; raises ModelFailedError where it broke off, or its calls are more than may be stored.
+
+        Calls that were cut off are no calls.
+        """
         if self.finish_reason is None:
             raise ModelFailedError
-        calls = [_call(number, call) for number, call in sorted(self._calls.items()) if call["name"]]
+        is_cut = self.finish_reason in CUT_OFF
+        named = [call for call in self._calls if call["name"] and not (is_cut and not _is_object(call["arguments"]))]
+        calls = [_call(number, call) for number, call in enumerate(named)]
         if len(calls) > MAX_ATTACHMENTS or stored_bytes(calls) > MAX_ATTACHMENT_BYTES:
             raise ModelFailedError
         return Ended(self.finish_reason, calls, self._model, self._tokens)
 
     def _add_delta(self, delta: JsonObject) -> str:
-        for number, call in enumerate(delta.get("tool_calls") or ()):
+        calls = delta.get("tool_calls")
+        for call in calls if isinstance(calls, list) else ():
             if isinstance(call, dict):
-                self._add_call(call, number)
-        texts = (delta.get("content"), delta.get("refusal"))
-        return "".join(text.encode("utf-8", "replace").decode() for text in texts if isinstance(text, str))
+                self._add_call(call)
+        return _text(delta.get("content")) + _text(delta.get("refusal"))
 
-    def _add_call(self, call: JsonObject, number: int) -> None:
+    def _add_call(self, call: JsonObject) -> None:
+        """Take a piece of a call: of the one at its index, or a new one where its id is another; some say no index."""
         index = call.get("index")
-        known = self._calls.setdefault(index if isinstance(index, int) else len(self._calls) + number, _NO_CALL.copy())
+        known = self._call_at.get(index) if isinstance(index, int) else None
+        call_id = _text(call.get("id"))
+        if known is None or (call_id and known["id"] and call_id != known["id"]):
+            known = _NO_CALL.copy()
+            self._calls.append(known)
+            if isinstance(index, int):
+                self._call_at[index] = known
         told = call.get("function")
         told = told if isinstance(told, dict) else {}
-        known["id"] = known["id"] or _text(call.get("id"))
+        known["id"] = known["id"] or call_id
         known["name"] = known["name"] or _text(told.get("name"))
         arguments = told.get("arguments")
         known["arguments"] += _text(json.dumps(arguments) if isinstance(arguments, dict) else arguments)
@@ -110,6 +122,13 @@ def _codes(answer: JsonObject) -> set[object]:
 def _call(number: int, call: dict[str, str]) -> JsonObject:
     function = {"name": call["name"], "arguments": call["arguments"] or "{}"}
     return {"id": call["id"] or f"call_{number}", "type": "function", "function": function}
+
+
+def _is_object(text: str) -> bool:
+    try:
+        return isinstance(json.loads(text or "{}"), dict)
+    except ValueError:
+        return False
 
 
 def _object(data: bytes) -> JsonObject:

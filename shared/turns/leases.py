@@ -6,7 +6,7 @@ import logging
 import secrets
 import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 
 from shared.errors import ParleyError, StoreError
@@ -18,7 +18,7 @@ from shared.store.port import SessionStore
 logger = logging.getLogger(__name__)
 
 MARGIN_SECONDS = 10  # after a turn's whole time, for the write of its reply
-GIVING_BACK_SECONDS = 2  # then it is left to its end
+TELLING_SECONDS = 2  # then it is left to its end
 
 
 def reply_id_for(user_id: str, session_id: str, message_id: str) -> str:
@@ -33,7 +33,7 @@ class Leases:
         """Make leases for replies that take at most so long."""
         self._store = store
         self.seconds = turn_seconds + MARGIN_SECONDS  # that a lease lasts which is not given back
-        self._being_given_back: set[asyncio.Task[None]] = set()
+        self._being_told: set[asyncio.Task[None]] = set()
 
     def new(self, place: tuple[str, str], message_id: str) -> Lease:
         """Return a lease that nobody had before, for the reply to a message."""
@@ -51,29 +51,34 @@ class Leases:
         try:
             yield
         except (StoreError, asyncio.CancelledError):
-            self._begin_to_give_back(place, lease)
+            self._begin(lambda: self._store.end_turn(*place, lease.holder))
             raise
 
     async def give_back(self, place: tuple[str, str], lease: Lease) -> None:
         """Give a lease back, so that sending the turn again asks at once; else it ends by itself."""
-        await asyncio.shield(self._begin_to_give_back(place, lease))
+        await asyncio.shield(self._begin(lambda: self._store.end_turn(*place, lease.holder)))
+
+    def stop(self, place: tuple[str, str], reply_id: str) -> None:
+        """Ask whoever makes a reply elsewhere to end with what there is."""
+        self._begin(lambda: self._store.stop_turn(*place, reply_id))
 
     async def settle(self) -> None:
         """Return when all that were to be given back are, or are left to their end."""
-        if self._being_given_back:
-            await asyncio.wait(self._being_given_back)
+        if self._being_told:
+            await asyncio.wait(self._being_told)
 
-    def _begin_to_give_back(self, place: tuple[str, str], lease: Lease) -> asyncio.Task[None]:
-        task = asyncio.create_task(self._end(place, lease))
-        self._being_given_back.add(task)
-        task.add_done_callback(self._being_given_back.discard)
+    def _begin(self, tell: Callable[[], Awaitable[object]]) -> asyncio.Task[None]:
+        task = asyncio.create_task(_told(tell))
+        self._being_told.add(task)
+        task.add_done_callback(self._being_told.discard)
         return task
 
-    async def _end(self, place: tuple[str, str], lease: Lease) -> None:
-        try:
-            async with asyncio.timeout(GIVING_BACK_SECONDS):
-                await self._store.end_turn(*place, lease.holder)
-        except (ParleyError, TimeoutError):
-            pass
-        except Exception as error:  # noqa: BLE001 - a task's own boundary: it must not hide why the lease goes
-            logger.error("a lease was not given back\n%s", trace(error))  # noqa: TRY400 - its text may name a session
+
+async def _told(tell: Callable[[], Awaitable[object]]) -> None:
+    try:
+        async with asyncio.timeout(TELLING_SECONDS):
+            await tell()
+    except (ParleyError, TimeoutError):
+        pass
+    except Exception as error:  # noqa: BLE001 - a task's own boundary: it must not hide why the lease goes
+        logger.error("the store was not told of a lease's end\n%s", trace(error))  # noqa: TRY400 - may name a session

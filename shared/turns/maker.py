@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterable
 from contextlib import aclosing, suppress
 from typing import NamedTuple, TypeVar
 
@@ -15,6 +15,7 @@ from shared.errors import (
     ModelError,
     ModelFailedError,
     ModelTimeoutError,
+    NothingToAnswerError,
     PromptTooLongError,
     SessionArchivedError,
     SessionNotFoundError,
@@ -25,17 +26,17 @@ from shared.logs import event
 from shared.model_settings import ModelSettings
 from shared.models import JsonObject, Lease, Message, NewMessage, Replied, ReplyUsage, Session, utc_now
 from shared.store.port import SessionStore
-from shared.store.rules import documents_bytes
 from shared.turns.asking import Question, Wishes
 from shared.turns.chunks import Ended
-from shared.turns.claiming import require_newest
+from shared.turns.finding import is_same, require_newest
 from shared.turns.leases import Leases
 from shared.turns.making import Answered, Making
 from shared.turns.model import Model
-from shared.turns.window import MOST_MESSAGES, TokenRate, Window, messages_for, prompt, window
+from shared.turns.window import MOST_MESSAGES, TokenRate, Window, fills, messages_for, prompt, window
 
 LOOK_SECONDS = 5.0  # between two looks at the store, of a reply that takes longer: was it stopped, is its lease gone
 STORE_PAUSES = (0.5, 1.0, 2.0, 4.0)  # before a paid reply is stored again: the store may be busy
+MORE_AT_A_TIME = 4  # times as many messages are read where those that were are too little
 SHORTER_TRIES = 3  # after the model found a prompt too long, each of half the size
 TOLD = ("input_tokens", "output_tokens", "milliseconds")
 MARGIN_TOKENS = 32  # for what a model puts around messages
@@ -43,30 +44,37 @@ Result = TypeVar("Result")
 
 
 class Turn(NamedTuple):
-    """A reply to be made: of which session, to which message, under which lease; `replaces` one that is there.
+    """A reply to be made: in which session (owner and id), to what, under which lease; `replaces` one that is there.
 
     `etag` is the session's after the write that stored what was `said` and took the lease; what was stored before has
     none, and is looked at again.
     """
 
-    user_id: str
-    session_id: str
+    place: tuple[str, str]
     said: list[Message]
-    question_id: str
     lease: Lease
     wishes: Wishes
     replaces: bool = False
     etag: str | None = None
 
     @property
-    def place(self) -> tuple[str, str]:
-        """The session, as a store's verbs name it."""
-        return self.user_id, self.session_id
+    def question(self) -> Message:
+        """What the reply answers."""
+        return self.said[-1]
 
-    @property
-    def repeats(self) -> bool:
-        """Whether what is to be answered was there before the lease."""
-        return self.etag is None and not self.replaces
+    def is_asked_in(self, messages: Iterable[Message]) -> bool:
+        """Return whether the question is among these."""
+        return any(is_same(message, self.question) for message in messages)
+
+
+class History(NamedTuple):
+    """What is there to be sent of a session: its messages up to the question, oldest first.
+
+    `left_out` counts the older ones that were not read.
+    """
+
+    messages: list[Message]
+    left_out: int
 
 
 class Workshop(NamedTuple):
@@ -103,39 +111,45 @@ class Maker:
 
     async def _make(self) -> Answered:
         started = time.monotonic()
-        session, messages = await self._read()
+        session, messages, has_more = await self._read()
         stored = next((message for message in messages if message.id == self._making.reply_id), None)
         if stored and not self._turn.replaces:
             await self._give_back()
             return Answered(self._turn.said, stored, session.message_count, session.etag)
-        if all(message.id != self._turn.question_id for message in messages):
+        if not self._turn.is_asked_in(messages):
             return await self._explain_loss()
-        if self._turn.repeats:  # looked at before the lease was held, too; another turn may have come between
-            require_newest(self._turn.said[-1], messages)
+        if self._turn.replaces:
+            if stored is None:
+                return await self._explain_loss()
+            require_newest(stored, messages)
+            messages = [message for message in messages if message.seq < stored.seq]
+        elif self._turn.etag is None:  # looked at before the lease was held, too; another turn may have come between
+            require_newest(self._turn.question, messages)
+        older = session.message_count - len(messages) - self._turn.replaces if has_more else 0
         question = Question(self._shop.settings, self._turn.wishes, session.channel)
-        messages = [message for message in messages if message.id != self._making.reply_id]
-        ended = await self._asked(question, messages, session.message_count)
+        ended = await self._asked(question, History(messages, max(0, older)))
         self._making.is_paid = True  # where it broke off, too
         milliseconds = round((time.monotonic() - started) * 1000)
         return await self._store(self._told(question, ended, milliseconds), ended)
 
-    async def _read(self) -> tuple[Session, list[Message]]:
+    async def _read(self) -> tuple[Session, list[Message], bool]:
+        """Return the session, its newest messages, oldest first, and whether there are more.
+
+        They are as many as a window takes, if they are as long as most; more where that is too little.
+        """
         budget = self._shop.rate.bytes_for(self._shop.settings.context_tokens - self._shop.settings.max_tokens)
         limit = messages_for(budget)
-        session, page = await self._shop.store.read(*self._turn.place, limit, as_of=self._turn.etag)
-        if page.has_more and limit < MOST_MESSAGES and self._is_too_little(page.messages, budget):
-            session, page = await self._shop.store.read(*self._turn.place, MOST_MESSAGES, as_of=self._turn.etag)
-        return session, page.messages[::-1]
+        while True:
+            session, page = await self._shop.store.read(*self._turn.place, limit, as_of=self._turn.etag)
+            messages = page.messages[::-1]
+            is_enough = self._turn.is_asked_in(messages) and fills(messages, budget)
+            if is_enough or not page.has_more or len(messages) < limit or limit == MOST_MESSAGES:
+                return session, messages, page.has_more
+            limit = min(MOST_MESSAGES, limit * MORE_AT_A_TIME)
 
-    def _is_too_little(self, messages: Sequence[Message], budget: int) -> bool:
-        """Return whether more should be read: these are short, or the question is not among them."""
-        if all(message.id != self._turn.question_id for message in messages):
-            return True
-        return 2 * documents_bytes(message.document() for message in messages) < budget
-
-    async def _asked(self, question: Question, messages: list[Message], count: int) -> Ended:
+    async def _asked(self, question: Question, history: History) -> Ended:
         """Read the reply to its end, or to where it broke off if it had begun; raises ModelError where it had not."""
-        reading = asyncio.ensure_future(self._read_reply(question, messages, count))
+        reading = asyncio.ensure_future(self._read_reply(question, history))
         self._making.on_stop(reading.cancel)
         looking = asyncio.create_task(self._look())
         try:
@@ -157,13 +171,20 @@ class Maker:
             raise error
         return Ended(error.finish_reason)
 
-    async def _read_reply(self, question: Question, messages: list[Message], count: int) -> Ended:
-        """Ask with as much of the history as fits, with less where the model finds that too long."""
+    async def _read_reply(self, question: Question, history: History) -> Ended:
+        """Ask with as much of the history as fits, with less where the model finds that too long.
+
+        Raises NothingToAnswerError where nothing of what was said is anything to a model.
+        """
         settings, rate = self._shop.settings, self._shop.rate
         budget = rate.bytes_for(settings.context_tokens - question.max_tokens - MARGIN_TOKENS) - question.size
         for tried in range(SHORTER_TRIES + 1):
-            found = window(messages, budget, may_cut=tried > 0)  # first the question as it is: sizes are guessed
-            self._history = {"messages": found.sent, "left_out": max(0, count - found.sent) + found.cut}
+            # First the question as it is: sizes are guessed.
+            found = window(history.messages, budget, begins_whole=not history.left_out, may_cut=tried > 0)
+            if found.ids.isdisjoint(message.id for message in self._turn.said):
+                raise NothingToAnswerError
+            left_out = history.left_out + len(history.messages) - found.sent
+            self._history = {"messages": found.sent, "left_out": left_out + found.cut}
             try:
                 ended = await self._stream(question, found)
             except PromptTooLongError as error:
@@ -265,15 +286,16 @@ class Maker:
         return Answered(self._turn.said, edited.message, session.message_count, edited.etag)
 
     async def _explain_loss(self) -> Answered:
-        """Return the reply that is there in place of this one; raises why there is none."""
+        """Give the lease back, and return the reply that is there in place of this one; raises why there is none."""
         await self._give_back()
         session = await self._shop.store.get(*self._turn.place)
+        if not self._turn.is_asked_in([await self._shop.store.get_message(*self._turn.place, self._turn.question.id)]):
+            raise MessageNotFoundError
         with suppress(MessageNotFoundError):
             reply = await self._shop.store.get_message(*self._turn.place, self._making.reply_id)
             return Answered(self._turn.said, reply, session.message_count, session.etag)
         if session.status != "active":
             raise SessionArchivedError
-        await self._shop.store.get_message(*self._turn.place, self._turn.question_id)
         raise TurnInProgressError(self._making.reply_id, 1)
 
     async def _give_back(self) -> None:

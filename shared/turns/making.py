@@ -1,7 +1,8 @@
 """Replies that are being made, as this instance sees them: whoever waits for one follows its buffer."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from shared.models import JsonObject, Message
@@ -24,15 +25,19 @@ class Answered(NamedTuple):
 class Making:
     """One reply, from its first word to its place in the store; `text` grows, `outcome` comes last.
 
-    Nobody who follows it has any part in it: they may come late, go early, or be none. Of one that is made elsewhere
+    Nobody who follows it has any part in it: they may come late, go early, or be none. `holder` is that of the lease
+    under which this instance makes it; None where another does, or where it is over. Of one that is made elsewhere
     `repeat` is what somebody waits for who sent the turn again: it is taken here where nothing comes of it there.
     """
 
-    def __init__(self, reply_id: str, said: list[Message] | None = None, *, is_own: bool = False) -> None:
-        """Begin a reply to what was `said`; `is_own` if this instance asks the model."""
+    def __init__(
+        self, reply_id: str, said: list[Message] | None = None, *, holder: str | None = None, replaces: bool = False
+    ) -> None:
+        """Begin a reply to what was `said`; it `replaces` one that is stored until this one is."""
         self.reply_id = reply_id
         self.said = said or []
-        self.is_own = is_own
+        self.holder = holder
+        self.replaces = replaces
         self.text = ""
         self.calls: list[JsonObject] = []
         self.outcome: Answered | Exception | None = None
@@ -40,6 +45,7 @@ class Making:
         self.is_paid = False  # the model has ended, and what is left to do is to store the reply
         self.repeat: tuple[list[Message], Wishes] | None = None
         self.task: asyncio.Task[Answered] | None = None
+        self._followers = 0
         self._stop: Callable[[], object] | None = None
         self._changed = asyncio.Event()
 
@@ -49,6 +55,13 @@ class Making:
         making = cls(answered.reply.id, answered.messages)
         making.finish(answered)
         return making
+
+    def take_over(self, holder: str) -> bool:
+        """Let this instance make it, where another has failed; return whether anybody wants that still."""
+        if self.is_stopped and not self._followers:
+            return False
+        self.holder, self.is_stopped, self._stop = holder, False, None
+        return True
 
     def add(self, text: str) -> None:
         """Let the reply go on with this."""
@@ -76,6 +89,17 @@ class Making:
         if self._stop is not None:
             self._stop()
 
+    @contextmanager
+    def followed(self, *, stop_if_left: bool = False) -> Iterator[None]:
+        """Follow it in this block; who leaves before its end may have it stopped."""
+        self._followers += 1
+        try:
+            yield
+        finally:
+            self._followers -= 1
+            if stop_if_left and self.outcome is None:
+                self.stop()
+
     async def changed(self, seconds: float) -> bool:
         """Return whether there was news within so many seconds."""
         try:
@@ -87,8 +111,9 @@ class Making:
 
     async def answered(self) -> Answered:
         """Return the reply once it is stored; raises what kept it from that."""
-        while self.outcome is None:
-            await self._changed.wait()
+        with self.followed():
+            while self.outcome is None:
+                await self._changed.wait()
         if isinstance(self.outcome, Exception):
             raise self.outcome
         return self.outcome

@@ -35,6 +35,7 @@ TRIES = 3
 MAX_WAIT_SECONDS = 10  # for another try; an endpoint that asks for more, or for more than the turn has left, is busy
 MAX_EVENT_BYTES = 2 * 1024 * 1024
 MAX_ERROR_BYTES = 64 * 1024
+DONE = b"[DONE]"
 AGAIN = {HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE}
 REFUSED = {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN, HTTPStatus.NOT_FOUND}
 
@@ -54,13 +55,17 @@ class Model:
         Raises ModelError; PromptTooLongError among them where the endpoint says so, before anything came.
         """
         assembly = Assembly()
-        async with self._answer(asked) as events:
-            seconds: float = FIRST_EVENT_SECONDS
-            while (data := await _next(events, seconds)) is not None:
-                text = assembly.add(data)
-                if text:
-                    yield text
-                seconds = LAST_EVENTS_SECONDS if assembly.finish_reason else BETWEEN_EVENTS_SECONDS
+        try:
+            async with self._answer(asked) as events:
+                seconds: float = FIRST_EVENT_SECONDS
+                while (data := await _next(events, seconds)) is not None:
+                    text = assembly.add(data)
+                    if text:
+                        yield text
+                    seconds = LAST_EVENTS_SECONDS if assembly.finish_reason else BETWEEN_EVENTS_SECONDS
+        except (ModelFailedError, ModelTimeoutError):
+            if not assembly.finish_reason:  # else all that is missing is the count of tokens
+                raise
         yield assembly.ended()
 
     async def close(self) -> None:
@@ -95,7 +100,10 @@ class Model:
         for tried in range(1, TRIES + 1):
             try:
                 response = await self._client().post(
-                    f"{self._settings.endpoint}/chat/completions", data=body, headers=await self._headers()
+                    f"{self._settings.endpoint}/chat/completions",
+                    data=body,
+                    headers=await self._headers(),
+                    allow_redirects=False,  # what was said goes nowhere but to the endpoint that is set
                 )
             except ClientConnectorError:
                 if tried == TRIES:
@@ -117,7 +125,9 @@ class Model:
             from aiohttp import ClientSession, ClientTimeout, TCPConnector  # noqa: PLC0415 - as above
 
             timeout = ClientTimeout(total=None, sock_connect=CONNECT_SECONDS)
-            connector = TCPConnector(limit=self._settings.concurrency + 1)
+            # A connection that was kept may be closed by the server just when it is used again, and whether the
+            # question arrived is not known then: it is not worth what setting up another takes beside a reply.
+            connector = TCPConnector(limit=self._settings.concurrency + 1, force_close=True)
             self._session = ClientSession(timeout=timeout, connector=connector)
         return self._session
 
@@ -147,14 +157,19 @@ async def _events(response: "ClientResponse") -> AsyncIterator[bytes]:
     rest = b""
     async for piece in response.content.iter_any():
         *lines, rest = (rest + piece).split(b"\n")
-        for line in lines:
-            data = line.removeprefix(b"data:").strip()
-            if data == b"[DONE]":
+        for data in map(_data_in, lines):
+            if data == DONE:
                 return
-            if data and line.startswith(b"data:"):
+            if data:
                 yield data
         if len(rest) > MAX_EVENT_BYTES:
             raise ModelFailedError
+    if (data := _data_in(rest)) and data != DONE:
+        yield data
+
+
+def _data_in(line: bytes) -> bytes:
+    return line.removeprefix(b"data:").strip() if line.startswith(b"data:") else b""
 
 
 async def _next(events: AsyncIterator[bytes], seconds: float) -> bytes | None:
@@ -163,8 +178,6 @@ async def _next(events: AsyncIterator[bytes], seconds: float) -> bytes | None:
         async with asyncio.timeout(seconds):
             return await anext(events, None)
     except TimeoutError as error:
-        if seconds == LAST_EVENTS_SECONDS:
-            return None
         raise ModelTimeoutError from error
 
 
@@ -182,7 +195,8 @@ async def _error(response: "ClientResponse") -> ModelError:
         return ContentFilteredError()
     if status < HTTPStatus.INTERNAL_SERVER_ERROR and is_too_long(answer):
         return PromptTooLongError()
-    level = logging.ERROR if status in REFUSED else logging.WARNING
+    is_misplaced = status in REFUSED or status < HTTPStatus.BAD_REQUEST
+    level = logging.ERROR if is_misplaced else logging.WARNING
     logger.log(level, "the model answers %s", status)
     return ModelTimeoutError() if status in {408, 504} else ModelFailedError()
 

@@ -1,10 +1,8 @@
 """Turns: what is said is stored, then the model is asked, then its reply is stored; whoever repeats finds or joins."""
 
-import asyncio
-import logging
 import time
-from collections.abc import Coroutine, Iterator, Sequence
-from contextlib import ExitStack, contextmanager, suppress
+from collections.abc import Sequence
+from contextlib import ExitStack, suppress
 from typing import NamedTuple
 
 from shared.errors import (
@@ -19,24 +17,20 @@ from shared.errors import (
     TurnInProgressError,
     TurnNotNewestError,
 )
-from shared.freshness import current_freshness, fresh_as
 from shared.idempotency import IdempotencyKey
-from shared.logs import trace
 from shared.models import Appended, Lease, Message, MessageInput, Session, SessionTarget
 from shared.service import ChatService
 from shared.turns.asking import NO_WISHES, Wishes
-from shared.turns.claiming import NEWEST, claim
 from shared.turns.elsewhere import wait_for
+from shared.turns.finding import NEWEST, find_reply
+from shared.turns.in_progress import RepliesInProgress, Slot
 from shared.turns.leases import Leases, reply_id_for
 from shared.turns.maker import Maker, Turn, Workshop
 from shared.turns.making import Answered, Making, Taken
 from shared.turns.model import Model
 from shared.turns.window import TokenRate
 
-logger = logging.getLogger(__name__)
-
-CLOSING_SECONDS = 5
-CLOSING_STEP_SECONDS = 0.01
+NO_ETAG = "none"  # that no session ever has
 
 
 class Said(NamedTuple):
@@ -75,9 +69,7 @@ class Turns:
             TokenRate(),
             max_bytes=chat.settings.max_message_bytes,
         )
-        self._makings: dict[tuple[str, str, str], Making] = {}
-        self._own = 0  # of these, and of those about to begin, how many ask the model here
-        self._is_closing = False
+        self._replies = RepliesInProgress(self._settings.concurrency)
 
     @property
     def is_configured(self) -> bool:
@@ -99,32 +91,40 @@ class Turns:
             return await self._go_on(user_id, session_id, said.if_match, wishes)
         if (said.messages[-1].role or said.messages[-1].message_type) == "assistant":
             raise NothingToAnswerError
-        with self._room():
-            session_id, appended, lease = await self._append(user_id, target, said)
-            if not appended.created:
-                return await self._repeat(user_id, session_id, appended.messages, wishes)
-            words = appended.messages
-            return self._start(Turn(user_id, session_id, words, words[-1].id, lease, wishes, etag=appended.etag))
+        with self._replies.slot_if_free() as slot:
+            session_id, appended, lease = await self._append(user_id, target, said, only_if_repeated=not slot.is_free)
+            place, words = (user_id, session_id), appended.messages
+            if appended.created:
+                return self._start(Turn(place, words, lease, wishes, etag=appended.etag), slot)
+        return await self._repeat(place, words, wishes)
 
     async def regenerate(self, user_id: str, session_id: str, message_id: str, wishes: Wishes = NO_WISHES) -> Taken:
         """Put another reply in the place of the newest one; raises TurnNotNewestError for any other, and as `say`."""
         self._require(wishes)
-        reply_id = reply_id_for(user_id, session_id, message_id)
-        if making := self._makings.get((user_id, session_id, reply_id)):
+        place = user_id, session_id
+        reply_id = reply_id_for(*place, message_id)
+        if making := await self._current(place, reply_id):
             return Taken(session_id, making.said, "joined", making)
-        await self._store.catch_up(user_id, session_id)
-        _, page = await self._store.read(user_id, session_id, NEWEST)
+        await self._store.catch_up(*place)
+        _, page = await self._store.read(*place, NEWEST)
         newest = page.messages[:1]
         said = [message for message in page.messages if message.id == message_id]
-        with self._room():
-            if said and newest[0].id == message_id:
-                return await self._repeat(user_id, session_id, said, wishes)
-            if not (newest and newest[0].id == reply_id):
-                await self._store.get_message(user_id, session_id, message_id)
-                raise TurnNotNewestError
-            lease = self.leases.new((user_id, session_id), message_id)
-            await self.leases.hold((user_id, session_id), lease)
-            return self._start(Turn(user_id, session_id, said, message_id, lease, wishes, replaces=True))
+        if said and said[0].role == "assistant":
+            raise NothingToAnswerError
+        if said and newest[0].id == message_id:
+            return await self._repeat(place, said, wishes)
+        if not (said and newest[0].id == reply_id):
+            await self._store.get_message(*place, message_id)
+            raise TurnNotNewestError
+        with self._replies.slot() as slot:
+            lease = self.leases.new(place, message_id)
+            try:
+                await self.leases.hold(place, lease)
+            except TurnInProgressError as error:
+                if error.reply_id != reply_id:
+                    raise
+                return self._join(place, said, reply_id)
+            return self._start(Turn(place, said, lease, wishes, replaces=True), slot)
 
     async def look(self, user_id: str, session_id: str, message_id: str, *, follow: bool) -> Taken | None:
         """Return the turn of a message: its reply as it is made, here or elsewhere, or as it is stored; None without.
@@ -133,8 +133,9 @@ class Turns:
         gets the message too. Raises SessionNotFoundError, MessageNotFoundError.
         """
         reply_id = reply_id_for(user_id, session_id, message_id)
-        if making := self._makings.get((user_id, session_id, reply_id)):
-            return Taken(session_id, making.said, "joined", making)
+        with suppress(SessionNotFoundError):
+            if making := await self._current((user_id, session_id), reply_id):
+                return Taken(session_id, making.said, "joined", making)
         with suppress(SessionNotFoundError, MessageNotFoundError):
             if found := await self._look(user_id, session_id, message_id, follow=follow):
                 return found
@@ -162,11 +163,15 @@ class Turns:
         Where nothing is being made nothing happens; raises SessionNotFoundError, MessageNotFoundError.
         """
         reply_id = reply_id_for(user_id, session_id, message_id)
-        making = self._makings.get((user_id, session_id, reply_id))
-        if making and making.is_own:
+        making = self._replies.find((user_id, session_id), reply_id)
+        if making and making.holder:
             making.stop()
-            while making.outcome is None:
-                await making.changed(CLOSING_SECONDS)
+            try:
+                await making.answered()
+            except (SessionNotFoundError, MessageNotFoundError):
+                raise
+            except ParleyError:
+                pass
             return
         if not await self._store.stop_turn(user_id, session_id, reply_id):
             await self._store.get_message(user_id, session_id, message_id)
@@ -174,21 +179,9 @@ class Turns:
     async def close(self) -> None:
         """Begin nothing more, break off what is being made, and let go of the model; leases are given back.
 
-        What is paid for is stored, if that can be done within CLOSING_SECONDS.
+        What is paid for is stored, if that can be done within some seconds.
         """
-        self._is_closing = True
-        ends = time.monotonic() + CLOSING_SECONDS
-        broken_off = set[Making]()
-        while self._makings or self._own:
-            is_late = time.monotonic() >= ends
-            if is_late and not self._makings:
-                break  # what is at the store still has nothing to be broken off
-            begun = set(self._makings.values()) - broken_off
-            await asyncio.sleep(CLOSING_STEP_SECONDS)  # a task that had not begun would do nothing at its end either
-            for making in begun:
-                if making.task and (is_late or not making.is_paid):
-                    making.task.cancel()
-                    broken_off.add(making)
+        await self._replies.close()
         await self.leases.settle()
         await self.model.close()
 
@@ -201,8 +194,11 @@ class Turns:
         self.require_model()
         wishes.require_allowed(self._settings)
 
-    async def _append(self, user_id: str, target: str | SessionTarget, said: Said) -> tuple[str, Appended, Lease]:
-        messages, key, ttl_seconds, if_match = said
+    async def _append(
+        self, user_id: str, target: str | SessionTarget, said: Said, *, only_if_repeated: bool
+    ) -> tuple[str, Appended, Lease]:
+        """Store what is said, and take the lease; ModelThrottledError where it is new and only a repeat may be."""
+        messages, key, ttl_seconds, if_match = said if not only_if_repeated else said._replace(if_match=NO_ETAG)
         made: list[Lease] = []
         with ExitStack() as taking:
 
@@ -213,15 +209,20 @@ class Turns:
                 made.append(lease)
                 return lease
 
-            if isinstance(target, str):
-                session_id = target
-                appended = await self._chat.append(
-                    user_id, target, messages, key, if_match=if_match, lease_for=lease_for
-                )
-            else:
-                session_id, appended = await self._chat.append_anywhere(
-                    user_id, target, messages, key, ttl_seconds=ttl_seconds, if_match=if_match, lease_for=lease_for
-                )
+            try:
+                if isinstance(target, str):
+                    session_id = target
+                    appended = await self._chat.append(
+                        user_id, target, messages, key, if_match=if_match, lease_for=lease_for
+                    )
+                else:
+                    session_id, appended = await self._chat.append_anywhere(
+                        user_id, target, messages, key, ttl_seconds=ttl_seconds, if_match=if_match, lease_for=lease_for
+                    )
+            except PreconditionFailedError as error:
+                if only_if_repeated:
+                    raise ModelThrottledError(1) from error
+                raise
         return session_id, appended, made[0]
 
     async def _go_on(self, user_id: str, session_id: str, if_match: str | None, wishes: Wishes) -> Taken:
@@ -235,35 +236,54 @@ class Turns:
             return _found(session, [], newest)
         if if_match not in {None, session.etag}:
             raise PreconditionFailedError
-        with self._room():
-            return await self._repeat(user_id, session_id, [newest], wishes)
+        return await self._repeat((user_id, session_id), [newest], wishes)
 
-    async def _repeat(self, user_id: str, session_id: str, said: list[Message], wishes: Wishes) -> Taken:
+    async def _repeat(self, place: tuple[str, str], said: list[Message], wishes: Wishes) -> Taken:
         """Have what is stored already answered: find its reply, join whoever makes it, or make it."""
-        turn = self._turn((user_id, session_id), said, wishes)
-        reply_id = turn.lease.reply_id
-        if (*turn.place, reply_id) in self._makings:
-            return self._join(turn.place, said, reply_id, wishes)
-        try:
-            found = await claim(self._store, self.leases, turn.place, said, turn.lease)
-        except TurnInProgressError as error:
-            if error.reply_id != reply_id:
-                raise
-            return self._join(turn.place, said, reply_id, wishes)
-        return Taken(session_id, said, "found", Making.of(found)) if found else self._start(turn)
+        lease = self.leases.new(place, said[-1].id)
+        making = await self._current(place, lease.reply_id)
+        if making and not making.replaces:
+            return self._join(place, said, lease.reply_id, wishes)
+        if answered := await find_reply(self._store, place, said, lease.reply_id):
+            return Taken(place[1], said, "found", Making.of(answered))
+        with self._replies.slot() as slot:
+            try:
+                await self.leases.hold(place, lease)
+            except TurnInProgressError as error:
+                if error.reply_id != lease.reply_id:
+                    raise
+                return self._join(place, said, lease.reply_id, wishes)
+            return self._start(Turn(place, said, lease, wishes), slot)
 
-    def _start(self, turn: Turn) -> Taken:
-        making = Making(turn.lease.reply_id, turn.said, is_own=True)
-        self._run(making, turn.place, Maker(self._shop, turn, making).run())
-        return Taken(turn.session_id, turn.said, "started", making)
+    async def _current(self, place: tuple[str, str], reply_id: str) -> Making | None:
+        """Return the reply of that id that is in progress here; not one that has lost its lease, which is told to end.
+
+        Raises SessionNotFoundError.
+        """
+        making = self._replies.find(place, reply_id)
+        if making is None or making.holder is None:
+            return making
+        lease = (await self._store.get(*place)).lease
+        if lease and lease.holder == making.holder:
+            return making
+        self._replies.forget(place, making)
+        if not making.is_paid:
+            making.stop()
+        return None
+
+    def _start(self, turn: Turn, slot: Slot) -> Taken:
+        making = Making(turn.lease.reply_id, turn.said, holder=turn.lease.holder, replaces=turn.replaces)
+        self._replies.run(making, turn.place, Maker(self._shop, turn, making).run(), slot)
+        return Taken(turn.place[1], turn.said, "started", making)
 
     def _join(self, place: tuple[str, str], said: list[Message], reply_id: str, repeats: Wishes | None = None) -> Taken:
-        making = self._makings.get((*place, reply_id))
+        making = self._replies.find(place, reply_id)
         if making is None:
-            if self._is_closing:
+            if self._replies.is_closing:
                 raise ModelThrottledError(1)
             making = Making(reply_id, said)
-            self._run(making, place, self._wait(place, said, making))
+            making.on_stop(lambda: self.leases.stop(place, reply_id))
+            self._replies.run(making, place, self._wait(place, said, making))
         if repeats is not None:
             making.repeat = making.repeat or (said, repeats)
         return Taken(place[1], said, "joined", making)
@@ -275,61 +295,21 @@ class Turns:
             if making.repeat is None:
                 raise ModelFailedError
             said, wishes = making.repeat
-            turn = self._turn(place, said, wishes)
-            try:
-                with self._room():
-                    found = await claim(self._store, self.leases, turn.place, said, turn.lease)
-                    making.is_own = found is None
-                    self._own += making.is_own
-            except TurnInProgressError as error:
-                if error.reply_id != making.reply_id:
-                    raise
-            else:
-                return found or await Maker(self._shop, turn, making).run()
+            if found := await find_reply(self._store, place, said, making.reply_id):
+                return found
+            with self._replies.slot():
+                lease = self.leases.new(place, said[-1].id)
+                try:
+                    await self.leases.hold(place, lease)
+                except TurnInProgressError as error:
+                    if error.reply_id != making.reply_id:
+                        raise
+                    continue
+                if not making.take_over(lease.holder):
+                    await self.leases.give_back(place, lease)
+                    raise ModelFailedError
+                return await Maker(self._shop, Turn(place, said, lease, wishes), making).run()
         return found
-
-    def _turn(self, place: tuple[str, str], said: list[Message], wishes: Wishes) -> Turn:
-        return Turn(*place, said, said[-1].id, self.leases.new(place, said[-1].id), wishes)
-
-    def _run(self, making: Making, place: tuple[str, str], work: Coroutine[None, None, Answered]) -> None:
-        """Let a task of its own fill `making`, which is over when the task is, however that ends."""
-        key = (*place, making.reply_id)
-        self._makings[key] = making
-        self._own += making.is_own
-        with fresh_as(current_freshness().token):  # it sees what its request has seen, and goes on from there
-            making.task = asyncio.create_task(work)
-
-        def done(task: asyncio.Task[Answered]) -> None:
-            self._own -= making.is_own
-            if self._makings.get(key) is making:
-                del self._makings[key]
-            making.finish(_outcome_of(task))
-
-        making.task.add_done_callback(done)
-
-    @contextmanager
-    def _room(self) -> Iterator[None]:
-        """Keep room for one more reply; raises ModelThrottledError where as many are made as may be, or all is over."""
-        if self._is_closing or self._own >= self._settings.concurrency:
-            raise ModelThrottledError(1)
-        self._own += 1
-        try:
-            yield
-        finally:
-            self._own -= 1
-
-
-def _outcome_of(task: asyncio.Task[Answered]) -> Answered | ParleyError:
-    """Return how a task has ended, as callers are told; one that was broken off, or has a fault, is a failed model."""
-    if task.cancelled():
-        return ModelFailedError()
-    error = task.exception()
-    if error is None:
-        return task.result()
-    if isinstance(error, ParleyError):
-        return error
-    logger.error("a turn failed\n%s", trace(error))  # its text may hold what was said
-    return ModelFailedError()
 
 
 def _found(session: Session, said: list[Message], reply: Message) -> Taken:

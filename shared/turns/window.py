@@ -9,19 +9,24 @@ from shared.models import JsonObject, Message, stored_bytes
 FIRST_RATE = 0.3  # tokens a byte: English has 0.19, German up to 0.39, digits up to 1 (measured on two vocabularies)
 SLOWLY = 0.2  # how far the rate goes towards a lower one; a higher one counts at once
 MAX_RATE = 2.0
-MOST_MESSAGES = 200
+MOST_MESSAGES = 1_000  # that are read for one
 LEAST_BYTES = 64  # of a text that is cut
 CUT = "\n[…]\n"  # stands where something was cut out of a text
 BYTES_A_MESSAGE = 500  # as many as would fill the window are read at once; where they are shorter, once more
 
 
 class Window(NamedTuple):
-    """What a model is sent of a session's messages: `sent` of them, `cut` among these not whole; `size` in bytes."""
+    """What a model is sent of a session's messages: those of these ids, `cut` among them not whole; `size` in bytes."""
 
     messages: list[OpenAIMessage]
-    sent: int
+    ids: frozenset[str]
     size: int
     cut: int = 0
+
+    @property
+    def sent(self) -> int:
+        """How many of the session's messages are sent."""
+        return len(self.ids)
 
 
 class TokenRate:
@@ -53,22 +58,30 @@ def messages_for(size_bytes: int) -> int:
     return max(1, min(MOST_MESSAGES, size_bytes // BYTES_A_MESSAGE + 1))
 
 
-def window(messages: Sequence[Message], size_bytes: int, *, may_cut: bool = False) -> Window:
+def window(messages: Sequence[Message], size_bytes: int, *, begins_whole: bool = True, may_cut: bool = False) -> Window:
     """Return the newest whole turns of messages, oldest first, that take no more bytes, and the newest in any case.
 
-    Where the newest takes more by itself it may be cut: its longest texts lose their middle.
+    Unless it `begins_whole` the first turn is a rest of one, which is left out if there is another. Where the newest
+    takes more by itself it may be cut: its longest texts lose their middle.
     """
-    written = [_written(turn) for turn in _turns(messages)]
-    chosen: list[list[OpenAIMessage]] = []
+    chosen: list[_Turn] = []
     size = 0
-    for turn in reversed(written):
-        if chosen and size + stored_bytes(turn) > size_bytes:
+    for turn in reversed(_whole_turns(messages, begins_whole=begins_whole)):
+        if chosen and size + turn.size > size_bytes:
             break
         chosen.insert(0, turn)
-        size += stored_bytes(turn)
-    flat = [message for turn in chosen for message in turn]
+        size += turn.size
+    flat = [message for turn in chosen for message in turn.messages]
     cut = _cut(flat, size - size_bytes) if may_cut and len(chosen) == 1 else 0
-    return Window(flat, len(flat), stored_bytes(flat) if cut else size, cut)
+    ids = frozenset(message_id for turn in chosen for message_id in turn.ids)
+    return Window(flat, ids, stored_bytes(flat) if cut else size, cut)
+
+
+def fills(messages: Sequence[Message], size_bytes: int) -> bool:
+    """Return whether these, of which there are older ones, are as much as a window of that size takes."""
+    turns = _whole_turns(messages, begins_whole=False)
+    has_newest = any(message.role == "user" for message in messages)
+    return has_newest and sum(turn.size for turn in turns) >= size_bytes
 
 
 def prompt(instructions: str, found: Window) -> list[JsonObject]:
@@ -77,14 +90,23 @@ def prompt(instructions: str, found: Window) -> list[JsonObject]:
     return first + [_plain(message) for message in found.messages]
 
 
-def _turns(messages: Sequence[Message]) -> list[list[Message]]:
+class _Turn(NamedTuple):
+    """What a turn is to a model, of which messages, and in how many bytes."""
+
+    messages: list[OpenAIMessage]
+    ids: set[str]
+    size: int
+
+
+def _whole_turns(messages: Sequence[Message], *, begins_whole: bool) -> list[_Turn]:
     """Divide messages where a user speaks; calls of tools and their results stay together."""
     turns: list[list[Message]] = []
     for message in messages:
         if not turns or message.role == "user":
             turns.append([])
         turns[-1].append(message)
-    return turns
+    is_rest = not begins_whole and len(turns) > 1 and turns[0][0].role != "user"
+    return [_written(turn) for turn in turns[is_rest:]]
 
 
 def _cut(messages: list[OpenAIMessage], excess_bytes: int) -> int:
@@ -108,9 +130,12 @@ def _shortened(text: str, by_bytes: int) -> str:
     return data[:half].decode(errors="ignore") + CUT + data[-half:].decode(errors="ignore")
 
 
-def _written(turn: Sequence[Message]) -> list[OpenAIMessage]:
+def _written(turn: Sequence[Message]) -> _Turn:
     """Return a turn as the API takes it, without replies that say nothing."""
-    return [message for message in for_model(turn).messages if _says_something(message)]
+    written = for_model(turn)
+    said = [(each, turn[place].id) for each, place in zip(written.messages, written.sources, strict=True)]
+    messages = [message for message, _ in said if _says_something(message)]
+    return _Turn(messages, {source for message, source in said if _says_something(message)}, stored_bytes(messages))
 
 
 def _says_something(message: OpenAIMessage) -> bool:

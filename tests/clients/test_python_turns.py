@@ -18,6 +18,7 @@ from tests.clients.weather import weather_before
 from tests.cosmos.proxy import answers
 from tests.e2e.process import ROOT
 from tests.turns.model_server import Script, chunk, whole
+from tests.turns.streams import after
 
 HI = {"role": "user", "content": "Hi"}
 HELLO = "Hello there."
@@ -85,11 +86,15 @@ def text_of(events: list[Any]) -> str:
 async def test_a_turn_is_told_as_it_comes_and_done_is_what_is_stored(client: Any, parley: Parley) -> None:
     events = await called(client.take_turn(None, HI, session_id="s", max_output_tokens=50))
 
-    assert [events[0]["type"], events[0]["id"], events[0]["data"]["how"]] == ["turn", 0, "started"]
+    assert [events[0]["type"], events[0]["id"], events[0]["data"]["how"]] == ["turn", after(""), "started"]
     assert contents(events[0]["data"]["messages"]) == ["Hi"]
     assert text_of(events) == HELLO
     done = events[-1]
-    assert (done["type"], done["id"], done["data"]["usage"]) == ("done", 12, {"input_tokens": 20, "output_tokens": 4})
+    assert (done["type"], done["id"], done["data"]["usage"]) == (
+        "done",
+        after(HELLO),
+        {"input_tokens": 20, "output_tokens": 4},
+    )
     assert list(parley.messages("s")) == [*done["data"]["messages"], done["data"]["reply"]]
 
 
@@ -162,12 +167,13 @@ async def test_a_turn_that_is_refused_is_told_as_elsewhere(client: Any) -> None:
 async def test_a_turn_is_looked_at_joined_stopped_and_made_anew(client: Any, model: Model) -> None:
     model.next(Script([chunk("Half"), None, *whole(" whole")]))
     stream = client.take_turn(None, {**HI, "id": "m1"}, session_id="s")
-    first = [await called(anext(stream) if hasattr(stream, "__anext__") else next(stream)) for _ in range(2)]
+    for _ in range(2):
+        await called(anext(stream) if hasattr(stream, "__anext__") else next(stream))
 
     running = await called(client.get_turn("s", "m1"))
     await called(client.stop_turn("s", "m1"))
     rest = await called(stream)
-    joined = await called(client.join_turn("s", "m1", last_event_id=first[1]["id"] - 2))
+    joined = await called(client.join_turn("s", "m1", last_event_id=after("Ha")))
     anew = await called(client.regenerate("s", "m1", max_output_tokens=20))
 
     assert running == {"state": "running", "reply": None}
@@ -232,15 +238,35 @@ def test_another_reply_is_asked_for_once_and_joined_where_nothing_of_it_came() -
     turn.pause()
 
     assert (asked.method, asked.path, asked.repeatable) == ("POST", "/api/chat/sessions/s/turns/m1/regenerate", False)
-    assert turn.call() == join_turn("s", "m1", 0).call
+    assert turn.call() == join_turn("s", "m1", None).call
 
 
-def test_no_character_is_told_twice() -> None:
-    turn = Following(take_turn("s", [HI], {}, if_closed="finish"), QUICK)
-    piece = b'id: 0\nevent: turn\ndata: {"messages":[]}\n\nid: 3\r\nevent: delta\r\ndata: {"text":"One"}\r\n\r\n'
+def test_events_are_told_once_they_are_whole_and_the_turn_goes_on_after_the_last() -> None:
+    turn = Following(take_turn("s", [{**HI, "id": "m1"}], {}, if_closed="finish"), QUICK)
+    begun = b'id: a\nevent: turn\ndata: {"messages":[],"offset":0}\n\n'
+    gone_on = b'id: b\nevent: turn\ndata: {"messages":[],"offset":3}\n\n'
 
-    first = list(turn.events_in(piece + b": still here\n\nid: 5\nevent: de"))
-    again = list(turn.events_in(b'lta\ndata: {"text":"One t"}\n\n' + piece))
+    first = list(turn.events_in(begun + b'id: b\r\nevent: delta\r\ndata: {"text":"One"}\r\n\r\n: here\n\nid: c\nev'))
+    joined = turn.call()
+    rest = list(turn.events_in(b'ent: delta\ndata: {"text":" t"}\n\n'))
+    again = list(turn.events_in(gone_on + b'id: d\nevent: delta\ndata: {"text":"wo"}\n\n'))
 
-    assert text_of(first) + text_of(again) == "One t"
-    assert [event["type"] for event in first + again] == ["turn", "delta", "delta"]
+    assert joined == join_turn("s", "m1", "b").call
+    assert text_of(first + rest + again) == "One two"
+    assert [event["type"] for event in first + rest + again] == ["turn", "delta", "delta", "delta"]
+
+
+async def test_where_another_text_takes_the_place_of_what_was_told_the_turn_begins_again(
+    client: Any, model: Model
+) -> None:
+    await called(client.take_turn(None, {**HI, "id": "m1"}, session_id="s"))
+    model.next(Script([chunk("Half of another"), None, *whole(" reply")]))
+    stream = client.regenerate("s", "m1")
+    told = [await called(anext(stream) if hasattr(stream, "__anext__") else next(stream)) for _ in range(2)]
+
+    await called(client.stop_turn("s", "m1"))
+    rest = await called(stream)
+
+    assert text_of(told) == "Half of another"
+    assert [rest[0]["type"], rest[0]["data"]["offset"], rest[-1]["type"]] == ["turn", 0, "done"]
+    assert text_of(rest) == rest[-1]["data"]["reply"]["content"] == HELLO

@@ -42,10 +42,10 @@ class Parley:
         with closing(urllib.request.urlopen(request, timeout=START_SECONDS)) as answer:
             return json.load(answer)
 
-    def status(self, path: str, user: str) -> int:
-        """Return the status of a GET, whatever it is."""
+    def status(self, path: str, user: str, body: object = None) -> int:
+        """Return the status of such a request, 200 for any that is good."""
         try:
-            self.ask(path, user)
+            self.ask(path, user, body)
         except urllib.error.HTTPError as refusal:
             with refusal:
                 return refusal.code

@@ -7,13 +7,14 @@ import shutil
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.builders import an_owner
 from tests.conftest import CosmosPlace
-from tests.e2e.process import ROOT, START_SECONDS, launch, running
+from tests.e2e.process import ROOT, START_SECONDS, Parley, launch, running
 
 STOP_SECONDS = 5
 
@@ -30,12 +31,28 @@ def user() -> str:
     return an_owner()
 
 
-def test_it_says_where_its_data_is_and_makes_the_file_there(path: str, user: str) -> None:
-    with running(SQLITE_PATH=path) as parley:
-        assert path in parley.welcome
-        parley.ask("/api/chat/sessions", user, {})
+@pytest.fixture(scope="module")
+def fresh(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Parley, Path]]:
+    """Run Parley with nothing set but where its data is to be."""
+    data = tmp_path_factory.mktemp("fresh") / "new" / "folder" / "parley.db"
+    with running(SQLITE_PATH=str(data)) as parley:
+        yield parley, data
 
-        assert Path(path).is_file()
+
+def test_it_says_where_its_data_is_and_makes_the_file_there(fresh: tuple[Parley, Path], user: str) -> None:
+    parley, data = fresh
+    parley.ask("/api/chat/sessions", user, {})
+
+    assert str(data) in parley.welcome
+    assert data.is_file()
+
+
+def test_without_a_model_it_says_so_and_suggests_no_turn(fresh: tuple[Parley, Path], user: str) -> None:
+    parley, _ = fresh
+
+    assert "\nIts model: none, as MODEL_ENDPOINT is not set; make run-model brings a small one\n" in parley.welcome
+    assert "/turns" not in parley.welcome
+    assert parley.status("/api/chat/turns", user, {"role": "user", "content": "Hello"}) == 501
 
 
 @pytest.mark.skipif(shutil.which("curl") is None, reason="curl is not installed here")

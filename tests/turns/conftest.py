@@ -9,9 +9,10 @@ import pytest
 import pytest_asyncio
 
 from shared.store.port import SessionStore
-from tests.http.client import Client
+from tests.http.client import Client, a_session
 from tests.http.conftest import function_app, serve, settings  # noqa: F401 - fixtures of the API's tests
 from tests.turns.model_server import FakeModel, serving_model
+from tests.turns.talking import SESSIONS
 
 Serving = Callable[..., AbstractAsyncContextManager[Client]]
 
@@ -24,9 +25,9 @@ async def model() -> AsyncIterator[FakeModel]:
 
 
 @pytest.fixture
-def model_settings() -> dict[str, Any]:
-    """Say what of the model's settings a module's tests change."""
-    return {}
+def model_settings(request: pytest.FixtureRequest) -> dict[str, Any]:
+    """Say what of the model's settings a test changes (by `parametrize`, indirectly), or a module's tests do."""
+    return getattr(request, "param", {})
 
 
 @pytest_asyncio.fixture
@@ -39,3 +40,9 @@ async def api(
     """Serve the store under test with the model, and speak for a user who has nothing yet."""
     async with serve(store, model=replace(model.settings, **model_settings)) as client:
         yield client
+
+
+@pytest_asyncio.fixture
+async def chat(api: Client) -> str:
+    """Name an empty session by its path."""
+    return f"{SESSIONS}/{(await a_session(api, channel='web'))['id']}"

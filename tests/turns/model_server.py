@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import socket
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -26,9 +27,22 @@ def whole(*texts: str, finish: str = "stop") -> list[Any]:
     return [*map(chunk, texts), chunk(finish_reason=finish), {"choices": [], "usage": USAGE}]
 
 
+def calling(*pieces: str, name: str = "trains") -> list[Any]:
+    """Return the chunks of a call whose arguments come in these pieces."""
+    first = {"index": 0, "id": "call_1", "type": "function", "function": {"name": name, "arguments": ""}}
+    rest = [{"index": 0, "function": {"arguments": piece}} for piece in pieces]
+    return [
+        *(chunk(delta={"tool_calls": [call]}) for call in (first, *rest)),
+        chunk(finish_reason="tool_calls"),
+    ]
+
+
 @dataclass
 class Script:
-    """What one answer is: a status with a body, or chunks; `None` among them waits until the test goes on."""
+    """What one answer is: a status with a body, or chunks.
+
+    Among these a number is a pause of so many seconds, and `None` waits until the test goes on.
+    """
 
     chunks: list[Any] = field(default_factory=lambda: whole(*REPLY))
     status: int = 200
@@ -36,6 +50,7 @@ class Script:
     headers: dict[str, str] = field(default_factory=dict)
     breaks_off: bool = False
     ends_with_done: bool = True
+    ends_with_newline: bool = True
 
 
 class FakeModel:
@@ -45,12 +60,14 @@ class FakeModel:
         self.url = ""
         self.asked: list[dict[str, Any]] = []
         self.headers: list[dict[str, str]] = []
+        self.peers: list[Any] = []
         self.scripts: list[Script] = []
         self.usual = Script()
         self.going_on = asyncio.Event()
         self.waiting = asyncio.Event()
         self.judge: Callable[[dict[str, Any]], Script | None] = lambda _: None
         self.left = 0
+        self.runner: web.AppRunner | None = None
 
     def next(self, *scripts: Script) -> None:
         """Answer the next questions so, and then as usual."""
@@ -59,6 +76,11 @@ class FakeModel:
     def go_on(self) -> None:
         """Let what waits go on."""
         self.going_on.set()
+
+    async def listen(self, listener: socket.socket) -> None:
+        """Listen at this address, too."""
+        assert self.runner
+        await web.SockSite(self.runner, listener).start()
 
     @property
     def settings(self) -> ModelSettings:
@@ -70,6 +92,7 @@ class FakeModel:
         asked = await request.json()
         self.asked.append(asked)
         self.headers.append(dict(request.headers))
+        self.peers.append(request.transport and request.transport.get_extra_info("peername"))
         script = self.judge(asked) or (self.scripts.pop(0) if self.scripts else self.usual)
         if script.status != 200:
             return web.json_response(script.body, status=script.status, headers=script.headers)
@@ -83,14 +106,17 @@ class FakeModel:
         return response
 
     async def _stream(self, request: web.Request, response: web.StreamResponse, script: Script) -> None:
-        for each in script.chunks:
+        for place, each in enumerate(script.chunks, 1):
             if each is None:
                 self.waiting.set()
                 await self.going_on.wait()
                 self.going_on.clear()
+            elif isinstance(each, float):
+                await asyncio.sleep(each)
             else:
                 data = each if isinstance(each, bytes) else json.dumps(each).encode()
-                await response.write(b"data: " + data + b"\n\n")
+                is_open = place == len(script.chunks) and not script.ends_with_newline
+                await response.write(b"data: " + data + (b"" if is_open else b"\n\n"))
         if script.breaks_off and request.transport:
             request.transport.abort()
         elif script.ends_with_done:
@@ -103,7 +129,7 @@ async def serving_model() -> AsyncIterator[FakeModel]:
     model = FakeModel()
     app = web.Application()
     app.router.add_post("/v1/chat/completions", model.answer)
-    runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1, handler_cancellation=True)
+    model.runner = runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1, handler_cancellation=True)
     await runner.setup()
     try:
         await web.TCPSite(runner, "127.0.0.1", 0).start()

@@ -9,6 +9,7 @@ from typing import Any
 import aiohttp
 from yarl import URL
 
+from shared.http.turn_events import Place
 from tests.http.client import NO_BODY, Client
 
 
@@ -17,7 +18,7 @@ class Event:
     """One event."""
 
     name: str
-    id: int
+    id: str
     data: Any
 
 
@@ -39,7 +40,7 @@ class Stream:
             block, _, self._rest = self._rest.partition(b"\n\n")
             if not block.startswith(b":"):
                 fields = dict(line.split(": ", 1) for line in block.decode().split("\n"))
-                return Event(fields["event"], int(fields["id"]), json.loads(fields["data"]))
+                return Event(fields["event"], fields["id"], json.loads(fields["data"]))
 
     async def all(self) -> list[Event]:
         """Return every event up to the end."""
@@ -65,6 +66,11 @@ async def streaming(
             yield Stream(response)
         finally:
             response.close()
+
+
+def after(text: str) -> str:
+    """Return the id of the event with which this text was told."""
+    return str(Place().after(text))
 
 
 def text_of(events: list[Event]) -> str:

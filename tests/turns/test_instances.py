@@ -21,7 +21,7 @@ from shared.models import Lease, Message, MessageInput, MessageQuery, Session, S
 from shared.service import ChatService
 from shared.settings import Settings, load_settings
 from shared.store.port import SessionStore
-from shared.turns import maker, turns
+from shared.turns import in_progress, maker
 from shared.turns.leases import reply_id_for
 from shared.turns.making import Taken
 from shared.turns.turns import Said, Turns, turns_of
@@ -310,6 +310,7 @@ async def test_an_instance_may_end_before_a_turn_has_begun(instances: list[Insta
     model.next(Script([chunk("Half"), None]))
     taken = await here.say()
     await here.turns.close()
+    model.scripts.clear()  # it may have ended before it asked
 
     async with asyncio.timeout(SOON):
         with pytest.raises(ModelFailedError):
@@ -372,7 +373,7 @@ async def test_an_instance_that_ends_stores_what_was_paid_for_if_it_can(
         await asyncio.sleep(3600 if is_away else 0.1)
         return await append(*arguments, **options)
 
-    monkeypatch.setattr(turns, "CLOSING_SECONDS", 0.5)
+    monkeypatch.setattr(in_progress, "CLOSING_SECONDS", 0.5)
     taken = await here.say()
     monkeypatch.setattr(store, "append", slowly)
     await storing.wait()
@@ -504,6 +505,7 @@ async def test_what_an_instance_has_just_stored_when_it_ends_has_no_lease(
             await taken.making.answered()
         with pytest.raises(ModelThrottledError):
             await here.say(message_id="m2")
+        model.scripts.clear()  # it may have ended before it asked
         assert await content_of(await there.say()) == HELLO
 
 
@@ -516,7 +518,7 @@ async def test_a_reply_that_has_just_ended_when_its_instance_does_is_stored(
 
     async def and_close(self: maker.Maker, *arguments: Any) -> Any:
         ended = await read_reply(self, *arguments)
-        monkeypatch.setattr(turns, "CLOSING_STEP_SECONDS", 0)
+        monkeypatch.setattr(in_progress, "CLOSING_STEP_SECONDS", 0)
         closing.append(asyncio.create_task(here.turns.close()))
         return ended
 

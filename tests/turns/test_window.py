@@ -38,11 +38,9 @@ def test_the_newest_whole_turns_that_fit_are_sent() -> None:
 
 
 def test_the_newest_turn_is_sent_however_large_it_is() -> None:
-    question = history(*TURN, "user")[-1:]
+    messages = history(*TURN, "user")
 
-    found = window(history(*TURN, "user"), 1)
-
-    assert found == window(question, 10_000)
+    assert window(messages, 1) == window(messages[-1:], 10_000)
 
 
 def test_of_what_a_user_said_in_a_row_the_oldest_is_left_out_first() -> None:

@@ -28,10 +28,14 @@ const REASONS = { stop: "stop", length: "length", content_filter: "content-filte
  * @returns {AsyncGenerator<Chunk, void, undefined>}
  */
 export async function* chunksOf(first, events, { isContinued }) {
-  let id = "text";
+  let id = "";
   let isOpen = false;
   for await (const { type, data } of following(first, events)) {
     if (type === "turn") {
+      if (id) {
+        yield { type: "error", errorText: "The reply was begun anew: load the chat again." }; // no chunk takes text back
+        return;
+      }
       id = data.reply_id;
       yield isContinued ? { type: "start" } : { type: "start", messageId: id };
       yield { type: "start-step" };

@@ -15,8 +15,8 @@ const PAUSE_SECONDS = 0.25; // before a stream that broke off is joined again; l
  * Yields the events of a turn to its `done` or `error`, however often the stream breaks off.
  *
  * `start` asks for the turn, and again as long as nothing of it has come, unless it is to be sent once; `join` says how
- * to go on after an event. Only the first `turn` event is shown. ParleyError where the turn is refused, or where nothing new comes as often as a
- * request is repeated.
+ * to go on after an event. A further `turn` event is shown where what was told is void. ParleyError where the turn is
+ * refused, or where nothing new comes as often as a request is repeated.
  *
  * @param {Connection} connection
  * @param {Call} start
@@ -26,14 +26,17 @@ const PAUSE_SECONDS = 0.25; // before a stream that broke off is joined again; l
 export async function* followTurn(connection, start, join) {
   let turn = /** @type {Turn | null} */ (null);
   let lastEventId = "";
+  let hasText = false;
   for (let idle = 0; idle <= connection.maxRetries; idle++) {
     if (idle) await pause(PAUSE_SECONDS * idle, start.signal);
     const isBegun = turn || (idle && start.once);
     for await (const event of eventsBy(connection, isBegun ? await join(lastEventId, turn) : start)) {
       if (event.type === "turn") {
-        if (turn) continue;
-        turn = event.data;
+        if (turn && !(hasText && event.data.offset === 0)) continue;
+        turn ??= event.data;
+        hasText = false;
       }
+      hasText ||= event.type === "delta";
       lastEventId = event.id || lastEventId;
       idle = 0;
       yield event;

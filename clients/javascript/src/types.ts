@@ -256,7 +256,7 @@ export interface TurnState {
   reply: Message | null;
 }
 export type TurnEvent =
-  | { type: "turn"; id: string; data: { messages: Message[]; reply_id: string; how: "started" | "joined" | "found" } }
+  | { type: "turn"; id: string; data: { messages: Message[]; reply_id: string; how: "started" | "joined" | "found"; offset: number } }
   | { type: "delta"; id: string; data: { text: string } }
   | { type: "tool_calls"; id: string; data: { function_calls: (string | JsonObject)[] } }
   | { type: "done"; id: string; data: TurnResult }

@@ -8,7 +8,8 @@ import { Parley, ParleyError } from "parley-client";
 import { json, noAnswer, serverThat, stream } from "./fake.js";
 
 const SAID = /** @type {const} */ ({ id: "m1", role: "user", content: "How are you?" });
-const TURN = { type: "turn", id: "0", data: { messages: [SAID], reply_id: "r1", how: "started" } };
+const TURN = { type: "turn", id: "0", data: { messages: [SAID], reply_id: "r1", how: "started", offset: 0 } };
+const GONE_ON = { ...TURN, id: "4", data: { ...TURN.data, offset: 4 } };
 const DONE = { type: "done", id: "11", data: { session_id: "s", reply: { id: "r1", content: "Fine, thanks" } } };
 
 /** @param {number} id @param {string} text */
@@ -33,7 +34,7 @@ test("a turn is told event by event", async (context) => {
 });
 
 test("a stream that breaks off is joined where it was, and told as one", async (context) => {
-  const answers = [stream([TURN, delta(4, "Fine")]), stream([TURN, delta(8, ", th")]), stream([TURN, DONE])];
+  const answers = [stream([TURN, delta(4, "Fine")]), stream([GONE_ON, delta(8, ", th")]), stream([GONE_ON, DONE])];
   const { url, asked } = await serverThat(context, answers);
 
   const found = await all(new Parley({ baseUrl: url }).takeTurn("s", { role: "user", content: "Hello" }));
@@ -42,6 +43,15 @@ test("a stream that breaks off is joined where it was, and told as one", async (
   const joined = `/api/chat/sessions/s/turns/${asked[0]?.body.id}`;
   assert.deepEqual(asked.slice(1).map(({ method, url }) => [method, url]), [["GET", joined], ["GET", joined]]);
   assert.deepEqual(asked.map(({ headers }) => headers["last-event-id"]), [undefined, "4", "8"]);
+});
+
+test("where another text takes the place of what was told, the turn begins again", async (context) => {
+  const answers = [stream([TURN, delta(4, "Fine")]), stream([TURN, delta(5, "Other"), DONE])];
+  const { url } = await serverThat(context, answers);
+
+  const found = await all(new Parley({ baseUrl: url }).takeTurn("s", SAID));
+
+  assert.deepEqual(found, [TURN, delta(4, "Fine"), TURN, delta(5, "Other"), DONE]);
 });
 
 test("a turn whose answer is lost before its first event is asked for again under the same ids", async (context) => {

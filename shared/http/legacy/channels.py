@@ -7,12 +7,12 @@ from typing import Annotated, Literal, NamedTuple
 from pydantic import ConfigDict, Field, StrictStr
 from typing_extensions import TypedDict  # pydantic asks for this one before Python 3.12
 
-from shared.errors import SessionNotFoundError
+from shared.errors import SessionArchivedError, SessionNotFoundError
 from shared.http.answers import Time
 from shared.http.call import Answer, Call
 from shared.http.endpoint import Reply
 from shared.http.legacy.asking import MADE, NO_REPLY, NOBODY, SESSION_ID, LegacyEndpoint, unslashed
-from shared.http.legacy.turns import REPLY, SUCCESS, TURN_ERRORS, take_turn
+from shared.http.legacy.turns import REPLY, SUCCESS, take_turn
 from shared.http.parameters import PathParameter
 from shared.http.query import WHOLE_NUMBER, QueryModel
 from shared.legacy_ids import CHANNELS, DAY_SECONDS, session_id_beside, session_id_for
@@ -101,7 +101,7 @@ CHANNEL = PathParameter(
 @LegacyEndpoint(
     path={"channel": CHANNEL},
     answers={200: Reply("Stored.")},
-    errors=TURN_ERRORS,
+    errors=(SessionArchivedError,),
     notes=(
         f"{NO_REPLY} {MADE} One that another channel has already gets `.<channel>` behind it. "
         f"A chat that is made here is gone a day after the last message. {NOBODY}"

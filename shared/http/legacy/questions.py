@@ -5,13 +5,13 @@ from typing import Annotated, Literal
 from pydantic import ConfigDict, Field, StrictStr
 from typing_extensions import TypedDict  # pydantic asks for this one before Python 3.12
 
-from shared.errors import SessionNotFoundError
+from shared.errors import SessionArchivedError, SessionNotFoundError
 from shared.http.answers import Time
 from shared.http.call import Answer, Call
 from shared.http.endpoint import Reply
 from shared.http.legacy.asking import MADE, NO_REPLY, NOBODY, SESSION_ID, LegacyEndpoint, SessionQuery
 from shared.http.legacy.history import older
-from shared.http.legacy.turns import REPLY, SUCCESS, TURN_ERRORS, take_turn
+from shared.http.legacy.turns import REPLY, SUCCESS, take_turn
 from shared.legacy_ids import session_id_for
 from shared.models import (
     JsonObject,
@@ -101,7 +101,7 @@ class SessionReset(TypedDict):
 
 @LegacyEndpoint(
     answers={200: Reply("Stored.")},
-    errors=TURN_ERRORS,
+    errors=(SessionArchivedError,),
     notes=f"{NO_REPLY} {MADE} {NOBODY}",
     waits_for_model=True,
 )

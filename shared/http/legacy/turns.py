@@ -4,19 +4,11 @@ from typing import NamedTuple
 
 from pydantic import Field
 
-from shared.errors import (
-    MessageNotFoundError,
-    ModelError,
-    ModelThrottledError,
-    SessionArchivedError,
-    SessionNotFoundError,
-    TurnInProgressError,
-)
+from shared.errors import ModelThrottledError, ParleyError, SessionNotFoundError, TurnInProgressError
 from shared.models import MessageInput, SessionTarget
 from shared.service import ChatService
 
 SUCCESS = Field(description="Always true; what fails is a problem document.")
-TURN_ERRORS = (SessionArchivedError, SessionNotFoundError, MessageNotFoundError)  # the last two of what goes meanwhile
 REPLY = Field(description="The reply; null where no model is configured, or where it failed.")
 
 
@@ -52,8 +44,11 @@ async def _answered(
     taken = await turns_of(chat).say(user_id, target, Said([said], ttl_seconds=ttl_seconds))
     try:
         answered = await taken.making.answered()
-    except (ModelError, TurnInProgressError):  # the words are stored
-        session = await chat.store.get(user_id, taken.session_id)
+    except ParleyError:  # the words are stored, and may have been removed again: refused, they would be said twice
+        try:
+            session = await chat.store.get(user_id, taken.session_id)
+        except SessionNotFoundError:
+            return Turn(taken.session_id, 0, reply=None)
         return Turn(session.id, session.message_count, reply=None)
     content = answered.reply.content
     return Turn(taken.session_id, answered.message_count, content if isinstance(content, str) else None)

@@ -200,6 +200,7 @@ class Begun(TypedDict):
     messages: list[Message]
     reply_id: str
     how: Literal["started", "joined", "found"]
+    offset: int
 
 
 class Text(TypedDict):
@@ -215,10 +216,10 @@ class ToolCalls(TypedDict):
 
 
 class BegunEvent(TypedDict):
-    """The first event of a turn."""
+    """The first event of a turn, and once more where what was told is void: its `offset` is 0 then."""
 
     type: Literal["turn"]
-    id: int
+    id: str
     data: Begun
 
 
@@ -226,7 +227,7 @@ class DeltaEvent(TypedDict):
     """The reply goes on."""
 
     type: Literal["delta"]
-    id: int
+    id: str
     data: Text
 
 
@@ -234,7 +235,7 @@ class ToolCallsEvent(TypedDict):
     """The model calls tools."""
 
     type: Literal["tool_calls"]
-    id: int
+    id: str
     data: ToolCalls
 
 
@@ -242,8 +243,8 @@ class DoneEvent(TypedDict):
     """The last event: the reply is stored, and it is what counts."""
 
     type: Literal["done"]
-    id: int
+    id: str
     data: TurnAnswer
 
 
-TurnEvent = BegunEvent | DeltaEvent | ToolCallsEvent | DoneEvent  # an `id` is how many characters have been told
+TurnEvent = BegunEvent | DeltaEvent | ToolCallsEvent | DoneEvent  # an `id` is what `join_turn` goes on after

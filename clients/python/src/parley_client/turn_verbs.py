@@ -33,14 +33,16 @@ class TurnVerbs(ABC):
 
         Without messages the newest one is answered. Without a session (None) one is made, or that of `session_id` is
         taken; other `options` are what the model is asked for: `instructions`, `tools`, `max_output_tokens`, ….
-        A stream that breaks off is joined where it was. Leaving the loop stops nothing, unless `if_closed` is "stop".
+        A stream that breaks off is joined where it was; where another text takes the place of what was told (another
+        instance had to begin anew), `turn` comes again, with `offset` 0. Leaving the loop stops nothing, unless
+        `if_closed` is "stop".
         Where the model fails that is a ParleyError, as everywhere; what was said is stored, and another turn with the
         same message ids asks again.
         """
         return self._events(turns.take_turn(session_id, messages, options, if_closed=if_closed))
 
     def join_turn(
-        self, session_id: str, message_id: str, *, last_event_id: int = 0
+        self, session_id: str, message_id: str, *, last_event_id: str | None = None
     ) -> Generator[TurnEvent, None, None]:
         """Yield the events of the turn of the last message said, those after the event of that id."""
         return self._events(turns.join_turn(session_id, message_id, last_event_id))
@@ -91,7 +93,9 @@ class AsyncTurnVerbs(ABC):
         """Say something and yield the model's reply as it comes; as `Parley.take_turn`."""
         return self._events(turns.take_turn(session_id, messages, options, if_closed=if_closed))
 
-    def join_turn(self, session_id: str, message_id: str, *, last_event_id: int = 0) -> AsyncGenerator[TurnEvent, None]:
+    def join_turn(
+        self, session_id: str, message_id: str, *, last_event_id: str | None = None
+    ) -> AsyncGenerator[TurnEvent, None]:
         """Yield the events of the turn of the last message said, those after the event of that id."""
         return self._events(turns.join_turn(session_id, message_id, last_event_id))
 

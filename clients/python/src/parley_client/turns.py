@@ -40,9 +40,9 @@ def take_turn(session_id: str | None, messages: Sequence[Fields], options: Field
     return Asked(call, session_id or str(body["session_id"]), str(said[-1]["id"]) if said else None)
 
 
-def join_turn(session_id: str, message_id: str, last_event_id: int) -> Asked:
+def join_turn(session_id: str, message_id: str, last_event_id: str | None) -> Asked:
     """Have the events of a turn told that come after one."""
-    headers = {**EVENTS, "last-event-id": str(last_event_id)} if last_event_id else EVENTS
+    headers = {**EVENTS, "last-event-id": last_event_id} if last_event_id else EVENTS
     call: Call[Any] = Call("GET", _turn(session_id, message_id), headers=headers, silence_seconds=SILENCE_SECONDS)
     return Asked(call, session_id, message_id)
 
@@ -71,7 +71,7 @@ def _turn(session_id: str, message_id: str) -> str:
 class Following:
     """One turn, however many streams its events take; both clients drive it, each with its own I/O.
 
-    An event's id is the number of the reply's characters that were told with it: so no character is told twice.
+    What an event's id says is Parley's: told the last one, it goes on after it, or says that it begins anew.
     """
 
     def __init__(self, asked: Asked, patience: Patience) -> None:
@@ -79,8 +79,9 @@ class Following:
         self.is_over = False
         self._start, self._session_id, self._message_id = asked
         self._patience = patience
-        self._seen = int(self._start.headers.get("last-event-id", 0))
+        self._last_event_id = self._start.headers.get("last-event-id")
         self._has_begun = False
+        self._has_text = self._last_event_id is not None
         self._tried = 0  # since something new came last
         self._waiting = b""
 
@@ -99,7 +100,7 @@ class Following:
         is_begun = self._has_begun or (self._tried > 1 and not self._start.repeatable)
         if not is_begun or self._message_id is None:
             return self._start
-        return join_turn(self._session_id, self._message_id, self._seen).call
+        return join_turn(self._session_id, self._message_id, self._last_event_id).call
 
     def begin(self, response: httpx2.Response) -> None:
         """Begin with another stream; ParleyError where the answer is none."""
@@ -114,27 +115,26 @@ class Following:
             event = _event_in(block)
             if event and self._is_new(event):
                 self._tried = 1
+                self._last_event_id = event["id"]
                 yield event
 
     def _is_new(self, event: Any) -> bool:  # noqa: ANN401 - `error` is no TurnEvent
-        """Return whether an event brings something, with what was told already taken off it."""
+        """Return whether an event brings something, as all do but a `turn` that goes on with what was told."""
         if event["type"] == "error":
             raise error_told(event["data"])
         if event["type"] == "turn":
             return self._begins_with(event["data"])
-        if event["type"] == "delta":
-            more = int(event["id"]) - self._seen
-            self._seen += max(more, 0)
-            event["data"]["text"] = event["data"]["text"][-more:] if more > 0 else ""
-            return more > 0
+        self._has_text = self._has_text or event["type"] == "delta"
         self.is_over = event["type"] == "done"
         return True
 
     def _begins_with(self, turn: Any) -> bool:  # noqa: ANN401 - as above
         is_first, self._has_begun = not self._has_begun, True
+        is_anew = self._has_text and turn["offset"] == 0
+        self._has_text = self._has_text and not is_anew
         if self._message_id is None and turn["messages"]:
             self._message_id = turn["messages"][-1]["id"]
-        return is_first
+        return is_first or is_anew
 
 
 def _event_in(block: bytes) -> Any:  # noqa: ANN401 - as above
@@ -142,4 +142,4 @@ def _event_in(block: bytes) -> Any:  # noqa: ANN401 - as above
     fields = dict(line.split(b": ", 1) for line in block.split(b"\n") if b": " in line and not line.startswith(b":"))
     if not fields.keys() >= {b"event", b"id", b"data"}:
         return None
-    return {"type": fields[b"event"].decode(), "id": int(fields[b"id"]), "data": json.loads(fields[b"data"])}
+    return {"type": fields[b"event"].decode(), "id": fields[b"id"].decode(), "data": json.loads(fields[b"data"])}
