@@ -18,6 +18,7 @@ from aiohttp import web
 
 from benchmarks import memory
 from benchmarks.profiles import TYPICAL
+from benchmarks.resident import resident_bytes
 from benchmarks.stage import Stage, default_settings, staged
 from benchmarks.table import table
 from shared.model_settings import ModelSettings
@@ -236,7 +237,7 @@ async def _grow(client: aiohttp.ClientSession, url: str, process_id: int, counts
     for begin, end in zip((0, *counts), counts, strict=False):
         for number in range(begin, end):
             await _stream(client, url, f"grow-{number % 50}-{number // 500}", "Hi")
-        resident[end] = memory.resident_bytes(process_id)
+        resident[end] = resident_bytes(process_id)
     return memory.Growth("sqlite", resident)
 
 

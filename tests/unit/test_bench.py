@@ -276,7 +276,17 @@ def test_a_quick_run_prints_its_tables_and_leaves_the_results_alone(capsys: pyte
 
     printed = capsys.readouterr().out
     assert code == 0
-    titles = ("Targets", "Beside its neighbours", "Appends", "Resumes", "Handler", "Import", "Memory", "Archival")
+    titles = (
+        "Targets",
+        "Beside its neighbours",
+        "Appends",
+        "Resumes",
+        "Handler",
+        "Import",
+        "Memory",
+        "HTTP_STREAMING",
+        "Archival",
+    )
     assert all(f"## {title}" in printed for title in titles)
     assert [file.read_bytes() for file in files] == before
     loaded = {line.split(" | ")[0].strip("| "): line for line in printed.splitlines() if "at import" in line}
