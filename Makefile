@@ -57,11 +57,11 @@ $(BESIDE)/.venvs/%.ready: $(BESIDE)/requirements/%.txt clients/python/pyproject.
 	@$(@:.ready=)/bin/python -m pip install --quiet --disable-pip-version-check -r $<
 	@touch $@
 
-test-all: check frameworks ## run every test on every store it is for: before a release, and at night
+test-all: check frameworks $(MODEL) ## run every test on every store it is for, and on a real model: before a release, and at night
 	@$(PYTEST) --tier all $(ARGS)
 	@$(if $(ARGS),,PYTHON313="$(PYTHON313)" tests/worker/run --tier all)
 
-test-model: $(READY) $(MODEL) ## turns on a real model; part of test-all where it is installed
+test-model: $(READY) $(MODEL) ## turns on a real model; part of test-all
 	@$(BIN)/python -m pytest --tier all tests/model $(ARGS)
 
 check: $(READY) ## lint and type-check
