@@ -12,6 +12,7 @@ BESIDE := benchmarks/frameworks
 INSTALLED_BESIDE := $(patsubst $(BESIDE)/requirements/%.txt,$(BESIDE)/.venvs/%.ready,$(wildcard $(BESIDE)/requirements/*.txt))
 INSTALLED := $(patsubst $(FRAMEWORKS)/requirements/%.txt,$(FRAMEWORKS)/.venvs/%.ready,$(wildcard $(FRAMEWORKS)/requirements/*.txt))
 SEEDS ?= 200
+FIRST ?= 0
 WORKERS ?= 3
 
 .DEFAULT_GOAL := help
@@ -56,11 +57,11 @@ $(BESIDE)/.venvs/%.ready: $(BESIDE)/requirements/%.txt clients/python/pyproject.
 	@$(@:.ready=)/bin/python -m pip install --quiet --disable-pip-version-check -r $<
 	@touch $@
 
-test-all: check frameworks ## run every test on every store it is for: before a release, and at night
+test-all: check frameworks $(MODEL) ## run every test on every store it is for, and on a real model: before a release, and at night
 	@$(PYTEST) --tier all $(ARGS)
 	@$(if $(ARGS),,PYTHON313="$(PYTHON313)" tests/worker/run --tier all)
 
-test-model: $(READY) $(MODEL) ## turns on a real model; part of test-all where it is installed
+test-model: $(READY) $(MODEL) ## turns on a real model; part of test-all
 	@$(BIN)/python -m pytest --tier all tests/model $(ARGS)
 
 check: $(READY) ## lint and type-check
@@ -91,9 +92,10 @@ measure-live: $(READY) ## measure what the account that COSMOS_ENDPOINT names ch
 openapi: $(SERVING) ## write down the OpenAPI document after a change of routes or models
 	@$(BIN)/python -m shared.openapi
 
-soak: $(READY) ## many seeded runs of faults and kills, minutes of them; SEEDS=200
-	@$(BIN)/python -m tests.chaos --seeds $(SEEDS)
-	@$(BIN)/python -m tests.chaos --seeds $(SEEDS) --instances 3
+soak: $(READY) ## many seeded runs of faults, kills and turns, hours of them; SEEDS=200, FIRST=0
+	@$(BIN)/python -m tests.chaos --seeds $(SEEDS) --start $(FIRST)
+	@$(BIN)/python -m tests.chaos --seeds $(SEEDS) --start $(FIRST) --instances 3
+	@$(BIN)/python -m tests.chaos --seeds $(SEEDS) --start $(FIRST) --instances 2 --turns
 	@$(BIN)/python -m tests.chaos_sqlite --seeds $(SEEDS)
 
 migrate: $(COMMANDS) ## move an earlier system in: ARGS="SOURCE INPUT"

@@ -1,4 +1,4 @@
-"""Runs the benchmarks: `make bench`; `ARGS=--quick`, `--chats 100,1000`, `--frameworks`, `--turns`, `--thresholds`."""
+"""Runs the benchmarks: `make bench`; `ARGS=--quick`, `--chats 100,1000`, `--frameworks`, or a part alone."""
 
 import argparse
 import asyncio
@@ -8,7 +8,7 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from benchmarks import plots, side_by_side, thresholds, turns
+from benchmarks import plots, side_by_side, streaming, thresholds, turns
 from benchmarks.chats import aside
 from benchmarks.chats.measure import Scale as ChatScale
 from benchmarks.frameworks import measure as frameworks
@@ -16,7 +16,7 @@ from benchmarks.frameworks import report as frameworks_report
 from benchmarks.report import chat_targets, chats, page
 from benchmarks.results import Results
 from benchmarks.run import FULL, QUICK, measure
-from tests.cosmos_server.launch import missing_reason, running_server
+from tests.cosmos_server.launch import CosmosServer, missing_reason, running_server
 
 RESULTS = Path(__file__).parent / "RESULTS.md"
 FRAMEWORKS = Path(__file__).parent / "FRAMEWORKS.md"
@@ -30,19 +30,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _chats(options.chats)
     if options.frameworks is not None:
         return _frameworks(options.frameworks)
-    reason = missing_reason() or (
-        None if options.quick or options.thresholds or options.turns else side_by_side.missing_reason()
-    )
+    is_whole = not (options.quick or options.thresholds or options.turns or options.streaming)
+    reason = missing_reason() or (side_by_side.missing_reason() if is_whole else None)
     if reason:
         print(reason, file=sys.stderr)
         return 2
     started = time.monotonic()
     with running_server() as server:
-        if options.thresholds:
-            asyncio.run(thresholds.explore(server))
-            return 0
-        if options.turns:
-            print(turns.section(asyncio.run(turns.measure(server))))
+        if _measured_alone(options, server):
             return 0
         results = measure(server, QUICK if options.quick else FULL)
     text = page(results)
@@ -55,12 +50,26 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0 if results.nothing_lost else 1
 
 
+def _measured_alone(options: argparse.Namespace, server: CosmosServer) -> bool:
+    """Measure and print the one part that is asked for; return whether one is."""
+    if options.thresholds:
+        asyncio.run(thresholds.explore(server))
+    elif options.turns:
+        print(turns.section(asyncio.run(turns.measure(server))))
+    elif options.streaming:
+        print(streaming.section(streaming.measure(server)))
+    else:
+        return False
+    return True
+
+
 def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description="Measure what Parley costs at Cosmos DB.")
     kinds = parser.add_mutually_exclusive_group()
     kinds.add_argument("--quick", action="store_true", help="short sessions, within a minute; writes no file")
     kinds.add_argument("--thresholds", action="store_true", help="what other sizes of a generation would cost")
     kinds.add_argument("--turns", action="store_true", help="turns with a model alone; writes no file")
+    kinds.add_argument("--streaming", action="store_true", help="what HTTP_STREAMING costs alone; writes no file")
     kinds.add_argument(
         "--chats",
         type=lambda text: tuple(map(int, text.split(","))),

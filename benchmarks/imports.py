@@ -87,20 +87,20 @@ def measure(server: CosmosServer, runs: int = RUNS) -> tuple[list[ImportTime], l
 
 def _time(settings: Mapping[str, str], runs: int) -> ImportTime:
     """Import in fresh interpreters, in turns; the first pair, which may compile, is not counted."""
-    third_party = json.loads(_python(THIRD_PARTY, settings))
+    third_party = json.loads(run_python(THIRD_PARTY, settings))
     app, others = [], []
     for _ in range(1 + runs):
-        app.append(float(_python(TIMED, settings, "function_app")))
-        others.append(float(_python(TIMED, settings, *third_party)))
+        app.append(float(run_python(TIMED, settings, "function_app")))
+        others.append(float(run_python(TIMED, settings, *third_party)))
     return ImportTime(settings["STORE"], len(third_party), app[1:], others[1:])
 
 
 def _look(configuration: str, settings: Mapping[str, str], use: str) -> Loaded:
-    at_import, at_first_use = json.loads(_python(LOADED, settings, use, *WATCHED))
+    at_import, at_first_use = json.loads(run_python(LOADED, settings, use, *WATCHED))
     return Loaded(configuration, at_import, at_first_use)
 
 
-def _python(program: str, settings: Mapping[str, str], *arguments: str) -> str:
+def run_python(program: str, settings: Mapping[str, str], *arguments: str) -> str:
     """Run a program in a fresh interpreter, with these settings and no others, and return what it prints."""
     environment = {"PATH": os.environ.get("PATH", ""), **settings}
     command = [sys.executable, "-c", program, *arguments]

@@ -15,6 +15,7 @@ from pathlib import Path
 import aiohttp
 
 from benchmarks.profiles import TYPICAL
+from benchmarks.resident import resident_bytes
 from tests.cosmos_server.launch import CosmosServer
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -133,9 +134,3 @@ def serving(settings: Mapping[str, str]) -> Iterator[tuple[subprocess.Popen[str]
     finally:
         process.terminate()
         process.communicate(timeout=STOP_SECONDS)
-
-
-def resident_bytes(process_id: int) -> int:
-    """Return what of a process is in memory, from proc(5)."""
-    pages = int(Path(f"/proc/{process_id}/statm").read_text("ascii").split()[1])
-    return pages * os.sysconf("SC_PAGE_SIZE")

@@ -12,6 +12,7 @@ from benchmarks.memory import Growth
 from benchmarks.peers import Parley
 from benchmarks.profiles import TYPICAL
 from benchmarks.side_by_side import Findings
+from benchmarks.streaming import Streaming
 from benchmarks.turns import Turns
 from benchmarks.writers import Outcome
 
@@ -31,6 +32,7 @@ class Results:
     memory: list[Growth]
     archived: list[Archived]
     turns: Turns
+    streaming: Streaming
 
     @property
     def nothing_lost(self) -> bool:

@@ -4,7 +4,7 @@ import asyncio
 import sys
 from dataclasses import dataclass
 
-from benchmarks import archival, handler, imports, large, lengths, memory, side_by_side, turns, writers
+from benchmarks import archival, handler, imports, large, lengths, memory, side_by_side, streaming, turns, writers
 from benchmarks.archival import Archived
 from benchmarks.chats import aside as chats
 from benchmarks.chats.measure import Scale as ChatScale
@@ -28,6 +28,7 @@ class Scale:
     import_runs: int
     memory_counts: tuple[int, ...]
     turn_counts: tuple[int, ...]
+    streaming: tuple[int, int, int]  # imports, starts of the worker, rounds of requests
     archival_cosmos: tuple[int, int]  # idle, existing
     archival_sqlite: tuple[int, int]
 
@@ -41,6 +42,7 @@ FULL = Scale(
     import_runs=imports.RUNS,
     memory_counts=memory.COUNTS,
     turn_counts=turns.COUNTS,
+    streaming=(streaming.IMPORTS, streaming.STARTS, streaming.ROUNDS),
     archival_cosmos=archival.ON_COSMOS,
     archival_sqlite=archival.ON_SQLITE,
 )
@@ -53,6 +55,7 @@ QUICK = Scale(
     import_runs=1,
     memory_counts=(),
     turn_counts=(),
+    streaming=(1, 0, 0),
     archival_cosmos=(20, 50),
     archival_sqlite=(20, 50),
 )
@@ -79,10 +82,27 @@ def measure(server: CosmosServer, scale: Scale) -> Results:
     server.reset()
     tell("turns")
     taken = asyncio.run(turns.measure(server, counts=scale.turn_counts))
+    tell("HTTP_STREAMING")
+    with_streaming = streaming.measure(server, *scale.streaming)
+    if with_streaming.left_out:
+        tell_aside(with_streaming.left_out)
     server.reset()
     tell("archival")
     archived = asyncio.run(_archive(server, scale))
-    return Results(milestones, outcomes, after_large, beside, found, overhead, times, loaded, growths, archived, taken)
+    return Results(
+        milestones,
+        outcomes,
+        after_large,
+        beside,
+        found,
+        overhead,
+        times,
+        loaded,
+        growths,
+        archived,
+        taken,
+        with_streaming,
+    )
 
 
 async def _grow(server: CosmosServer, scale: Scale) -> list[Milestone]:

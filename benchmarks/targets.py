@@ -24,3 +24,5 @@ SERIAL_ROUND_TRIPS = 1  # that an append waits for, 95th percentile
 RESUME_REQUESTS = 2  # of the newest 50
 RESUME_OVER_DOCUMENTS = 1.05  # units
 CONNECTIONS_AFTER_REST = 0
+
+TURN_OVER_HAND = 1.05  # units, of a turn over two appends and a resume of the newest 20, however long its reply takes

@@ -9,30 +9,32 @@ import tempfile
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
 
 import aiohttp
 from aiohttp import web
 
 from benchmarks import memory
-from benchmarks.profiles import TYPICAL
-from benchmarks.stage import Stage, default_settings, staged
+from benchmarks.resident import resident_bytes
 from benchmarks.table import table
-from shared.model_settings import ModelSettings
-from shared.models import MessageInput, SessionInput
-from shared.service import ChatService
-from shared.turns.turns import Said, turns_of
+from benchmarks.targets import TURN_OVER_HAND
+from benchmarks.turn_units import (
+    AT_LENGTH,
+    CHARGED,
+    LENGTH,
+    LONG_SECONDS,
+    REPLY_CHARACTERS,
+    RESUMED,
+    SHRUNK,
+    Units,
+    measure_units,
+)
 from tests.cosmos_server.launch import CosmosServer
 
 TOKENS = 40  # of a reply
 TOKEN_SECONDS = 0.01  # between two, where they are timed
-REPLY_CHARACTERS = 400
 BYTES_A_TOKEN = 4  # of a prompt, about what English takes
-LENGTH = 100  # messages of the session whose turns are charged
-CHARGED = 40  # turns
-RESUMED = 20
 TIMED = 60  # turns, and as many by hand
 COUNTS = (100, 3_000)  # streamed turns when memory is looked at
 STREAMS = 32  # at once, beside which others append and read: as many as a process takes by itself
@@ -40,18 +42,13 @@ STEADY_TOKENS = 60  # of each of them
 STEADY_SECONDS = 0.05  # between two: about what people can read, and hosted models say
 ASKED_BESIDE = 100  # times in each round, appends and reads, from a process that has nothing else to do
 ROUNDS = 5  # each without streams, then with them
-PACES = {"slowly": TOKEN_SECONDS, "steadily": STEADY_SECONDS}  # seconds between two tokens, by what is asked
+PACES = {  # seconds between two tokens, by how a question begins
+    "slowly": TOKEN_SECONDS,
+    "steadily": STEADY_SECONDS,
+    AT_LENGTH: LONG_SECONDS / SHRUNK / TOKENS,
+}
 JSON = {"content-type": "application/json"}
 STREAM = {"accept": "text/event-stream"}
-
-
-class Units(NamedTuple):
-    """Units of a turn whose prompt had so many messages; of two appends and a resume of RESUMED; of as many."""
-
-    turn: float
-    messages: int
-    by_hand: float
-    with_as_many: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +83,7 @@ class Turns:
 async def measure(server: CosmosServer, *, timed: int = TIMED, counts: Sequence[int] = COUNTS) -> Turns:
     """Measure all of it; without counts, or where there is no /proc, not the memory."""
     async with _model() as endpoint:
-        units = await _units(server, endpoint)
+        units = await measure_units(server, endpoint)
         with tempfile.TemporaryDirectory() as folder:
             settings = {
                 "STORE": "sqlite",
@@ -107,15 +104,21 @@ async def measure(server: CosmosServer, *, timed: int = TIMED, counts: Sequence[
 def section(found: Turns) -> str:
     """Return the section about turns."""
     units = found.units
+    at_length = units.long.units / units.by_hand.units
+    missed = ", missed" if at_length > TURN_OVER_HAND else ""
     rows: list[list[str | float]] = [
         ["a token's way to the client, added by Parley, ms (≤ 5)", found.added_seconds * 1000],
         [f"a turn over append, resume of {RESUMED}, model, append (≤ 1.05)", found.time_ratio],
         [f"an append and a read beside {STREAMS} streamed turns over the same without (≤ 1.30)", found.beside_ratio],
-        [f"units of a turn, whose prompt has {units.messages} messages", units.turn],
-        [f"units of two appends and a resume of {RESUMED}", units.by_hand],
-        ["one over the other (≤ 1.05)", units.turn / units.by_hand],
-        [f"units of two appends and a resume of {units.messages}", units.with_as_many],
-        ["the turn's over these", units.turn / units.with_as_many],
+        [f"units of a turn, whose prompt has {units.messages} messages", units.turn.units],
+        [f"units of two appends and a resume of {RESUMED}", units.by_hand.units],
+        ["one over the other (≤ 1.05)", units.turn.units / units.by_hand.units],
+        [f"units of two appends and a resume of {units.messages}", units.with_as_many.units],
+        ["the turn's over these", units.turn.units / units.with_as_many.units],
+        ["requests of a turn", units.turn.requests],
+        [f"looks whether it was stopped, where the reply takes {LONG_SECONDS} s", units.looks],
+        ["units of such a turn", units.long.units],
+        [f"these over two appends and a resume of {RESUMED} (≤ 1.05{missed})", at_length],
     ]
     if found.growth:
         first, *_, last = found.growth.resident
@@ -123,7 +126,8 @@ def section(found: Turns) -> str:
     return f"""
 A model that says {TOKENS} tokens on loopback, read through Parley on SQLite and directly: medians of
 {len(found.through):,} tokens and of {len(found.turns)} turns, in turns. Units: means of {CHARGED} turns in a session of
-{LENGTH} *typical* messages, on the test server.
+{LENGTH} *typical* messages, on the test server. A reply of {LONG_SECONDS} s and the pauses between its looks are
+{SHRUNK} times shorter here.
 
 {table(("", "found"), rows)}"""
 
@@ -236,55 +240,8 @@ async def _grow(client: aiohttp.ClientSession, url: str, process_id: int, counts
     for begin, end in zip((0, *counts), counts, strict=False):
         for number in range(begin, end):
             await _stream(client, url, f"grow-{number % 50}-{number // 500}", "Hi")
-        resident[end] = memory.resident_bytes(process_id)
+        resident[end] = resident_bytes(process_id)
     return memory.Growth("sqlite", resident)
-
-
-async def _units(server: CosmosServer, endpoint: str) -> Units:
-    async with staged(server, "turns") as stage:
-        settings = replace(default_settings(), model=ModelSettings(endpoint=endpoint, name="stamps"))
-        chat = ChatService(stage.store, settings)
-        place = await _session(stage)
-        sent: list[int] = []
-
-        async def turn(number: int) -> None:
-            said = Said([MessageInput(role="user", content=TYPICAL.text(number))])
-            answered = await (await turns_of(chat).say(*place, said)).making.answered()
-            sent.append(answered.reply.metadata["reply"]["history"]["messages"])
-
-        turn_units = await _charged(stage, turn)
-        await chat.settle()
-        messages = round(statistics.mean(sent))
-        return Units(turn_units, messages, *[await _units_by_hand(stage, number) for number in (RESUMED, messages)])
-
-
-async def _units_by_hand(stage: Stage, resumed: int) -> float:
-    place = await _session(stage)
-
-    async def by_hand(number: int) -> None:
-        await stage.append(place, [MessageInput(role="user", content=TYPICAL.text(number))])
-        await stage.chat.store.read(*place, resumed)
-        await stage.append(place, [MessageInput(role="assistant", content="x" * REPLY_CHARACTERS)])
-
-    return await _charged(stage, by_hand)
-
-
-async def _session(stage: Stage) -> tuple[str, str]:
-    user_id = TYPICAL.user_id()
-    session, _ = await stage.chat.create_session(user_id, SessionInput())
-    place = user_id, session.id
-    for number in range(LENGTH):
-        await stage.append(place, [TYPICAL.message(number)])
-    return place
-
-
-async def _charged(stage: Stage, work: Callable[[int], Awaitable[None]]) -> float:
-    with stage.proxy.phase("turns") as recorded:
-        start = len(recorded)
-        for number in range(CHARGED):
-            await work(LENGTH + 2 * number)
-            await stage.store.settle()
-        return sum(one.charge for one in recorded[start:]) / CHARGED
 
 
 def _said(text: str) -> dict[str, str]:
@@ -307,7 +264,8 @@ async def _model() -> AsyncIterator[str]:
 
 async def _reply(request: web.Request) -> web.StreamResponse:
     messages = (await request.json())["messages"]
-    pace = messages[-1]["content"]
+    asked = messages[-1]["content"]
+    pace = next((pace for pace in PACES if asked.startswith(pace)), "")
     tokens = STEADY_TOKENS if pace == "steadily" else TOKENS
     response = web.StreamResponse(headers={"content-type": "text/event-stream"})
     await response.prepare(request)

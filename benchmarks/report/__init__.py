@@ -4,7 +4,7 @@ import platform
 from datetime import UTC, datetime
 from importlib.metadata import version
 
-from benchmarks import turns
+from benchmarks import streaming, turns
 from benchmarks.lengths import PAGE
 from benchmarks.report import beside, chats, own, process, targets
 from benchmarks.results import Results
@@ -29,6 +29,7 @@ def page(results: Results) -> str:
         ("Import", process.imports(results.imports, results.loaded)),
         ("Memory", process.memory(results.memory)),
         ("Turns", turns.section(results.turns)),
+        ("HTTP_STREAMING", streaming.section(results.streaming)),
         ("Archival", own.archival(results.archived)),
     )
     return "\n\n".join([_introduction(results), *(f"## {title}\n{text}" for title, text in sections)]) + "\n"

@@ -105,7 +105,7 @@ class _Run:
             await self._requests.ask("POST", SESSIONS, {"id": place.session_id}, good=(201,))
         if self._plan.instances > 1:
             lag(self._stage.server, self._plan.seed, self._seed)
-        self._stage.proxy.on("any", self._weather.act, times=None)
+        self._stage.instances.expose(self._weather.act)
         sweeps = asyncio.create_task(self._archive_for_ever())
         await asyncio.gather(*(client.work(DEEDS) for client in self._clients))
         sweeps.cancel()

@@ -7,7 +7,7 @@ import os
 import random
 import tempfile
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import ModuleType
@@ -18,16 +18,17 @@ import aiohttp
 from aiohttp import web
 from aiohttp.typedefs import Handler
 
-from shared.errors import StoreError
 from shared.local_host import build_web_app, runner_for
 from shared.model_settings import ModelSettings
 from shared.service import ChatService
 from shared.settings import PROJECT_ROOT, Settings, load_settings
 from shared.store.cosmos import CosmosStore
+from shared.store.cosmos.connection import Connection
 from shared.store.cosmos.limits import Limits
 from tests.builders import an_owner
 from tests.chaos.fleet import Fleet
-from tests.cosmos.proxy import Proxy, running_proxy
+from tests.chaos.instances import Instance, Instances, running
+from tests.cosmos.proxy import Proxy
 from tests.cosmos_server.launch import CosmosServer
 from tests.http.client import Client
 
@@ -44,17 +45,31 @@ class Stage:
     """The API, and what lies behind it."""
 
     api: Client
-    stores: Sequence[CosmosStore]
-    proxy: Proxy
+    instances: Instances
+    fleet: Fleet
     server: CosmosServer
     container: str
     under_way: "UnderWay"
-    chats: Sequence[ChatService]
+
+    @property
+    def stores(self) -> Sequence[CosmosStore]:
+        """Those of the instances that live."""
+        return [instance.store for instance in self.instances.living]
 
     @property
     def store(self) -> CosmosStore:
         """The first instance's."""
         return self.stores[0]
+
+    @property
+    def proxy(self) -> Proxy:
+        """The first instance's."""
+        return self.instances.living[0].proxy
+
+    @property
+    def chats(self) -> Sequence[ChatService]:
+        """Those of the instances that live."""
+        return [instance.chat for instance in self.instances.living]
 
     @property
     def documents(self) -> list[dict[str, object]]:
@@ -95,30 +110,22 @@ async def staged(
 ) -> AsyncIterator[Stage]:
     """Serve the API in a container of its own; connections are open and nothing is under way."""
     container = f"c{uuid4().hex}"
-    async with running_proxy(server.endpoint) as proxy:
-        where = proxy.endpoint, server.key, "chaos", container
-        stores = [CosmosStore(*where, emulator=True, limits=limits) for _ in range(instances)]
-        try:
-            for store in stores:
-                await _open(store)
-            proxy.calm()
+
+    async def make() -> Instance:
+        proxy = Proxy(server.endpoint)
+        await proxy.start()
+        store = CosmosStore(proxy.endpoint, server.key, "chaos", container, emulator=True, limits=limits)
+        return Instance(ChatService(store, _settings(model)), store, proxy)
+
+    # The ways to the account differ, and the account is one: its session tokens are good on each.
+    one_account = property(lambda connection: ("", connection._database, connection._name))
+    with patch.object(Connection, "names", one_account):
+        async with running(instances, make, lambda: server.items("chaos", container)) as made:
             under_way = UnderWay()
-            chats = [ChatService(store, _settings(model)) for store in stores]
+            chats = [instance.chat for instance in made.living]
             fleet = Fleet(chats, random.Random(seed))  # noqa: S311 - repeatable, not secret
             async with _served(fleet, under_way) as api:
-                yield Stage(api, stores, proxy, server, container, under_way, chats)
-        finally:
-            for store in stores:
-                await store.close()
-
-
-async def _open(store: CosmosStore) -> None:
-    """Connect; on a busy machine a store in a hurry may need more than one try."""
-    for _ in range(9):
-        with suppress(StoreError):
-            return await store.ping()
-        await asyncio.sleep(0.5)
-    return await store.ping()
+                yield Stage(api, made, fleet, server, container, under_way)
 
 
 @asynccontextmanager

@@ -3,22 +3,31 @@
 Moments are places in one count, as in `tests.chaos.history`; the model and the clients record into the same one.
 """
 
+import math
+import time
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import count
 from typing import Any
 
+from shared.models import Lease
 from shared.turns.leases import reply_id_for
 from tests.chaos.history import Kind, Violation
+
+NOTHING = math.inf  # what a removal removes that removes no message
 
 
 @dataclass(eq=False)
 class Asking:
-    """One question to the model, as the model saw it: what it was about, and from when to when it was at it."""
+    """One question to the model, as the model saw it: what it was about, and from when to when it was at it.
+
+    `at` is when it began in seconds since 1970, by which leases last.
+    """
 
     question: str
     begun: int
+    at: float
     ended: int | None = None
 
 
@@ -35,11 +44,24 @@ class Question:
 
 @dataclass(eq=False)
 class Removal:
-    """What a session held was removed between these moments, or may have been; without an end it may still be."""
+    """What a session held after a seq was removed between these moments, or may have been.
+
+    Without an end it may still be. Archival removes no message (`after` is NOTHING), but the lease as any removal.
+    """
 
     session_id: str
     begun: int
+    after: float = 0
     ended: int | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class Legacy:
+    """The lease that an instance left behind which had died by this moment: until then nobody else may ask."""
+
+    question: str
+    begun: int
+    until: int
 
 
 @dataclass
@@ -51,6 +73,7 @@ class Talks:
     others: set[str] = field(default_factory=set)
     askings: list[Asking] = field(default_factory=list)
     removals: list[Removal] = field(default_factory=list)
+    legacies: list[Legacy] = field(default_factory=list)
     violations: list[Violation] = field(default_factory=list)
     _moments: Iterator[int] = field(default_factory=lambda: count(1))
 
@@ -70,21 +93,27 @@ class Talks:
         elif _of(question.reply) != _of(reply) and question.owed:
             self._note("doubled", f"{question.message_id} was answered {question.reply['content']!r} and {reply!r}")
 
-    def begin_removal(self, session_id: str) -> Removal:
-        """Record that what a session holds is about to be removed: of what was asked so far nothing is owed."""
-        removal = Removal(session_id, next(self._moments))
+    def begin_removal(self, session_id: str, after: float = 0) -> Removal:
+        """Record that what a session holds after that seq is about to be removed: of that nothing is owed any more."""
+        removal = Removal(session_id, next(self._moments), after)
         self.removals.append(removal)
-        self._forget(session_id)
+        self._forget(removal)
         return removal
 
     def end_removal(self, removal: Removal) -> None:
         """Record that it was removed, with what was asked meanwhile."""
         removal.ended = next(self._moments)
-        self._forget(removal.session_id)
+        self._forget(removal)
+
+    def die(self, leases: Iterable[Lease]) -> None:
+        """Record that an instance has died which held these: each keeps others away until it is over."""
+        asked = {reply_id_for(self.user_id, one.session_id, one.message_id): one for one in self.questions.values()}
+        known = [(asked[lease.reply_id].message_id, lease.until) for lease in leases]
+        self.legacies += [Legacy(question, next(self._moments), until) for question, until in known]
 
     def begin(self, message_id: str) -> Asking:
         """Record that the model is asked."""
-        asking = Asking(message_id, next(self._moments))
+        asking = Asking(message_id, next(self._moments), time.time())
         self.askings.append(asking)
         return asking
 
@@ -92,28 +121,40 @@ class Talks:
         """Record that the model has ended, or was left."""
         asking.ended = next(self._moments)
 
-    def check(self, session_id: str, messages: Sequence[Mapping[str, Any]]) -> None:
-        """Hold the record of a session against the messages it has in the end, oldest first."""
+    def glance(self, session_id: str, messages: Sequence[Mapping[str, Any]]) -> None:
+        """Require what holds of a session at every moment: each reply stands behind its question, and is the only one.
+
+        The messages are all that it has, oldest first.
+        """
         places = {message["id"]: place for place, message in enumerate(messages)}
-        questions = [one for one in self.questions.values() if one.session_id == session_id]
-        replies = {reply_id_for(self.user_id, session_id, one.message_id): one for one in questions}
+        asked = {reply_id_for(self.user_id, session_id, one.message_id): one for one in self._asked_in(session_id)}
         for message in messages:
             if message["role"] == "assistant":
-                self._check_reply(message, replies.get(message["id"]), places)
+                self._check_reply(message, asked.get(message["id"]), places)
             elif message["id"] not in self.questions and message["id"] not in self.others:
                 self._note("unknown", f"nobody said {message['id']}")
         said = Counter(_about(message) for message in messages if message["role"] == "assistant")
         for message_id, number in said.items():
             if number > 1:
                 self._note("doubled", f"{message_id} has {number} replies")
-        for question in questions:
+
+    def check(self, session_id: str, messages: Sequence[Mapping[str, Any]]) -> None:
+        """Hold the record of a session against the messages it has in the end, oldest first."""
+        self._forget_what_may_be_gone()
+        self.glance(session_id, messages)
+        for question in self._asked_in(session_id):
             self._check_told(question, messages)
+
+    def _asked_in(self, session_id: str) -> list[Question]:
+        return [one for one in self.questions.values() if one.session_id == session_id]
 
     def check_paid(self) -> None:
         """Require that a question was never asked twice at once, nor once more after its reply had been told.
 
-        A removal takes the lease with the question: who says it again meanwhile asks for a reply of its own.
+        A removal takes the lease with the question: who says it again meanwhile asks for a reply of its own. Nothing
+        else does: whoever has died keeps its lease to the end.
         """
+        self._forget_what_may_be_gone()
         last: dict[str, Asking] = {}
         for asking in sorted(self.askings, key=lambda one: one.begun):
             before = last.get(asking.question)
@@ -124,10 +165,32 @@ class Talks:
             if told.owed and told.told is not None and told.told < asking.begun:
                 self._note("paid twice", f"{asking.question} was asked after its reply had been told")
             last[asking.question] = asking
+        for legacy in self.legacies:
+            self._check_legacy(legacy)
 
-    def _forget(self, session_id: str) -> None:
+    def _check_legacy(self, legacy: Legacy) -> None:
+        """Require that nobody asked while a lease lasted whose holder had died, unless a removal took it."""
+        for asking in self.askings:
+            is_later = asking.question == legacy.question and asking.begun > legacy.begun
+            seconds = legacy.until - asking.at
+            if is_later and seconds > 0 and not self._was_removed(asking.question, legacy.begun, asking.begun):
+                self._note(
+                    "paid twice", f"{asking.question} was asked {seconds:.1f} s before a dead one's lease was over"
+                )
+
+    def _forget(self, removal: Removal) -> None:
+        """Let nothing be owed that it may have taken away; of what nobody was told yet nobody knows where it stands."""
+        if removal.after == NOTHING:
+            return
         for question in self.questions.values():
-            question.owed = question.owed and question.session_id != session_id
+            is_kept = question.reply is not None and question.reply["seq"] <= removal.after
+            if question.session_id == removal.session_id and not is_kept:
+                question.owed = False
+
+    def _forget_what_may_be_gone(self) -> None:
+        for removal in self.removals:
+            if removal.ended is None:
+                self._forget(removal)
 
     def _was_removed(self, question: str, since: int, until: int) -> bool:
         session_id = self.questions[question].session_id

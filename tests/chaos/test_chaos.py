@@ -6,11 +6,12 @@
 import logging
 import os
 from collections.abc import Iterator
+from contextlib import ExitStack
 from unittest.mock import patch
 
 import pytest
 
-from shared.store.cosmos import batch
+from shared.store.cosmos import batch, turns
 from shared.turns import leases
 from tests.chaos import talking
 from tests.chaos.requests import PATIENCE_SECONDS
@@ -20,6 +21,7 @@ from tests.cosmos_server.launch import CosmosServer
 from tests.tiers import slow_but
 
 SEEDS = int(os.environ.get("PARLEY_SEEDS", "3"))
+FOUND_WITHIN = 6  # seeds: a removal has to come while a reply is made
 FIRST = int(os.environ.get("PARLEY_FIRST_SEED", "0"))
 
 
@@ -66,6 +68,31 @@ async def test_whatever_the_model_does_a_question_has_one_reply_and_is_paid_once
 async def test_instances_that_take_no_lease_are_found_out(server: CosmosServer) -> None:
     with patch.object(leases, "MARGIN_SECONDS", -60):
         report = await talking.run(server, Plan(0, clients=6, instances=2))
+
+    assert report.count("paid twice") > 0
+
+
+@pytest.mark.slow
+async def test_instances_that_store_a_reply_without_its_lease_are_found_out(server: CosmosServer) -> None:
+    with (
+        patch.object(batch, "lease_held", lambda _holder: "IS_DEFINED(c.id)"),
+        patch.object(batch, "require_held", lambda _lease, _holder: None),
+    ):
+        for seed in range(1, 1 + FOUND_WITHIN):
+            report = await talking.run(server, Plan(seed, instances=2))
+            if report.count("unknown"):
+                return
+
+    pytest.fail(f"{FOUND_WITHIN} seeds have not found it")
+
+
+@pytest.mark.slow
+async def test_instances_that_take_the_leases_of_the_dead_are_found_out(server: CosmosServer) -> None:
+    with ExitStack() as broken:
+        for module in (batch, turns):
+            broken.enter_context(patch.object(module, "lease_free", lambda _holder, _now: "IS_DEFINED(c.id)"))
+            broken.enter_context(patch.object(module, "require_free", lambda _held, _lease, _now: None))
+        report = await talking.run(server, Plan(0, instances=2))
 
     assert report.count("paid twice") > 0
 

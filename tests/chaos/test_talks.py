@@ -1,13 +1,18 @@
 """The checker of turns finds each kind of violation, and none where there is none."""
 
+import time
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 
+from shared.models import Lease
 from shared.turns.leases import reply_id_for
-from tests.chaos.talks import Talks
+from tests.chaos.requests import Talk
+from tests.chaos.talks import NOTHING, Talks
 
 USER, SESSION = "ann", "s"
+NOBODY = Mock()
 
 
 def said(seq: int, message_id: str) -> dict[str, Any]:
@@ -62,6 +67,16 @@ def test_what_is_wrong_with_a_session_is_found(talks: Talks, messages: list[dict
     assert kind in kinds(talks, messages)
 
 
+@pytest.mark.parametrize(
+    ("messages", "violations"),
+    [(ALL[:1], set()), (ALL[1:], {"unknown"}), ([*ALL, {**reply(4, "q1"), "id": "other"}], {"unknown", "doubled"})],
+)
+def test_a_glance_finds_what_may_never_be(talks: Talks, messages: list[dict[str, Any]], violations: set[str]) -> None:
+    talks.glance(SESSION, messages)
+
+    assert {violation.kind for violation in talks.violations} == violations
+
+
 def test_two_answers_to_one_question_are_found(talks: Talks) -> None:
     talks.answer(talks.questions["q1"], reply(2, "q1", "is not"))
 
@@ -103,3 +118,84 @@ def test_only_a_removal_between_them_lets_a_question_be_asked_twice_at_once(talk
     talks.end(first)
 
     assert kinds(talks, []) == (set() if when == "between" else {"paid twice"})
+
+
+@pytest.mark.parametrize(("after", "violations"), [(2, {"lost"}), (1, set()), (0, set())])
+def test_a_rewind_takes_what_it_is_after_and_no_more(talks: Talks, after: int, violations: set[str]) -> None:
+    talks.end_removal(talks.begin_removal(SESSION, after))
+
+    assert kinds(talks, []) == violations
+
+
+def test_archival_takes_no_message(talks: Talks) -> None:
+    talks.end_removal(talks.begin_removal(SESSION, NOTHING))
+
+    assert kinds(talks, []) == {"lost"}
+
+
+def test_archival_takes_the_lease(talks: Talks) -> None:
+    first = talks.begin("q2")
+    talks.end_removal(talks.begin_removal(SESSION, NOTHING))
+    talks.end(talks.begin("q2"))
+    talks.end(first)
+
+    assert kinds(talks, ALL) == set()
+
+
+def test_of_what_may_be_removed_still_nothing_is_owed_that_was_told_since(talks: Talks) -> None:
+    talks.begin_removal(SESSION)
+    talks.answer(talks.ask(SESSION, "q3"), reply(2, "q3"))
+
+    assert kinds(talks, []) == set()
+
+
+def test_what_a_removal_was_over_before_is_owed(talks: Talks) -> None:
+    talks.end_removal(talks.begin_removal(SESSION))
+    talks.answer(talks.ask(SESSION, "q3"), reply(2, "q3"))
+
+    assert kinds(talks, []) == {"lost"}
+
+
+def test_a_reply_to_what_was_removed_is_found(talks: Talks) -> None:
+    talks.end_removal(talks.begin_removal(SESSION))
+
+    assert kinds(talks, [reply(3, "q2")]) == {"unknown"}
+
+
+def left_behind(seconds: int) -> list[Lease]:
+    reply_id = reply_id_for(USER, SESSION, "q2")
+    return [Lease(reply_id=reply_id, holder="dead", until=int(time.time()) + seconds)]
+
+
+@pytest.mark.parametrize(("seconds", "violations"), [(10, {"paid twice"}), (0, set())])
+def test_nobody_asks_before_the_lease_of_who_has_died_is_over(talks: Talks, seconds: int, violations: set[str]) -> None:
+    talks.die(left_behind(seconds))
+    talks.end(talks.begin("q2"))
+
+    assert kinds(talks, ALL) == violations
+
+
+def test_who_has_died_may_have_asked(talks: Talks) -> None:
+    talks.end(talks.begin("q2"))
+    talks.die(left_behind(10))
+
+    assert kinds(talks, ALL) == set()
+
+
+@pytest.mark.parametrize(("session_id", "violations"), [(SESSION, set()), ("other", {"paid twice"})])
+def test_a_removal_takes_the_lease_of_who_has_died(talks: Talks, session_id: str, violations: set[str]) -> None:
+    talks.die(left_behind(10))
+    talks.end_removal(talks.begin_removal(session_id, NOTHING))
+    talks.end(talks.begin("q2"))
+
+    assert kinds(talks, ALL) == violations
+
+
+def test_only_so_many_connections_may_break_as_were_cut() -> None:
+    cut = 1
+    talk = Talk(NOBODY, may_break=lambda: cut)
+    talk.break_off("of the one that died")
+    before = list(talk.violations)
+    talk.break_off("of another")
+
+    assert (before, [violation.kind for violation in talk.violations]) == ([], ["answer"])

@@ -179,6 +179,11 @@ class Proxy:
             client.transport.abort()
         await asyncio.sleep(0)
 
+    async def settle(self) -> None:
+        """Return when nothing that has arrived is under way any more; for a proxy that has stopped."""
+        while self._serving:
+            await asyncio.sleep(0.01)
+
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._clients.add(writer)
         self._serving.add(asyncio.current_task())

@@ -52,6 +52,13 @@ def test_every_make_target_that_is_named_exists() -> None:
     assert named <= targets
 
 
+@pytest.mark.parametrize("name", ["nightly", "release"])
+def test_all_tests_are_run_when_the_makefile_says_so(name: str) -> None:
+    jobs = yaml.safe_load(text(f".github/workflows/{name}.yml"))["jobs"]
+
+    assert "make test-all" in {step.get("run") for job in jobs.values() for step in job["steps"]}
+
+
 def test_every_script_that_is_run_exists() -> None:
     project = yaml.safe_load(text("azure.yaml"))
     hooks = [*project["hooks"].values(), *project["services"]["api"]["hooks"].values()]

@@ -10,7 +10,7 @@ from xml.etree import ElementTree as ET
 import pytest
 import pytest_asyncio
 
-from benchmarks import memory, units
+from benchmarks import memory, turn_units, turns, units
 from benchmarks.__main__ import PLOTS, RESULTS, main
 from benchmarks.appends import append_one
 from benchmarks.counting_proxy import CountingProxy, add_up, counting_proxy
@@ -227,6 +227,19 @@ async def test_memory_is_looked_at_after_each_count_of_answers(server: CosmosSer
     assert len([item for item in stored if item["type"] == "session"]) == memory.SESSIONS
 
 
+@pytest.mark.slow
+async def test_a_turn_whose_reply_takes_long_costs_a_request_for_each_look(
+    server: CosmosServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(turn_units, "LENGTH", 4)
+    monkeypatch.setattr(turn_units, "LONG_CHARGED", 2)
+    async with turns._model() as endpoint:
+        found = await turn_units.measure_units(server, endpoint)
+
+    assert 4 <= found.looks <= 7  # one each five seconds of thirty
+    assert found.long.units > found.turn.units + found.looks
+
+
 @pytest.mark.parametrize(
     ("row", "met"),
     [
@@ -276,7 +289,17 @@ def test_a_quick_run_prints_its_tables_and_leaves_the_results_alone(capsys: pyte
 
     printed = capsys.readouterr().out
     assert code == 0
-    titles = ("Targets", "Beside its neighbours", "Appends", "Resumes", "Handler", "Import", "Memory", "Archival")
+    titles = (
+        "Targets",
+        "Beside its neighbours",
+        "Appends",
+        "Resumes",
+        "Handler",
+        "Import",
+        "Memory",
+        "HTTP_STREAMING",
+        "Archival",
+    )
     assert all(f"## {title}" in printed for title in titles)
     assert [file.read_bytes() for file in files] == before
     loaded = {line.split(" | ")[0].strip("| "): line for line in printed.splitlines() if "at import" in line}

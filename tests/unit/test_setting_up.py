@@ -50,9 +50,9 @@ def clone(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def installed(clone: Path, target: str) -> tuple[str, ...]:
+def installed(clone: Path, target: str, *arguments: str) -> tuple[str, ...]:
     """Make a target and return the lists that were installed for it, in their order."""
-    command = [str(MAKE), target, f"PYTHON={clone / 'a-python'}"]
+    command = [str(MAKE), target, f"PYTHON={clone / 'a-python'}", *arguments]
     done = subprocess.run(command, cwd=clone, capture_output=True, text=True, check=True)
     return tuple(re.findall("installs (.+)", done.stdout))
 
@@ -61,6 +61,16 @@ def installed(clone: Path, target: str) -> tuple[str, ...]:
 @pytest.mark.parametrize("target", NEEDS)
 def test_a_target_installs_what_it_needs_and_only_the_first_time(clone: Path, target: str) -> None:
     assert [installed(clone, target) for _ in range(2)] == [NEEDS[target], ()]
+
+
+@needs_make
+def test_all_tests_are_run_with_what_those_on_a_real_model_need(clone: Path) -> None:
+    of_the_model = "tests/model/requirements.txt"
+    for name in (of_the_model, "tests/worker/run"):
+        (clone / name).parent.mkdir(parents=True)
+        shutil.copy(PROJECT_ROOT / name, clone / name)
+
+    assert installed(clone, "test-all", "ARGS=tests/unit") == (*ALL, of_the_model)
 
 
 @needs_make
