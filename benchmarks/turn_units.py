@@ -12,8 +12,9 @@ from benchmarks.stage import Stage, default_settings, staged
 from shared.model_settings import ModelSettings
 from shared.models import MessageInput, SessionInput
 from shared.service import ChatService
-from shared.turns import maker
-from shared.turns.turns import Said, turns_of
+from shared.turns import generation
+from shared.turns.saying import Said
+from shared.turns.turns import turns_of
 from tests.cosmos_server.launch import CosmosServer
 
 LENGTH = 100  # messages of the session whose turns are charged
@@ -59,12 +60,12 @@ async def measure_units(server: CosmosServer, endpoint: str) -> Units:
         async def turn(number: int, begin: str = "") -> None:
             text = TYPICAL.text(number)
             said = Said([MessageInput(role="user", content=begin + text[len(begin) :])])
-            answered = await (await turns_of(chat).say(*place, said)).making.answered()
+            answered = await (await turns_of(chat).say(*place, said)).pending.answered()
             sent.append(answered.reply.metadata["reply"]["history"]["messages"])
 
         charged = await _charged(stage, turn)
         messages = round(statistics.mean(sent))
-        with patch.object(maker, "LOOK_SECONDS", maker.LOOK_SECONDS / SHRUNK):
+        with patch.object(generation, "LOOK_SECONDS", generation.LOOK_SECONDS / SHRUNK):
             at_length = await _charged(stage, partial(turn, begin=f"{AT_LENGTH} "), LONG_CHARGED)
         await chat.settle()
         by_hand = [await _units_by_hand(stage, number) for number in (RESUMED, messages)]

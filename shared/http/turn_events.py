@@ -12,7 +12,7 @@ from typing_extensions import TypedDict  # pydantic asks for this one before Pyt
 
 from shared.http.problems import problem
 from shared.models import Message, meanings
-from shared.turns.making import Answered, Taken
+from shared.turns.pending import Answered, Taken
 
 COMMENT_SECONDS = 15.0  # of silence, before a comment says that the stream is alive
 COMMENT = b": the reply is being made\n\n"
@@ -93,7 +93,7 @@ class TurnEvents:
         """Follow the turn from now on."""
         self._taken, self._request_id = taken, request_id
         self._following = ExitStack()
-        self._following.enter_context(taken.making.followed(stop_if_left=stop_if_closed))
+        self._following.enter_context(taken.pending.followed(stop_if_left=stop_if_closed))
         self._events = self._from(after)
 
     def __aiter__(self) -> AsyncIterator[bytes]:
@@ -108,12 +108,12 @@ class TurnEvents:
         self._following.close()
 
     async def _from(self, place: Place) -> AsyncGenerator[bytes, None]:
-        making = self._taken.making
+        pending = self._taken.pending
         told = ""  # what the client has, as far as it was looked at
         yield self._turn(place)
         while True:
-            text, is_over = making.text, making.outcome is not None
-            if len(text) > place.characters or isinstance(making.outcome, Answered):
+            text, is_over = pending.text, pending.outcome is not None
+            if len(text) > place.characters or isinstance(pending.outcome, Answered):
                 if not (text.startswith(told) if told else place.is_in(text)):
                     place = Place()
                     yield self._turn(place)
@@ -123,19 +123,19 @@ class TurnEvents:
                 told = text
             if is_over:
                 break
-            if making.text is text and making.outcome is None and not await making.changed(COMMENT_SECONDS):
+            if pending.text is text and pending.outcome is None and not await pending.changed(COMMENT_SECONDS):
                 yield COMMENT
-        if making.calls and not place.has_calls:
+        if pending.calls and not place.has_calls:
             place = place._replace(has_calls=True)
-            yield _event("tool_calls", place, {"function_calls": making.calls})
-        if isinstance(making.outcome, Exception):
-            yield _event("error", place, problem(making.outcome, self._request_id))
-        elif making.outcome:
-            yield _event("done", place, turn_answer(self._taken, making.outcome))
+            yield _event("tool_calls", place, {"function_calls": pending.calls})
+        if isinstance(pending.outcome, Exception):
+            yield _event("error", place, problem(pending.outcome, self._request_id))
+        elif pending.outcome:
+            yield _event("done", place, turn_answer(self._taken, pending.outcome))
 
     def _turn(self, place: Place) -> bytes:
         taken = self._taken
-        told = {"messages": taken.messages, "reply_id": taken.making.reply_id, "how": taken.how}
+        told = {"messages": taken.messages, "reply_id": taken.pending.reply_id, "how": taken.how}
         return _event("turn", place, told | {"offset": place.characters})
 
 

@@ -30,10 +30,11 @@ from shared.http.parameters import IDEMPOTENCY_KEY, IF_MATCH, RequestHeader
 from shared.http.query import QueryModel
 from shared.http.turn_events import BEGIN, HEADERS, MEDIA_TYPE, Place, TurnAnswer, TurnEvents, turn_answer
 from shared.models import Message, MessageInput, SessionTarget, TurnBatch, TurnInput, TurnOptions
-from shared.turns.asking import Wishes
 from shared.turns.leases import reply_id_for
-from shared.turns.making import Making, Taken
-from shared.turns.turns import Said, turns_of
+from shared.turns.options import CallerOptions
+from shared.turns.pending import PendingReply, Taken
+from shared.turns.saying import Said
+from shared.turns.turns import turns_of
 
 TAG = "Turns"
 WEIGHT = re.compile(r"0(\.[0-9]{0,3})?|1(\.0{0,3})?")
@@ -121,7 +122,7 @@ async def take(call: Call, query: TurnQuery, body: TurnInput | TurnBatch) -> Ans
     """
     if_match = await call.if_match(call.session_id)
     said = Said(_messages_in(body), call.idempotency_key("turn"), if_match=if_match)
-    taken = await turns_of(call.chat).say(call.owner, call.session_id, said, _wishes(body))
+    taken = await turns_of(call.chat).say(call.owner, call.session_id, said, _options(body))
     return await _answer(call, taken, stop_if_closed=query.if_closed == "stop")
 
 
@@ -134,7 +135,7 @@ async def take_anywhere(call: Call, query: TurnQuery, body: TurnAnywhere | Turns
     """
     if_match = await call.if_match_of_any(body.session_id)
     said = Said(_messages_in(body), call.idempotency_key("POST /turns"), if_match=if_match)
-    taken = await turns_of(call.chat).say(call.owner, body, said, _wishes(body))
+    taken = await turns_of(call.chat).say(call.owner, body, said, _options(body))
     return await _answer(call, taken, stop_if_closed=query.if_closed == "stop")
 
 
@@ -159,9 +160,9 @@ async def look(call: Call) -> Answer[TurnState]:
         return _stream(call, taken or await _without_reply(call), after=Place.named(call.header("last-event-id") or ""))
     if taken is None:
         return Answer({"state": "none", "reply": None})
-    if taken.making.outcome is None or isinstance(taken.making.outcome, Exception):
+    if taken.pending.outcome is None or isinstance(taken.pending.outcome, Exception):
         return Answer({"state": "running", "reply": None})
-    return Answer({"state": "done", "reply": taken.making.outcome.reply})
+    return Answer({"state": "done", "reply": taken.pending.outcome.reply})
 
 
 @Endpoint(tag=TAG, answers={204: Reply("It is over, or will be within some seconds.")}, errors=(NoResponderError,))
@@ -192,14 +193,14 @@ async def regenerate(call: Call, query: TurnQuery, body: TurnOptions) -> Answer[
     Another reply in the place of the first, which stays until the new one is whole: where the model fails, breaks off
     or is stopped, the first is kept. Feedback is cleared. Only the newest turn has another: rewind or fork first.
     """
-    taken = await turns_of(call.chat).regenerate(call.owner, call.session_id, call.message_id, _wishes(body))
+    taken = await turns_of(call.chat).regenerate(call.owner, call.session_id, call.message_id, _options(body))
     return await _answer(call, taken, stop_if_closed=query.if_closed == "stop", made=200)
 
 
 async def _answer(call: Call, taken: Taken, *, stop_if_closed: bool, made: int = 201) -> Answer[Any]:
     if _wants_events(call):
         return _stream(call, taken, stop_if_closed=stop_if_closed)
-    answered = await taken.making.answered()
+    answered = await taken.pending.answered()
     status = 200 if taken.how == "found" else made
     return Answer(turn_answer(taken, answered), status, {"ETag": answered.etag} if answered.etag else {})
 
@@ -207,9 +208,9 @@ async def _answer(call: Call, taken: Taken, *, stop_if_closed: bool, made: int =
 async def _without_reply(call: Call) -> Taken:
     """Return the turn of a message that nobody answers, as one whose reply did not come."""
     said = [await call.store.get_message(call.owner, call.session_id, call.message_id)]
-    making = Making(reply_id_for(call.owner, call.session_id, call.message_id), said)
-    making.finish(ModelFailedError())
-    return Taken(call.session_id, said, "joined", making)
+    pending = PendingReply(reply_id_for(call.owner, call.session_id, call.message_id), said)
+    pending.finish(ModelFailedError())
+    return Taken(call.session_id, said, "joined", pending)
 
 
 def _stream(call: Call, taken: Taken, *, after: Place = BEGIN, stop_if_closed: bool = False) -> Answer[Any]:
@@ -237,5 +238,5 @@ def _messages_in(body: TurnInput | TurnBatch) -> list[MessageInput]:
     return [] if body.is_silent else [body]
 
 
-def _wishes(options: TurnOptions) -> Wishes:
-    return Wishes(**{name: getattr(options, name) for name in TurnOptions.model_fields})
+def _options(options: TurnOptions) -> CallerOptions:
+    return CallerOptions(**{name: getattr(options, name) for name in TurnOptions.model_fields})

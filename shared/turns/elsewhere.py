@@ -6,7 +6,7 @@ import time
 from shared.errors import MessageNotFoundError, StoreError
 from shared.models import Message, Session
 from shared.store.port import SessionStore
-from shared.turns.making import Answered
+from shared.turns.pending import Answered
 
 FIRST_SECONDS = 0.1  # between two looks, longer from one to the next
 MOST_SECONDS = 1.0

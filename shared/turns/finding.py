@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from shared.errors import MessageNotFoundError, TurnNotNewestError
 from shared.models import Message
 from shared.store.port import SessionStore
-from shared.turns.making import Answered
+from shared.turns.pending import Answered
 
 NEWEST = 50  # messages among which a question is looked for that is to be answered again
 SPEAKS = {"user", "assistant", "tool"}

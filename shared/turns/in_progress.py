@@ -10,7 +10,7 @@ from typing import Self
 from shared.errors import ModelFailedError, ModelThrottledError, ParleyError
 from shared.freshness import current_freshness, fresh_as
 from shared.logs import trace
-from shared.turns.making import Answered, Making
+from shared.turns.pending import Answered, PendingReply
 
 logger = logging.getLogger(__name__)
 
@@ -36,13 +36,13 @@ class Slot:
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         if not self._is_kept:
-            self.give_back()
+            self.release()
 
     def keep(self) -> None:
         """Keep it when the block ends, until it is given back."""
         self._is_kept = True
 
-    def give_back(self) -> None:
+    def release(self) -> None:
         """Make room for another; once."""
         self._room.slots_taken -= self._is_taken
         self._is_taken = False
@@ -54,19 +54,19 @@ class RepliesInProgress:
     def __init__(self, concurrency: int) -> None:
         """Let so many replies be made here at once."""
         self._concurrency = concurrency
-        self._running = set[Making]()
-        self._newest: dict[tuple[str, str, str], Making] = {}  # of each id; one before it may not have ended yet
+        self._running = set[PendingReply]()
+        self._newest: dict[tuple[str, str, str], PendingReply] = {}  # of each id; one before it may not have ended yet
         self.slots_taken = 0
         self.is_closing = False
 
-    def find(self, place: tuple[str, str], reply_id: str) -> Making | None:
+    def find(self, place: tuple[str, str], reply_id: str) -> PendingReply | None:
         """Return the reply of that id, if it is made or waited for here."""
         return self._newest.get((*place, reply_id))
 
-    def forget(self, place: tuple[str, str], making: Making) -> None:
+    def forget(self, place: tuple[str, str], pending: PendingReply) -> None:
         """Let nobody find it any more; it goes on to its end."""
-        if self.find(place, making.reply_id) is making:
-            del self._newest[*place, making.reply_id]
+        if self.find(place, pending.reply_id) is pending:
+            del self._newest[*place, pending.reply_id]
 
     def slot(self) -> Slot:
         """Return room for one more reply; raises ModelThrottledError where there is none, or all is over."""
@@ -80,40 +80,44 @@ class RepliesInProgress:
         return Slot(self, is_free=not self.is_closing and self.slots_taken < self._concurrency)
 
     def run(
-        self, making: Making, place: tuple[str, str], work: Coroutine[None, None, Answered], slot: Slot | None = None
+        self,
+        pending: PendingReply,
+        place: tuple[str, str],
+        work: Coroutine[None, None, Answered],
+        slot: Slot | None = None,
     ) -> None:
-        """Let a task of its own fill `making`, which is over when the task is, however that ends; so is its slot."""
-        self._newest[*place, making.reply_id] = making
-        self._running.add(making)
+        """Let a task of its own fill `pending`, which is over when the task is, however that ends; so is its slot."""
+        self._newest[*place, pending.reply_id] = pending
+        self._running.add(pending)
         if slot:
             slot.keep()
         with fresh_as(current_freshness().token):  # it sees what its request has seen, and goes on from there
-            making.task = asyncio.create_task(work)
+            pending.task = asyncio.create_task(work)
 
         def done(task: asyncio.Task[Answered]) -> None:
             if slot:
-                slot.give_back()
-            self._running.discard(making)
-            self.forget(place, making)
-            making.finish(_outcome_of(task))
+                slot.release()
+            self._running.discard(pending)
+            self.forget(place, pending)
+            pending.finish(_outcome_of(task))
 
-        making.task.add_done_callback(done)
+        pending.task.add_done_callback(done)
 
     async def close(self) -> None:
         """Begin nothing more, and break off what is being made; what is paid for has CLOSING_SECONDS to be stored."""
         self.is_closing = True
         ends = time.monotonic() + CLOSING_SECONDS
-        broken_off = set[Making]()
+        broken_off = set[PendingReply]()
         while self._running or self.slots_taken:
             is_late = time.monotonic() >= ends
             if is_late and not self._running:
                 break  # what is at the store still has nothing to be broken off
             begun = self._running - broken_off
             await asyncio.sleep(CLOSING_STEP_SECONDS)  # a task that had not begun would do nothing at its end either
-            for making in begun:
-                if making.task and (is_late or not making.is_paid):
-                    making.task.cancel()
-                    broken_off.add(making)
+            for pending in begun:
+                if pending.task and (is_late or not pending.is_paid):
+                    pending.task.cancel()
+                    broken_off.add(pending)
 
 
 def _outcome_of(task: asyncio.Task[Answered]) -> Answered | ParleyError:

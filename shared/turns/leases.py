@@ -40,7 +40,7 @@ class Leases:
         until = int(time.time()) + self.seconds
         return Lease(reply_id=reply_id_for(*place, message_id), holder=secrets.token_hex(8), until=until)
 
-    async def hold(self, place: tuple[str, str], lease: Lease) -> None:
+    async def acquire(self, place: tuple[str, str], lease: Lease) -> None:
         """Take a lease that no append takes; see SessionStore.hold_turn."""
         with self.taking(place, lease):
             await self._store.hold_turn(*place, lease)
@@ -54,7 +54,7 @@ class Leases:
             self._begin(lambda: self._store.end_turn(*place, lease.holder))
             raise
 
-    async def give_back(self, place: tuple[str, str], lease: Lease) -> None:
+    async def release(self, place: tuple[str, str], lease: Lease) -> None:
         """Give a lease back, so that sending the turn again asks at once; else it ends by itself."""
         await asyncio.shield(self._begin(lambda: self._store.end_turn(*place, lease.holder)))
 

@@ -1,9 +1,7 @@
 """Turns: what is said is stored, then the model is asked, then its reply is stored; whoever repeats finds or joins."""
 
 import time
-from collections.abc import Sequence
-from contextlib import ExitStack, suppress
-from typing import NamedTuple
+from contextlib import suppress
 
 from shared.errors import (
     MessageNotFoundError,
@@ -17,29 +15,19 @@ from shared.errors import (
     TurnInProgressError,
     TurnNotNewestError,
 )
-from shared.idempotency import IdempotencyKey
-from shared.models import Appended, Lease, Message, MessageInput, Session, SessionTarget
+from shared.models import Message, Session, SessionTarget
 from shared.service import ChatService
-from shared.turns.asking import NO_WISHES, Wishes
 from shared.turns.elsewhere import wait_for
 from shared.turns.finding import NEWEST, find_reply
+from shared.turns.generation import Generation
 from shared.turns.in_progress import RepliesInProgress, Slot
 from shared.turns.leases import Leases, reply_id_for
-from shared.turns.maker import Maker, Turn, Workshop
-from shared.turns.making import Answered, Making, Taken
 from shared.turns.model import Model
+from shared.turns.options import NO_OPTIONS, CallerOptions
+from shared.turns.pending import Answered, PendingReply, Taken
+from shared.turns.request import ReplyRequest, Resources
+from shared.turns.saying import Said, store_said
 from shared.turns.window import TokenRate
-
-NO_ETAG = "none"  # that no session ever has
-
-
-class Said(NamedTuple):
-    """What is said in a turn, and what makes saying it again a repeat."""
-
-    messages: Sequence[MessageInput]
-    key: IdempotencyKey | None = None
-    ttl_seconds: int | None = None  # of a session that is made
-    if_match: str | None = None  # the session's etag, unless it is a repeat
 
 
 def turns_of(chat: "ChatService") -> "Turns":
@@ -61,7 +49,7 @@ class Turns:
         self._settings = chat.settings.model
         self.model = Model(self._settings)
         self.leases = Leases(chat.store, self._settings.timeout_seconds)
-        self._shop = Workshop(
+        self._resources = Resources(
             chat.store,
             self._settings,
             self.model,
@@ -76,35 +64,41 @@ class Turns:
         """Whether there is a model to reply."""
         return self._settings.endpoint is not None
 
-    async def say(self, user_id: str, target: str | SessionTarget, said: Said, wishes: Wishes = NO_WISHES) -> Taken:
+    async def say(
+        self, user_id: str, target: str | SessionTarget, said: Said, options: CallerOptions = NO_OPTIONS
+    ) -> Taken:
         """Store what is said, in the session of that id, or in one that is made if need be, and have it answered.
 
         Nothing said means to answer what is there. Raises as an append does, and NoResponderError,
         CallerMayNotSetError, NothingToAnswerError, TurnInProgressError, TurnNotNewestError and ModelThrottledError:
         all of it before anything is stored, but the last two of a repeat.
         """
-        self._require(wishes)
+        self._require(options)
         session_id = target if isinstance(target, str) else target.session_id
         if not said.messages:
             if session_id is None:
                 raise NothingToAnswerError
-            return await self._go_on(user_id, session_id, said.if_match, wishes)
+            return await self._go_on(user_id, session_id, said.if_match, options)
         if (said.messages[-1].role or said.messages[-1].message_type) == "assistant":
             raise NothingToAnswerError
         with self._replies.slot_if_free() as slot:
-            session_id, appended, lease = await self._append(user_id, target, said, only_if_repeated=not slot.is_free)
+            session_id, appended, lease = await store_said(
+                self._chat, self.leases, user_id, target, said, only_if_repeated=not slot.is_free
+            )
             place, words = (user_id, session_id), appended.messages
             if appended.created:
-                return self._start(Turn(place, words, lease, wishes, etag=appended.etag), slot)
-        return await self._repeat(place, words, wishes)
+                return self._start(ReplyRequest(place, words, lease, options, etag=appended.etag), slot)
+        return await self._repeat(place, words, options)
 
-    async def regenerate(self, user_id: str, session_id: str, message_id: str, wishes: Wishes = NO_WISHES) -> Taken:
+    async def regenerate(
+        self, user_id: str, session_id: str, message_id: str, options: CallerOptions = NO_OPTIONS
+    ) -> Taken:
         """Put another reply in the place of the newest one; raises TurnNotNewestError for any other, and as `say`."""
-        self._require(wishes)
+        self._require(options)
         place = user_id, session_id
         reply_id = reply_id_for(*place, message_id)
-        if making := await self._current(place, reply_id):
-            return Taken(session_id, making.said, "joined", making)
+        if pending := await self._current(place, reply_id):
+            return Taken(session_id, pending.said, "joined", pending)
         await self._store.catch_up(*place)
         _, page = await self._store.read(*place, NEWEST)
         newest = page.messages[:1]
@@ -112,19 +106,19 @@ class Turns:
         if said and said[0].role == "assistant":
             raise NothingToAnswerError
         if said and newest[0].id == message_id:
-            return await self._repeat(place, said, wishes)
+            return await self._repeat(place, said, options)
         if not (said and newest[0].id == reply_id):
             await self._store.get_message(*place, message_id)
             raise TurnNotNewestError
         with self._replies.slot() as slot:
             lease = self.leases.new(place, message_id)
             try:
-                await self.leases.hold(place, lease)
+                await self.leases.acquire(place, lease)
             except TurnInProgressError as error:
                 if error.reply_id != reply_id:
                     raise
                 return self._join(place, said, reply_id)
-            return self._start(Turn(place, said, lease, wishes, replaces=True), slot)
+            return self._start(ReplyRequest(place, said, lease, options, replaces=True), slot)
 
     async def look(self, user_id: str, session_id: str, message_id: str, *, follow: bool) -> Taken | None:
         """Return the turn of a message: its reply as it is made, here or elsewhere, or as it is stored; None without.
@@ -134,8 +128,8 @@ class Turns:
         """
         reply_id = reply_id_for(user_id, session_id, message_id)
         with suppress(SessionNotFoundError):
-            if making := await self._current((user_id, session_id), reply_id):
-                return Taken(session_id, making.said, "joined", making)
+            if pending := await self._current((user_id, session_id), reply_id):
+                return Taken(session_id, pending.said, "joined", pending)
         with suppress(SessionNotFoundError, MessageNotFoundError):
             if found := await self._look(user_id, session_id, message_id, follow=follow):
                 return found
@@ -149,7 +143,7 @@ class Turns:
         if session.lease and session.lease.reply_id == reply_id and not session.lease.is_over(time.time()):
             if follow:
                 return self._join((user_id, session_id), said, reply_id)
-            return Taken(session_id, said, "joined", Making(reply_id))
+            return Taken(session_id, said, "joined", PendingReply(reply_id))
         try:
             reply = await self._store.get_message(user_id, session_id, reply_id)
         except MessageNotFoundError:
@@ -163,11 +157,11 @@ class Turns:
         Where nothing is being made nothing happens; raises SessionNotFoundError, MessageNotFoundError.
         """
         reply_id = reply_id_for(user_id, session_id, message_id)
-        making = self._replies.find((user_id, session_id), reply_id)
-        if making and making.holder:
-            making.stop()
+        pending = self._replies.find((user_id, session_id), reply_id)
+        if pending and pending.holder:
+            pending.stop()
             try:
-                await making.answered()
+                await pending.answered()
             except (SessionNotFoundError, MessageNotFoundError):
                 raise
             except ParleyError:
@@ -190,42 +184,11 @@ class Turns:
         if not self.is_configured:
             raise NoResponderError
 
-    def _require(self, wishes: Wishes) -> None:
+    def _require(self, options: CallerOptions) -> None:
         self.require_model()
-        wishes.require_allowed(self._settings)
+        options.require_allowed(self._settings)
 
-    async def _append(
-        self, user_id: str, target: str | SessionTarget, said: Said, *, only_if_repeated: bool
-    ) -> tuple[str, Appended, Lease]:
-        """Store what is said, and take the lease; ModelThrottledError where it is new and only a repeat may be."""
-        messages, key, ttl_seconds, if_match = said if not only_if_repeated else said._replace(if_match=NO_ETAG)
-        made: list[Lease] = []
-        with ExitStack() as taking:
-
-            def lease_for(session_id: str, message_id: str) -> Lease:
-                place = user_id, session_id
-                lease = self.leases.new(place, message_id)
-                taking.enter_context(self.leases.taking(place, lease))
-                made.append(lease)
-                return lease
-
-            try:
-                if isinstance(target, str):
-                    session_id = target
-                    appended = await self._chat.append(
-                        user_id, target, messages, key, if_match=if_match, lease_for=lease_for
-                    )
-                else:
-                    session_id, appended = await self._chat.append_anywhere(
-                        user_id, target, messages, key, ttl_seconds=ttl_seconds, if_match=if_match, lease_for=lease_for
-                    )
-            except PreconditionFailedError as error:
-                if only_if_repeated:
-                    raise ModelThrottledError(1) from error
-                raise
-        return session_id, appended, made[0]
-
-    async def _go_on(self, user_id: str, session_id: str, if_match: str | None, wishes: Wishes) -> Taken:
+    async def _go_on(self, user_id: str, session_id: str, if_match: str | None, options: CallerOptions) -> Taken:
         """Answer the newest message; if that is a reply it is the answer."""
         await self._store.catch_up(user_id, session_id)
         session, page = await self._store.read(user_id, session_id, 1)
@@ -236,82 +199,85 @@ class Turns:
             return _found(session, [], newest)
         if if_match not in {None, session.etag}:
             raise PreconditionFailedError
-        return await self._repeat((user_id, session_id), [newest], wishes)
+        return await self._repeat((user_id, session_id), [newest], options)
 
-    async def _repeat(self, place: tuple[str, str], said: list[Message], wishes: Wishes) -> Taken:
+    async def _repeat(self, place: tuple[str, str], said: list[Message], options: CallerOptions) -> Taken:
         """Have what is stored already answered: find its reply, join whoever makes it, or make it."""
         lease = self.leases.new(place, said[-1].id)
-        making = await self._current(place, lease.reply_id)
-        if making and not making.replaces:
-            return self._join(place, said, lease.reply_id, wishes)
+        pending = await self._current(place, lease.reply_id)
+        if pending and not pending.replaces:
+            return self._join(place, said, lease.reply_id, options)
         if answered := await find_reply(self._store, place, said, lease.reply_id):
-            return Taken(place[1], said, "found", Making.of(answered))
+            return Taken(place[1], said, "found", PendingReply.of(answered))
         with self._replies.slot() as slot:
             try:
-                await self.leases.hold(place, lease)
+                await self.leases.acquire(place, lease)
             except TurnInProgressError as error:
                 if error.reply_id != lease.reply_id:
                     raise
-                return self._join(place, said, lease.reply_id, wishes)
-            return self._start(Turn(place, said, lease, wishes), slot)
+                return self._join(place, said, lease.reply_id, options)
+            return self._start(ReplyRequest(place, said, lease, options), slot)
 
-    async def _current(self, place: tuple[str, str], reply_id: str) -> Making | None:
+    async def _current(self, place: tuple[str, str], reply_id: str) -> PendingReply | None:
         """Return the reply of that id that is in progress here; not one that has lost its lease, which is told to end.
 
         Raises SessionNotFoundError.
         """
-        making = self._replies.find(place, reply_id)
-        if making is None or making.holder is None:
-            return making
+        pending = self._replies.find(place, reply_id)
+        if pending is None or pending.holder is None:
+            return pending
         lease = (await self._store.get(*place)).lease
-        if lease and lease.holder == making.holder:
-            return making
-        self._replies.forget(place, making)
-        if not making.is_paid:
-            making.stop()
+        if lease and lease.holder == pending.holder:
+            return pending
+        self._replies.forget(place, pending)
+        if not pending.is_paid:
+            pending.stop()
         return None
 
-    def _start(self, turn: Turn, slot: Slot) -> Taken:
-        making = Making(turn.lease.reply_id, turn.said, holder=turn.lease.holder, replaces=turn.replaces)
-        self._replies.run(making, turn.place, Maker(self._shop, turn, making).run(), slot)
-        return Taken(turn.place[1], turn.said, "started", making)
+    def _start(self, request: ReplyRequest, slot: Slot) -> Taken:
+        lease, said = request.lease, request.said
+        pending = PendingReply(lease.reply_id, said, holder=lease.holder, replaces=request.replaces)
+        self._replies.run(pending, request.place, Generation(self._resources, request, pending).run(), slot)
+        return Taken(request.place[1], said, "started", pending)
 
-    def _join(self, place: tuple[str, str], said: list[Message], reply_id: str, repeats: Wishes | None = None) -> Taken:
-        making = self._replies.find(place, reply_id)
-        if making is None:
+    def _join(
+        self, place: tuple[str, str], said: list[Message], reply_id: str, repeats: CallerOptions | None = None
+    ) -> Taken:
+        pending = self._replies.find(place, reply_id)
+        if pending is None:
             if self._replies.is_closing:
                 raise ModelThrottledError(1)
-            making = Making(reply_id, said)
-            making.on_stop(lambda: self.leases.stop(place, reply_id))
-            self._replies.run(making, place, self._wait(place, said, making))
+            pending = PendingReply(reply_id, said)
+            pending.on_stop(lambda: self.leases.stop(place, reply_id))
+            self._replies.run(pending, place, self._wait(place, said, pending))
         if repeats is not None:
-            making.repeat = making.repeat or (said, repeats)
-        return Taken(place[1], said, "joined", making)
+            pending.repeat = pending.repeat or (said, repeats)
+        return Taken(place[1], said, "joined", pending)
 
-    async def _wait(self, place: tuple[str, str], said: list[Message], making: Making) -> Answered:
+    async def _wait(self, place: tuple[str, str], said: list[Message], pending: PendingReply) -> Answered:
         """Wait for a reply that is made elsewhere; where nothing comes of it, make it if a repeat waits for it."""
         seconds = self.leases.seconds
-        while not (found := await wait_for(self._store, place, said, making.reply_id, lease_seconds=seconds)):
-            if making.repeat is None:
+        while not (found := await wait_for(self._store, place, said, pending.reply_id, lease_seconds=seconds)):
+            if pending.repeat is None:
                 raise ModelFailedError
-            said, wishes = making.repeat
-            if found := await find_reply(self._store, place, said, making.reply_id):
+            said, options = pending.repeat
+            if found := await find_reply(self._store, place, said, pending.reply_id):
                 return found
             with self._replies.slot():
                 lease = self.leases.new(place, said[-1].id)
                 try:
-                    await self.leases.hold(place, lease)
+                    await self.leases.acquire(place, lease)
                 except TurnInProgressError as error:
-                    if error.reply_id != making.reply_id:
+                    if error.reply_id != pending.reply_id:
                         raise
                     continue
-                if not making.take_over(lease.holder):
-                    await self.leases.give_back(place, lease)
+                if not pending.take_over(lease.holder):
+                    await self.leases.release(place, lease)
                     raise ModelFailedError
-                return await Maker(self._shop, Turn(place, said, lease, wishes), making).run()
+                return await Generation(self._resources, ReplyRequest(place, said, lease, options), pending).run()
         return found
 
 
 def _found(session: Session, said: list[Message], reply: Message) -> Taken:
     answered = Answered(said, reply, session.message_count, session.etag)
-    return Taken(session.id, said, "found", Making.of(answered))
+    return Taken(session.id, said, "found", PendingReply.of(answered))

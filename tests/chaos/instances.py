@@ -10,6 +10,7 @@ from shared.errors import ModelFailedError, StoreError
 from shared.models import Lease
 from shared.service import ChatService
 from shared.store.cosmos import CosmosStore
+from shared.turns.pending import PendingReply
 from shared.turns.turns import Turns
 from tests.chaos.fleet import Fleet
 from tests.cosmos.proxy import Act, Proxy, Rule, drops_request
@@ -35,7 +36,12 @@ class Instance:
     @property
     def makes(self) -> set[str]:
         """The ids of the replies for which it asks a model."""
-        return {making.reply_id for turns in self.turns for making in turns._makings.values() if making.is_own}
+        return {pending.reply_id for pending in self.pending if pending.holder}
+
+    @property
+    def pending(self) -> set[PendingReply]:
+        """The replies that it makes or waits for."""
+        return {pending for turns in self.turns for pending in turns._replies._running}
 
     async def connect(self) -> None:
         """Reach the server."""
@@ -94,10 +100,10 @@ class Instances:
         for turns in instance.turns:
             turns.model.stream = _nobody  # type: ignore[method-assign] # the dead ask nobody
         await instance.proxy.stop()
-        while fleet.is_asked(instance.chat) or any(turns._makings for turns in instance.turns):
-            for making in [making for turns in instance.turns for making in turns._makings.values()]:
-                if making.task:
-                    making.task.cancel()
+        while fleet.is_asked(instance.chat) or instance.pending:
+            for pending in instance.pending:
+                if pending.task:
+                    pending.task.cancel()
             await asyncio.sleep(STEP_SECONDS)
         for turns in instance.turns:
             await turns.leases.settle()

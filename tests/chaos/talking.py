@@ -8,7 +8,7 @@ from itertools import count
 from typing import Any
 from unittest.mock import patch
 
-from shared.turns import maker
+from shared.turns import generation
 from tests.chaos.clients import SESSIONS
 from tests.chaos.documents import misfits
 from tests.chaos.moody import MoodyModel, serving_moody
@@ -38,7 +38,7 @@ async def run(server: CosmosServer, plan: Plan) -> Report:
     seed = random.Random(plan.seed)  # noqa: S311 - repeatable, not secret
     talks = Talks("")
     model = MoodyModel(talks, random.Random(seed.random()))  # noqa: S311 - as above
-    with patch.object(maker, "STORE_PAUSES", PAUSES):
+    with patch.object(generation, "STORE_PAUSES", PAUSES):
         async with (
             serving_moody(model) as settings,
             staged(server, plan.instances, plan.seed, limits=HURRIED, model=settings) as stage,

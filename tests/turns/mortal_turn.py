@@ -18,7 +18,8 @@ from shared.service import ChatService
 from shared.settings import load_settings
 from shared.store.sqlite import SqliteStore
 from shared.store.sqlite.database import Database, Transaction
-from shared.turns.turns import Said, turns_of
+from shared.turns.saying import Said
+from shared.turns.turns import turns_of
 
 SAID = Said([MessageInput(role="user", content="Hi", id="m1")])
 
@@ -27,7 +28,7 @@ async def take(path: str, user_id: str, session_id: str, endpoint: str) -> None:
     """Say something, and wait for the reply."""
     settings = replace(load_settings({}, Path(path).parent), model=ModelSettings(endpoint=endpoint, name="small"))
     chat = ChatService(SqliteStore(Path(path)), settings)
-    await (await turns_of(chat).say(user_id, session_id, SAID)).making.answered()
+    await (await turns_of(chat).say(user_id, session_id, SAID)).pending.answered()
     await chat.close()
 
 

@@ -8,7 +8,7 @@ import pytest
 from shared.errors import StoreError, StoreThrottledError, StoreUnavailableError
 from shared.models import ReplyUsage
 from shared.store.port import SessionStore
-from shared.turns import maker
+from shared.turns import generation
 from tests.http.client import Client
 from tests.turns.model_server import USAGE, FakeModel, Script, chunk, whole
 from tests.turns.talking import HELLO, SOON, ask, said
@@ -66,7 +66,7 @@ async def test_where_the_store_cannot_be_read_for_the_model_the_words_are_there(
 async def test_a_store_that_is_away_while_the_model_speaks_does_not_break_the_reply_off(
     api: Client, chat: str, store: SessionStore, model: FakeModel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(maker, "LOOK_SECONDS", 0.02)
+    monkeypatch.setattr(generation, "LOOK_SECONDS", 0.02)
     left = _refuse(store, monkeypatch, "get", StoreUnavailableError(), times=3)
     model.next(Script([chunk("Half"), None, *whole("Rest")]))
     asking = asyncio.create_task(ask(api, chat))
@@ -82,7 +82,7 @@ async def test_a_store_that_is_away_while_the_model_speaks_does_not_break_the_re
 async def test_a_paid_reply_is_stored_again_where_the_store_is_busy(
     api: Client, chat: str, store: SessionStore, model: FakeModel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(maker, "STORE_PAUSES", (0, 0))
+    monkeypatch.setattr(generation, "STORE_PAUSES", (0, 0))
     _refuse(store, monkeypatch, "append", StoreThrottledError(0), role="assistant", times=2)
 
     answer = await ask(api, chat)
@@ -102,7 +102,7 @@ async def test_where_the_store_stays_busy_the_turn_can_be_sent_again(
     error: StoreError,
     refusal: tuple[int, str],
 ) -> None:
-    monkeypatch.setattr(maker, "STORE_PAUSES", (0,))
+    monkeypatch.setattr(generation, "STORE_PAUSES", (0,))
     _refuse(store, monkeypatch, "append", type(error)(0), role="assistant", times=2)
 
     failed = await ask(api, chat)

@@ -12,7 +12,8 @@ from shared.models import MessageInput
 from shared.service import ChatService
 from shared.settings import load_settings
 from shared.store.cosmos import CosmosStore
-from shared.turns.turns import Said, turns_of
+from shared.turns.saying import Said
+from shared.turns.turns import turns_of
 from tests.builders import a_session, fill
 from tests.conftest import CosmosPlace, open_cosmos
 from tests.cosmos.requests import requests
@@ -43,7 +44,7 @@ async def test_a_turn_is_two_appends_and_a_read_of_what_their_answers_do_not_hol
 
     async def turn() -> None:
         taken = await turns_of(chat).say(owner, session.id, Said([MessageInput(role="user", content="Hi")]))
-        await taken.making.answered()
+        await taken.pending.answered()
 
     await turn()
     costs = [await requests(turn()) for _ in range(3)]
@@ -62,8 +63,8 @@ async def test_nothing_is_asked_of_the_store_while_a_reply_is_made(
         await model.waiting.wait()
         began = time.monotonic()
         while time.monotonic() < began + 0.2:
-            await taken.making.changed(0.05)
+            await taken.pending.changed(0.05)
         model.go_on()
-        await taken.making.answered()
+        await taken.pending.answered()
 
     assert await requests(turn()) == 2

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from shared.turns import maker
+from shared.turns import generation
 from tests.http.client import Client, a_session, spoken
 from tests.turns.model_server import FakeModel, Script, whole
 
@@ -88,7 +88,7 @@ async def test_what_no_model_is_sent_takes_no_room(api: Client, model: FakeModel
 async def test_of_a_turn_longer_than_what_is_read_its_newest_part_is_sent(
     api: Client, model: FakeModel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(maker, "MOST_MESSAGES", 48)
+    monkeypatch.setattr(generation, "MOST_MESSAGES", 48)
     steps = [each for number in range(40) for each in (call(number), answer_to(number))]
     path = await a_chat_with(api, [spoken("The task"), *steps[:-1]])
 

@@ -21,10 +21,11 @@ from shared.models import Lease, Message, MessageInput, MessageQuery, Session, S
 from shared.service import ChatService
 from shared.settings import Settings, load_settings
 from shared.store.port import SessionStore
-from shared.turns import in_progress, maker
+from shared.turns import generation, in_progress
 from shared.turns.leases import reply_id_for
-from shared.turns.making import Taken
-from shared.turns.turns import Said, Turns, turns_of
+from shared.turns.pending import Taken
+from shared.turns.saying import Said
+from shared.turns.turns import Turns, turns_of
 from tests.builders import a_message, a_session
 from tests.conftest import OpenStore
 from tests.turns.model_server import FakeModel, Script, chunk, whole
@@ -83,7 +84,7 @@ async def instances(
 
 async def content_of(taken: Taken | None) -> object:
     assert taken
-    return (await taken.making.answered()).reply.content
+    return (await taken.pending.answered()).reply.content
 
 
 async def test_two_instances_at_once_have_one_reply_and_pay_once(instances: list[Instance], model: FakeModel) -> None:
@@ -112,7 +113,7 @@ async def test_a_turn_that_runs_elsewhere_can_be_followed_to_its_end(
     model.go_on()
 
     assert seen
-    assert seen.making.outcome is None
+    assert seen.pending.outcome is None
     assert await content_of(followed) == "HalfRest"
     assert await content_of(await here.look()) == "HalfRest"
 
@@ -127,7 +128,7 @@ async def test_another_turn_is_refused_on_every_instance(instances: list[Instanc
             await each.say("Other", "m2")
     model.go_on()
 
-    await taken.making.answered()
+    await taken.pending.answered()
     assert await instances[1].contents() == ["Hi", "HalfRest"]
 
 
@@ -140,7 +141,7 @@ async def test_after_a_failure_elsewhere_who_waited_asks_once(instances: list[In
 
     for each in (failing, joined):
         with pytest.raises(ModelFailedError):
-            await each.making.answered()
+            await each.pending.answered()
     assert len(model.asked) == 2
     assert await content_of(await instances[1].say()) == HELLO
 
@@ -203,7 +204,7 @@ async def test_who_waited_is_refused_when_something_else_was_said_first(
     await here.chat.store.hold_turn(session.user_id, session.id, a_dead_instances(session, seconds=-1))
 
     with pytest.raises(TurnNotNewestError):
-        await waiting.making.answered()
+        await waiting.pending.answered()
     assert model.asked == []
 
 
@@ -223,7 +224,7 @@ async def test_a_repeat_is_refused_when_something_was_said_before_it_had_the_lea
     taken = await here.say()
 
     with pytest.raises(TurnNotNewestError):
-        await taken.making.answered()
+        await taken.pending.answered()
     assert model.asked == []
     assert (await store.get(session.user_id, session.id)).lease is None
 
@@ -242,7 +243,7 @@ async def test_a_reply_that_comes_after_its_lease_was_taken_is_not_stored(
     await model.waiting.wait()
     model.go_on()
     await asyncio.sleep(0)
-    while len([each for each in (first, second) if each.making.outcome is None]) > 0:
+    while len([each for each in (first, second) if each.pending.outcome is None]) > 0:
         model.go_on()
         await asyncio.sleep(0.01)
 
@@ -263,7 +264,7 @@ async def holder_of(instance: Instance) -> str:
 async def test_a_stop_on_another_instance_is_seen_at_the_next_look(
     instances: list[Instance], model: FakeModel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(maker, "LOOK_SECONDS", 0.05)
+    monkeypatch.setattr(generation, "LOOK_SECONDS", 0.05)
     here, there = instances
     model.next(Script([chunk("Half"), None]))
     taken = await here.say()
@@ -271,14 +272,14 @@ async def test_a_stop_on_another_instance_is_seen_at_the_next_look(
 
     await there.stop()
 
-    reply = (await taken.making.answered()).reply
+    reply = (await taken.pending.answered()).reply
     assert (reply.content, reply.metadata["reply"]["finish_reason"]) == ("Half", "stopped")
 
 
 async def test_a_reply_to_what_is_gone_is_not_paid_to_its_end(
     instances: list[Instance], model: FakeModel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(maker, "LOOK_SECONDS", 0.05)
+    monkeypatch.setattr(generation, "LOOK_SECONDS", 0.05)
     here, there = instances
     model.next(Script([chunk("Half"), None]))
     taken = await here.say()
@@ -287,7 +288,7 @@ async def test_a_reply_to_what_is_gone_is_not_paid_to_its_end(
     await there.chat.store.delete(here.session.user_id, here.session.id)
 
     with pytest.raises(Exception, match="no session"):
-        await taken.making.answered()
+        await taken.pending.answered()
     assert model.left == 1
 
 
@@ -300,7 +301,7 @@ async def test_an_instance_that_ends_gives_its_leases_back(instances: list[Insta
     await here.turns.close()
 
     with pytest.raises(ModelFailedError):
-        await taken.making.answered()
+        await taken.pending.answered()
     assert await content_of(await there.say()) == HELLO
     assert await there.contents() == ["Hi", HELLO]
 
@@ -314,7 +315,7 @@ async def test_an_instance_may_end_before_a_turn_has_begun(instances: list[Insta
 
     async with asyncio.timeout(SOON):
         with pytest.raises(ModelFailedError):
-            await taken.making.answered()
+            await taken.pending.answered()
         assert await content_of(await there.say()) == HELLO
     assert await there.contents() == ["Hi", HELLO]
 
@@ -330,7 +331,7 @@ async def test_an_instance_may_end_before_it_waits_for_another(instances: list[I
 
     async with asyncio.timeout(SOON):
         with pytest.raises(ModelFailedError):
-            await joined.making.answered()
+            await joined.pending.answered()
         model.go_on()
         assert await content_of(taken) == "HalfRest"
 
@@ -356,7 +357,7 @@ async def test_an_instance_that_ends_while_it_gives_a_lease_back_gives_it_back(
         await here.turns.close()
 
         with pytest.raises(ModelFailedError):
-            await taken.making.answered()
+            await taken.pending.answered()
         assert await content_of(await there.say()) == HELLO
 
 
@@ -382,7 +383,7 @@ async def test_an_instance_that_ends_stores_what_was_paid_for_if_it_can(
 
         if is_away:
             with pytest.raises(ModelFailedError):
-                await taken.making.answered()
+                await taken.pending.answered()
         else:
             assert await content_of(taken) == HELLO
         assert await content_of(await there.say()) == HELLO
@@ -439,7 +440,7 @@ async def test_who_waits_for_another_instance_is_told_when_the_store_is_away_for
 
     async with asyncio.timeout(SOON):
         with pytest.raises(StoreUnavailableError):
-            await joined.making.answered()
+            await joined.pending.answered()
     assert time.monotonic() > began + 1.2, "it was answered three times, a moment before"
     model.go_on()
     assert await content_of(taken) == "HalfRest"
@@ -462,7 +463,7 @@ async def test_a_reply_that_is_taken_over_and_loses_its_lease_is_not_made_again(
 
     async with asyncio.timeout(SOON):
         with pytest.raises(TurnInProgressError):
-            await waiting.making.answered()
+            await waiting.pending.answered()
         assert await content_of(await there.say()) == HELLO
     assert await here.contents() == ["Hi", HELLO]
     assert len(model.asked) == 2
@@ -502,7 +503,7 @@ async def test_what_an_instance_has_just_stored_when_it_ends_has_no_lease(
         taken = await saying
         await closing
         with pytest.raises(ModelFailedError):
-            await taken.making.answered()
+            await taken.pending.answered()
         with pytest.raises(ModelThrottledError):
             await here.say(message_id="m2")
         model.scripts.clear()  # it may have ended before it asked
@@ -513,16 +514,16 @@ async def test_a_reply_that_has_just_ended_when_its_instance_does_is_stored(
     instances: list[Instance], model: FakeModel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     here, there = instances
-    read_reply = maker.Maker._read_reply
+    read_reply = generation.Generation._read_reply
     closing: list[asyncio.Task[None]] = []
 
-    async def and_close(self: maker.Maker, *arguments: Any) -> Any:
+    async def and_close(self: generation.Generation, *arguments: Any) -> Any:
         ended = await read_reply(self, *arguments)
         monkeypatch.setattr(in_progress, "CLOSING_STEP_SECONDS", 0)
         closing.append(asyncio.create_task(here.turns.close()))
         return ended
 
-    monkeypatch.setattr(maker.Maker, "_read_reply", and_close)
+    monkeypatch.setattr(generation.Generation, "_read_reply", and_close)
 
     assert await content_of(await here.say()) == HELLO
     await closing[0]
@@ -547,7 +548,7 @@ async def test_no_more_replies_are_made_at_once_than_the_deployment_allows(
         await turns_of(chat).say(owner, sessions[2].id, say(sessions[2]))
 
     for each in taken:
-        while each.making.outcome is None:
+        while each.pending.outcome is None:
             model.go_on()
             await asyncio.sleep(0.01)
     assert (await here.chat.store.get(owner, sessions[2].id)).message_count == 0

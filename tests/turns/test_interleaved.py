@@ -12,7 +12,7 @@ from shared.errors import ParleyError
 from shared.freshness import fresh_as
 from shared.models import Message, MessageInput, MessageQuery
 from shared.turns.leases import reply_id_for
-from shared.turns.turns import Said
+from shared.turns.saying import Said
 from tests.turns.model_server import FakeModel, Script, chunk, whole
 from tests.turns.test_instances import Instance, instances  # noqa: F401 - the fixture
 
@@ -46,7 +46,7 @@ async def ask(running: list[Instance], seed: random.Random, acknowledged: dict[s
         with suppress(ParleyError):
             with fresh_as(None):
                 taken = await instance.turns.say(instance.session.user_id, instance.session.id, said)
-            reply = (await taken.making.answered()).reply
+            reply = (await taken.pending.answered()).reply
             acknowledged[reply.id] = reply
             return
 

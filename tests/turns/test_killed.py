@@ -62,7 +62,7 @@ async def test_a_killed_process_leaves_each_step_done_or_not_and_a_repeat_does_t
     chat = ChatService(store, replace(load_settings({}, tmp_path), model=model.settings))
     async with asyncio.timeout(SOON):
         taken = await turns_of(chat).say(owner, session.id, SAID)
-        reply = (await taken.making.answered()).reply
+        reply = (await taken.pending.answered()).reply
 
     assert (found, asked_then) == (death.left, death.asked)
     assert (taken.how, reply.content) == ("found" if death.left == BOTH else "started", HELLO)

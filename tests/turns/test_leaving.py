@@ -23,8 +23,8 @@ async def test_who_leaves_before_the_first_event_stops_it_too(
 ) -> None:
     model.next(HALF)
     taken = await instances[0].say()
-    while not taken.making.text:
-        await taken.making.changed(SOON)
+    while not taken.pending.text:
+        await taken.pending.changed(SOON)
 
     await followed(taken, stop=True).aclose()
 
@@ -36,12 +36,12 @@ async def test_who_leaves_a_reply_that_is_made_elsewhere_stops_it_there(
     model: FakeModel,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("shared.turns.maker.LOOK_SECONDS", 0.05)
+    monkeypatch.setattr("shared.turns.generation.LOOK_SECONDS", 0.05)
     here, there = instances
     model.next(HALF)
     taken = await here.say()
-    while not taken.making.text:
-        await taken.making.changed(SOON)
+    while not taken.pending.text:
+        await taken.pending.changed(SOON)
     joined = await there.say()
 
     await followed(joined, stop=True).aclose()
@@ -68,7 +68,7 @@ async def test_who_has_left_takes_nothing_from_who_waits_for_another_instance_to
 
     async with asyncio.timeout(SOON):
         assert await waiting == "Hello there."
-    assert taken.making.outcome is not None
+    assert taken.pending.outcome is not None
     assert await here.contents() == ["Hi", "Hello there."]
 
 
@@ -86,8 +86,8 @@ async def test_where_everybody_has_left_and_wanted_no_more_nobody_makes_it_anew(
     model.go_on()
 
     async with asyncio.timeout(SOON):
-        while joined.making.outcome is None:
-            await joined.making.changed(SOON)
-    assert isinstance(joined.making.outcome, Exception)
+        while joined.pending.outcome is None:
+            await joined.pending.changed(SOON)
+    assert isinstance(joined.pending.outcome, Exception)
     assert len(model.asked) == 1
     assert (await here.chat.store.get(here.session.user_id, here.session.id)).lease is None

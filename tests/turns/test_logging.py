@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from shared.store.port import SessionStore
-from shared.turns import maker
+from shared.turns import generation
 from tests.http.client import Client, spoken
 from tests.talkative import everything_in
 from tests.turns.model_server import FakeModel, Script, calling, chunk, whole
@@ -118,7 +118,7 @@ async def test_of_a_defect_the_log_tells_where_it_is_and_not_what_was_said(
     def defect(*_: object, **__: object) -> None:
         raise RuntimeError("WORDS") from KeyError("WORDS behind it")
 
-    monkeypatch.setattr(maker, "window", defect)
+    monkeypatch.setattr(generation, "window", defect)
     monkeypatch.setattr(store, "end_turn", defect)
 
     await says(api, chat, streams=streams, number=1)

@@ -70,13 +70,13 @@ async def test_who_asks_where_the_lease_was_lost_waits_for_who_has_it(
     place = here.session.user_id, here.session.id
     model.next(Script([chunk("Lost"), None]))
     lost = await here.say()
-    while not lost.making.text:
-        await lost.making.changed(SOON)
-    await here.chat.store.end_turn(*place, str(lost.making.holder))  # as if it had taken too long
+    while not lost.pending.text:
+        await lost.pending.changed(SOON)
+    await here.chat.store.end_turn(*place, str(lost.pending.holder))  # as if it had taken too long
     model.next(Script([chunk("Kept"), None, *whole("")]))
     kept = await there.say()
-    while not kept.making.text:
-        await kept.making.changed(SOON)
+    while not kept.pending.text:
+        await kept.pending.changed(SOON)
 
     again = await here.say()
     model.go_on()

@@ -39,11 +39,12 @@ async def take_turn(
 async def _answered(
     chat: ChatService, user_id: str, target: SessionTarget, said: MessageInput, *, ttl_seconds: int | None
 ) -> Turn:
-    from shared.turns.turns import Said, turns_of  # noqa: PLC0415 - where no model is configured nothing needs it
+    from shared.turns.saying import Said  # noqa: PLC0415 - where no model is configured nothing needs it
+    from shared.turns.turns import turns_of  # noqa: PLC0415 - where no model is configured nothing needs it
 
     taken = await turns_of(chat).say(user_id, target, Said([said], ttl_seconds=ttl_seconds))
     try:
-        answered = await taken.making.answered()
+        answered = await taken.pending.answered()
     except ParleyError:  # the words are stored, and may have been removed again: refused, they would be said twice
         try:
             session = await chat.store.get(user_id, taken.session_id)

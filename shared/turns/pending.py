@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 from shared.models import JsonObject, Message
 
 if TYPE_CHECKING:
-    from shared.turns.asking import Wishes
+    from shared.turns.options import CallerOptions
 
 How = Literal["started", "joined", "found"]
 
@@ -22,7 +22,7 @@ class Answered(NamedTuple):
     etag: str | None = None
 
 
-class Making:
+class PendingReply:
     """One reply, from its first word to its place in the store; `text` grows, `outcome` comes last.
 
     Nobody who follows it has any part in it: they may come late, go early, or be none. `holder` is that of the lease
@@ -43,18 +43,18 @@ class Making:
         self.outcome: Answered | Exception | None = None
         self.is_stopped = False
         self.is_paid = False  # the model has ended, and what is left to do is to store the reply
-        self.repeat: tuple[list[Message], Wishes] | None = None
+        self.repeat: tuple[list[Message], CallerOptions] | None = None
         self.task: asyncio.Task[Answered] | None = None
         self._followers = 0
         self._stop: Callable[[], object] | None = None
         self._changed = asyncio.Event()
 
     @classmethod
-    def of(cls, answered: Answered) -> "Making":
+    def of(cls, answered: Answered) -> "PendingReply":
         """Return one that was over before anybody asked."""
-        making = cls(answered.reply.id, answered.messages)
-        making.finish(answered)
-        return making
+        pending = cls(answered.reply.id, answered.messages)
+        pending.finish(answered)
+        return pending
 
     def take_over(self, holder: str) -> bool:
         """Let this instance make it, where another has failed; return whether anybody wants that still."""
@@ -129,4 +129,4 @@ class Taken(NamedTuple):
     session_id: str
     messages: list[Message]
     how: How
-    making: Making
+    pending: PendingReply

@@ -10,7 +10,7 @@ NEEDS = {"tool_choice": "tools"}  # what allows a field that has another name
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Wishes:
+class CallerOptions:
     """What a request sets for its turn; None is as the deployment has it."""
 
     model: str | None = None
@@ -30,27 +30,27 @@ class Wishes:
             raise CallerMayNotSetError(refused)
 
 
-NO_WISHES = Wishes()
+NO_OPTIONS = CallerOptions()
 
 
-class Question:
+class ModelRequest:
     """A request to a model without the history: instructions, and fields that go with it."""
 
-    def __init__(self, settings: ModelSettings, wishes: Wishes, channel: str) -> None:
+    def __init__(self, settings: ModelSettings, options: CallerOptions, channel: str) -> None:
         """Put together what deployment, channel and request say."""
-        said = (settings.instructions, settings.channel_instructions.get(channel), wishes.instructions)
+        said = (settings.instructions, settings.channel_instructions.get(channel), options.instructions)
         self.instructions = "\n\n".join(text for text in said if text)
-        self.model = wishes.model or settings.name
-        self.max_tokens = min(wishes.max_output_tokens or settings.max_tokens, settings.max_tokens)
+        self.model = options.model or settings.name
+        self.max_tokens = min(options.max_output_tokens or settings.max_tokens, settings.max_tokens)
         self.fields: JsonObject = {
             name: value
             for name in ("tools", "tool_choice", "temperature", "response_format")
-            if (value := getattr(wishes, name)) is not None
+            if (value := getattr(options, name)) is not None
         }
         self.size = len(self.instructions.encode()) + stored_bytes(self.fields)
         self._max_tokens_field = settings.max_tokens_field
 
-    def asked(self, messages: list[JsonObject]) -> JsonObject:
+    def body(self, messages: list[JsonObject]) -> JsonObject:
         """Return the whole request, with the messages."""
         return {
             "model": self.model,
