@@ -165,7 +165,7 @@ class ChatService:
         session = self._new_session(user_id, wanted, now)
         new_messages = self._new_messages(messages, now, session.id, key)
         lease = lease_for(session.id, new_messages[-1].id) if lease_for else None
-        if target.session_id is not None:
+        if target.session_id is not None or (key is not None and if_match is not None):
             try:
                 return session.id, await self._append(user_id, session.id, new_messages, key, if_match, lease=lease)
             except SessionNotFoundError:

@@ -62,6 +62,8 @@ class Assembly:
         if self.finish_reason is None:
             raise ModelFailedError
         is_cut = self.finish_reason in CUT_OFF
+        if not is_cut and any(call["arguments"] and not call["name"] for call in self._calls):
+            raise ModelFailedError
         named = [call for call in self._calls if call["name"] and not (is_cut and not _is_object(call["arguments"]))]
         calls = [_call(number, call) for number, call in enumerate(named)]
         if len(calls) > MAX_ATTACHMENTS or stored_bytes(calls) > MAX_ATTACHMENT_BYTES:
@@ -75,22 +77,40 @@ class Assembly:
                 self._add_call(call)
         return _text(delta.get("content")) + _text(delta.get("refusal"))
 
-    def _add_call(self, call: JsonObject) -> None:
-        """Take a piece of a call: of the one at its index, or a new one where its id is another; some say no index."""
-        index = call.get("index")
-        known = self._call_at.get(index) if isinstance(index, int) else None
-        call_id = _text(call.get("id"))
-        if known is None or (call_id and known["id"] and call_id != known["id"]):
+    def _add_call(self, piece: JsonObject) -> None:
+        """Take a piece of a call; endpoints differ in what they say of which call it is."""
+        told = piece.get("function")
+        told = told if isinstance(told, dict) else {}
+        call_id, name = _text(piece.get("id")), _text(told.get("name"))
+        call = self._call_of(piece.get("index"), call_id, name)
+        call["id"] = call["id"] or call_id
+        call["name"] = call["name"] or name
+        arguments = told.get("arguments")
+        call["arguments"] += _text(json.dumps(arguments) if isinstance(arguments, dict) else arguments)
+
+    def _call_of(self, index: object, call_id: str, name: str) -> dict[str, str]:
+        """Return the call that a piece belongs to: that of its index, else of its id, else the last; or a new one.
+
+        Some give every call the same index, some every piece another id, and some no index: a piece begins a call of
+        its own where it names a function and the call so far has all that a call needs.
+        """
+        known = self._call_at.get(index) if isinstance(index, int) else self._call_without_index(call_id, name)
+        if known is None or _begins_another(known, call_id, name):
             known = _NO_CALL.copy()
             self._calls.append(known)
-            if isinstance(index, int):
-                self._call_at[index] = known
-        told = call.get("function")
-        told = told if isinstance(told, dict) else {}
-        known["id"] = known["id"] or call_id
-        known["name"] = known["name"] or _text(told.get("name"))
-        arguments = told.get("arguments")
-        known["arguments"] += _text(json.dumps(arguments) if isinstance(arguments, dict) else arguments)
+        if isinstance(index, int):
+            self._call_at[index] = known
+        return known
+
+    def _call_without_index(self, call_id: str, name: str) -> dict[str, str] | None:
+        named = next((call for call in self._calls if call_id and call["id"] == call_id), None)
+        return named or (self._calls[-1] if self._calls and not name else None)
+
+
+def _begins_another(call: dict[str, str], call_id: str, name: str) -> bool:
+    if not (name and call["name"]) or (call_id and call_id == call["id"]):
+        return False
+    return name != call["name"] or (bool(call["arguments"]) and _is_object(call["arguments"]))
 
 
 _NO_CALL = {"id": "", "name": "", "arguments": ""}

@@ -17,6 +17,13 @@ def require_newest(message: Message, messages: Sequence[Message]) -> None:
         raise TurnNotNewestError
 
 
+def asked_in(messages: Sequence[Message]) -> list[Message]:
+    """Return what the last of these, oldest first, asks together with what was said just before by users and tools."""
+    since = next((place for place, each in enumerate(reversed(messages)) if each.role == "assistant"), len(messages))
+    newest = messages[len(messages) - since :]
+    return [message for message in newest if message.role in {"user", "tool", messages[-1].role}]
+
+
 def is_same(message: Message, other: Message) -> bool:
     """Return whether two are the same message, edited or not; an id may be given again once its message is removed."""
     return (message.id, message.seq, message.created_at) == (other.id, other.seq, other.created_at)

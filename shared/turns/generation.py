@@ -25,7 +25,7 @@ from shared.errors import (
 from shared.logs import event
 from shared.models import JsonObject, Message, NewMessage, Replied, ReplyUsage, Session, utc_now
 from shared.turns.chunks import Ended
-from shared.turns.finding import require_newest
+from shared.turns.finding import asked_in, require_newest
 from shared.turns.options import ModelRequest
 from shared.turns.pending import Answered, PendingReply
 from shared.turns.request import History, ReplyRequest, Resources
@@ -48,7 +48,7 @@ class Generation:
         self._resources = resources
         self._request = request
         self._pending = pending
-        self._history: JsonObject = {}
+        self._history: JsonObject = {"messages": 0, "left_out": 0}
 
     async def run(self) -> Answered:
         """Make the reply and return it; where there is none, the lease is given back before this raises why."""
@@ -128,15 +128,12 @@ class Generation:
     async def _read_reply(self, asked: ModelRequest, history: History) -> Ended:
         """Ask with as much of the history as fits, with less where the model finds that too long.
 
-        Raises NothingToAnswerError where nothing of what was said is anything to a model.
+        Raises NothingToAnswerError where nothing of what is asked is anything to a model.
         """
         settings, rate = self._resources.settings, self._resources.rate
         budget = rate.bytes_for(settings.context_tokens - asked.max_tokens - MARGIN_TOKENS) - asked.size
         for tried in range(SHORTER_TRIES + 1):
-            # First the question as it is: sizes are guessed.
-            found = window(history.messages, budget, begins_whole=not history.left_out, may_cut=tried > 0)
-            if found.ids.isdisjoint(message.id for message in self._request.said):
-                raise NothingToAnswerError
+            found = self._window(history, budget, may_cut=tried > 0)  # first as it is: sizes are guessed
             left_out = history.left_out + len(history.messages) - found.sent
             self._history = {"messages": found.sent, "left_out": left_out + found.cut}
             try:
@@ -150,6 +147,16 @@ class Generation:
                 self._pending.is_paid = True
                 return ended
         raise AssertionError
+
+    def _window(self, history: History, budget: int, *, may_cut: bool) -> Window:
+        """Return what is sent: up to the question alone, where what others said since would leave that no room."""
+        up_to_question = [message for message in history.messages if message.seq <= self._request.question.seq]
+        asked = {message.id for message in asked_in(up_to_question)}
+        for messages in (history.messages, up_to_question):
+            found = window(messages, budget, begins_whole=not history.left_out, may_cut=may_cut)
+            if found.ids & asked:
+                return found
+        raise NothingToAnswerError
 
     async def _stream(self, asked: ModelRequest, found: Window) -> Ended:
         size = 0
@@ -184,10 +191,10 @@ class Generation:
 
     async def _is_over_elsewhere(self) -> bool:
         try:
-            lease = (await self._resources.store.get(*self._request.place)).lease
+            lease = await self._resources.leases.held(self._request.place, self._request.lease.holder)
         except SessionNotFoundError:
             return True
-        return lease is None or lease.holder != self._request.lease.holder or lease.is_stopped
+        return lease is None or lease.is_stopped
 
     def _told(self, asked: ModelRequest, ended: Ended, milliseconds: int) -> JsonObject:
         """Return what the reply's metadata say of it."""

@@ -60,12 +60,13 @@ class RepliesInProgress:
         self.is_closing = False
 
     def find(self, place: tuple[str, str], reply_id: str) -> PendingReply | None:
-        """Return the reply of that id, if it is made or waited for here."""
-        return self._newest.get((*place, reply_id))
+        """Return the reply of that id, if it is made or waited for here and that is not over."""
+        pending = self._newest.get((*place, reply_id))
+        return pending if pending and pending.task and not pending.task.done() else None
 
     def forget(self, place: tuple[str, str], pending: PendingReply) -> None:
         """Let nobody find it any more; it goes on to its end."""
-        if self.find(place, pending.reply_id) is pending:
+        if self._newest.get((*place, pending.reply_id)) is pending:
             del self._newest[*place, pending.reply_id]
 
     def slot(self) -> Slot:

@@ -58,6 +58,14 @@ class Leases:
         """Give a lease back, so that sending the turn again asks at once; else it ends by itself."""
         await asyncio.shield(self._begin(lambda: self._store.end_turn(*place, lease.holder)))
 
+    async def held(self, place: tuple[str, str], holder: str) -> Lease | None:
+        """Return the session's lease if it is this holder's; None is said of its newest state alone."""
+        lease = (await self._store.get(*place)).lease
+        if lease is None or lease.holder != holder:
+            await self._store.catch_up(*place)  # what says so may be a replica that is late
+            lease = (await self._store.get(*place)).lease
+        return lease if lease and lease.holder == holder else None
+
     def stop(self, place: tuple[str, str], reply_id: str) -> None:
         """Ask whoever makes a reply elsewhere to end with what there is."""
         self._begin(lambda: self._store.stop_turn(*place, reply_id))

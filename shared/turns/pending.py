@@ -124,9 +124,13 @@ class PendingReply:
 
 
 class Taken(NamedTuple):
-    """A turn that was taken: in which session, what was said in it, how its reply comes, and where it is followed."""
+    """A turn that was taken: in which session, what was said in it, how its reply comes, and where it is followed.
+
+    `message_count` is how many messages the session had when this one stored what was said.
+    """
 
     session_id: str
     messages: list[Message]
     how: How
     pending: PendingReply
+    message_count: int = 0

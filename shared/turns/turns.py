@@ -12,6 +12,7 @@ from shared.errors import (
     ParleyError,
     PreconditionFailedError,
     SessionNotFoundError,
+    StoreError,
     TurnInProgressError,
     TurnNotNewestError,
 )
@@ -87,7 +88,8 @@ class Turns:
             )
             place, words = (user_id, session_id), appended.messages
             if appended.created:
-                return self._start(ReplyRequest(place, words, lease, options, etag=appended.etag), slot)
+                taken = self._start(ReplyRequest(place, words, lease, options, etag=appended.etag), slot)
+                return taken._replace(message_count=appended.message_count)
         return await self._repeat(place, words, options)
 
     async def regenerate(
@@ -157,7 +159,7 @@ class Turns:
         Where nothing is being made nothing happens; raises SessionNotFoundError, MessageNotFoundError.
         """
         reply_id = reply_id_for(user_id, session_id, message_id)
-        pending = self._replies.find((user_id, session_id), reply_id)
+        pending = await self._current((user_id, session_id), reply_id)
         if pending and pending.holder:
             pending.stop()
             try:
@@ -205,10 +207,16 @@ class Turns:
         """Have what is stored already answered: find its reply, join whoever makes it, or make it."""
         lease = self.leases.new(place, said[-1].id)
         pending = await self._current(place, lease.reply_id)
-        if pending and not pending.replaces:
+        if pending and pending.holder and not pending.replaces:
             return self._join(place, said, lease.reply_id, options)
-        if answered := await find_reply(self._store, place, said, lease.reply_id):
-            return Taken(place[1], said, "found", PendingReply.of(answered))
+        try:
+            if answered := await find_reply(self._store, place, said, lease.reply_id):
+                return Taken(place[1], said, "found", PendingReply.of(answered))
+        except TurnNotNewestError:
+            if not pending:
+                raise
+        if pending:
+            return self._join(place, said, lease.reply_id, options)
         with self._replies.slot() as slot:
             try:
                 await self.leases.acquire(place, lease)
@@ -226,8 +234,10 @@ class Turns:
         pending = self._replies.find(place, reply_id)
         if pending is None or pending.holder is None:
             return pending
-        lease = (await self._store.get(*place)).lease
-        if lease and lease.holder == pending.holder:
+        try:
+            if await self.leases.held(place, pending.holder):
+                return pending
+        except StoreError:  # so nobody knows that it is lost
             return pending
         self._replies.forget(place, pending)
         if not pending.is_paid:

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from shared.chat_completions import OpenAIMessage, for_model
+from shared.chat_completions import OpenAIMessage, for_model, roles_for_model
 from shared.models import JsonObject, Message, stored_bytes
 
 FIRST_RATE = 0.3  # tokens a byte: English has 0.19, German up to 0.39, digits up to 1 (measured on two vocabularies)
@@ -80,7 +80,7 @@ def window(messages: Sequence[Message], size_bytes: int, *, begins_whole: bool =
 def fills(messages: Sequence[Message], size_bytes: int) -> bool:
     """Return whether these, of which there are older ones, are as much as a window of that size takes."""
     turns = _whole_turns(messages, begins_whole=False)
-    has_newest = any(message.role == "user" for message in messages)
+    has_newest = any(map(_begins_turn, messages))
     return has_newest and sum(turn.size for turn in turns) >= size_bytes
 
 
@@ -99,13 +99,13 @@ class _Turn(NamedTuple):
 
 
 def _whole_turns(messages: Sequence[Message], *, begins_whole: bool) -> list[_Turn]:
-    """Divide messages where a user speaks; calls of tools and their results stay together."""
+    """Divide messages where a turn begins; calls of tools and their results stay together, whoever brings them."""
     turns: list[list[Message]] = []
     for message in messages:
-        if not turns or message.role == "user":
+        if not turns or _begins_turn(message):
             turns.append([])
         turns[-1].append(message)
-    is_rest = not begins_whole and len(turns) > 1 and turns[0][0].role != "user"
+    is_rest = not begins_whole and len(turns) > 1 and not _begins_turn(turns[0][0])
     return [_written(turn) for turn in turns[is_rest:]]
 
 
@@ -128,6 +128,11 @@ def _shortened(text: str, by_bytes: int) -> str:
     if 2 * half + stored_bytes(CUT) >= len(data):
         return text
     return data[:half].decode(errors="ignore") + CUT + data[-half:].decode(errors="ignore")
+
+
+def _begins_turn(message: Message) -> bool:
+    """Return whether a user speaks, and brings no results of tools, as some frameworks have it."""
+    return message.role == "user" and "tool" not in roles_for_model(message)
 
 
 def _written(turn: Sequence[Message]) -> _Turn:

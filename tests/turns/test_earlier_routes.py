@@ -62,14 +62,16 @@ async def test_on_the_earlier_routes_words_that_were_removed_meanwhile_have_no_r
     assert (asked.status, asked.json["response"], asked.json["conversation_length"]) == (200, None, 0)
 
 
+@pytest.mark.parametrize("verbs", [("read",), ("read", "get")])
 async def test_on_the_earlier_routes_words_are_stored_once_though_the_store_is_busy_for_their_reply(
-    api: Client, store: SessionStore, monkeypatch: pytest.MonkeyPatch
+    api: Client, store: SessionStore, monkeypatch: pytest.MonkeyPatch, verbs: tuple[str, ...]
 ) -> None:
     async def busy(*_: object, **__: object) -> None:
         raise StoreThrottledError
 
     with monkeypatch.context() as patch:
-        patch.setattr(store, "read", busy)
+        for verb in verbs:
+            patch.setattr(store, verb, busy)
         asked = await api.post("/api/chat", {"query": "Hi", "session_id": "old"})
 
     assert (asked.status, asked.json["response"], asked.json["conversation_length"]) == (200, None, 1)

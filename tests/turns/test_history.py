@@ -96,3 +96,36 @@ async def test_of_a_turn_longer_than_what_is_read_its_newest_part_is_sent(
 
     assert [message["role"] for message in sent] == ["assistant", "tool"] * 24
     assert told == {"messages": 48, "left_out": 33}
+
+
+async def test_results_of_tools_that_a_user_message_brings_stay_with_their_calls(api: Client, model: FakeModel) -> None:
+    path = await a_chat_with(api, [spoken("The task"), call(0)])
+    result = {"type": "tool_result", "tool_use_id": "c0", "content": "sun"}
+
+    sent, told = await turn(api, path, model, role="user", content=[result])
+
+    assert [message["role"] for message in sent] == ["user", "assistant", "tool"]
+    assert told == {"messages": 3, "left_out": 0}
+
+
+async def test_what_others_say_since_does_not_push_the_question_out(api: Client, model: FakeModel) -> None:
+    path = await a_chat_with(api, [])
+    _, _ = await turn(api, path, model, **spoken("The question", id="m1"))
+    model.usual = COUNTS_NOTHING
+    reply = (await api.get(f"{path}/turns/m1")).json["reply"]
+    await api.send("PUT", f"{path}/messages?after=1", {"messages": [spoken("x" * 40_000)]})
+    await api.post(f"{path}/messages", {"role": "assistant", "content": "Fine.", "id": reply["id"]})
+
+    answer = await api.post(f"{path}/turns/m1/regenerate", {})
+
+    assert (answer.status, model.asked[-1]["messages"][-1]["content"]) == (200, "The question")
+
+
+async def test_of_what_is_said_at_once_any_part_is_enough_to_answer(api: Client, model: FakeModel) -> None:
+    path = await a_chat_with(api, [])
+    unknown = {"role": "user", "content": [{"type": "video", "video": "x"}], "id": "m2"}
+
+    said = await api.post(f"{path}/turns", {"messages": [spoken("Look:", id="m1"), unknown]})
+    anew = await api.post(f"{path}/turns/m2/regenerate", {})
+
+    assert (said.status, anew.status) == (201, 200)

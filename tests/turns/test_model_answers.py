@@ -78,6 +78,39 @@ async def test_the_pieces_of_a_call_are_put_together(api: Client, turns: str, mo
     assert call == {"id": "c1", "type": "function", "function": {"name": "a", "arguments": '{"x": 1}'}}
 
 
+PIECES = {
+    "another id after the first piece": [
+        calling("a", ""),
+        calling("", '{"x": ', call_id="B"),
+        calling("", "1}", call_id="B"),
+    ],
+    "another id and the name in each": [
+        calling("a", ""),
+        calling("a", '{"x": ', call_id="B"),
+        calling("a", "1}", call_id="C"),
+    ],
+    "no index": [calling("a", '{"x"', index=None), calling("", ": 1}", index=None)],
+    "no index nor id after the first": [calling("a", '{"x"', index=None), calling("", ": 1}", index=None, call_id="")],
+}
+
+
+@pytest.mark.parametrize("pieces", PIECES)
+async def test_the_pieces_of_a_call_are_put_together_however_they_are_named(
+    api: Client, turns: str, model: FakeModel, pieces: str
+) -> None:
+    model.next(Script([*PIECES[pieces], *ended("tool_calls")]))
+
+    calls = (await api.post(turns, spoken("Hi"))).json["reply"]["function_calls"]
+
+    assert [(call["id"], call["function"]) for call in calls] == [("c1", {"name": "a", "arguments": '{"x": 1}'})]
+
+
+async def test_arguments_of_no_call_are_no_reply(api: Client, turns: str, model: FakeModel) -> None:
+    model.next(Script([calling("", '{"x": 1}'), *ended("tool_calls")]))
+
+    assert (await api.post(turns, spoken("Hi"))).refusal == (502, "model_failed")
+
+
 @pytest.mark.parametrize("path", ["", "/m1/regenerate"])
 async def test_a_reply_that_has_ended_is_whole_though_its_connection_breaks(
     api: Client, turns: str, model: FakeModel, path: str

@@ -98,3 +98,21 @@ async def test_there_is_room_again_when_a_reply_is_over(
     await running
 
     assert (await say(api, chats[0], "m2")).status == 201
+
+
+async def test_a_repeat_by_its_key_finds_its_reply_in_the_session_that_was_made_for_it(
+    api: Client, model: FakeModel
+) -> None:
+    async def once() -> Answer:
+        return await api.post("/api/chat/turns", spoken("Hi"), idempotency_key="k1")
+
+    stored = await once()
+    model.next(Script([None]))
+    busy = asyncio.create_task(api.post("/api/chat/turns", spoken("Hi")))
+    await model.waiting.wait()
+
+    again, other = await once(), await api.post("/api/chat/turns", spoken("Hi"), idempotency_key="k2")
+
+    assert (again.status, again.json["reply"]) == (200, stored.json["reply"])
+    assert other.refusal == (429, "model_throttled")
+    busy.cancel()

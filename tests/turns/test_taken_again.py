@@ -1,10 +1,13 @@
 """Turns that are sent again, made anew or removed while their reply is made: nobody gets another question's reply."""
 
 import asyncio
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 
+from shared.errors import StoreUnavailableError
+from shared.models import Session
 from tests.http.client import Answer, Client, contents, spoken
 from tests.turns.model_server import FakeModel, Script, chunk, whole
 from tests.turns.streams import after, streaming, text_of
@@ -84,6 +87,85 @@ async def test_who_asks_where_the_lease_was_lost_waits_for_who_has_it(
     async with asyncio.timeout(SOON):
         assert [await content_of(each) for each in (again, kept)] == ["Kept"] * 2
     assert await here.contents() == ["Hi", "Kept"]
+
+
+@pytest.fixture
+def get_once(monkeypatch: pytest.MonkeyPatch) -> Callable[[Instance, object], None]:
+    """Have the next look at an instance's session find something else."""
+
+    def replace_next(instance: Instance, found: object) -> None:
+        store = instance.chat.store
+        get = store.get
+
+        async def once(*place: str) -> Session:
+            monkeypatch.setattr(store, "get", get)
+            if isinstance(found, Exception):
+                raise found
+            return (await get(*place)).model_copy(update={"lease": found})
+
+        monkeypatch.setattr(store, "get", once)
+
+    return replace_next
+
+
+@pytest.mark.parametrize("found", [None, StoreUnavailableError()])
+async def test_a_reply_goes_on_though_a_look_at_its_session_finds_no_lease_or_no_store(
+    instances: list[Instance],  # noqa: F811
+    model: FakeModel,
+    get_once: Callable[[Instance, object], None],
+    found: object,
+) -> None:
+    here = instances[0]
+    model.next(UNDER_WAY)
+    taken = await here.say()
+    await model.waiting.wait()
+
+    get_once(here, found)
+    joined = await here.look()
+    model.go_on()
+
+    assert await content_of(taken) == await content_of(joined) == "Half of another reply"
+
+
+async def test_a_stop_reaches_whoever_has_the_lease_now(
+    instances: list[Instance],  # noqa: F811
+    model: FakeModel,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    here, there = instances
+    model.next(Script([chunk("Lost"), None]))
+    lost = await here.say()
+    while not lost.pending.text:
+        await lost.pending.changed(SOON)
+    await here.chat.store.end_turn(here.session.user_id, here.session.id, str(lost.pending.holder))
+    monkeypatch.setattr("shared.turns.generation.LOOK_SECONDS", 0.05)
+    model.next(Script([chunk("Kept"), None, *whole(" and more")]))
+    kept = await there.say()
+    while not kept.pending.text:
+        await kept.pending.changed(SOON)
+
+    await here.stop()
+
+    async with asyncio.timeout(SOON):
+        assert await content_of(kept) == "Kept"
+
+
+async def test_a_repeat_finds_the_reply_while_another_is_made_elsewhere_and_followed_here(
+    instances: list[Instance],  # noqa: F811
+    model: FakeModel,
+) -> None:
+    here, there = instances
+    await content_of(await here.say())
+    model.next(UNDER_WAY)
+    anew = await here.turns.regenerate(here.session.user_id, here.session.id, "m1")
+    await model.waiting.wait()
+    await there.look()
+
+    again = await there.say()
+    model.go_on()
+
+    assert (again.how, await content_of(again)) == ("found", HELLO)
+    assert await content_of(anew) == "Half of another reply"
 
 
 @pytest.mark.parametrize("gone", ["", "/messages"])

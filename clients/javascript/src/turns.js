@@ -26,7 +26,7 @@ const PAUSE_SECONDS = 0.25; // before a stream that broke off is joined again; l
 export async function* followTurn(connection, start, join) {
   let turn = /** @type {Turn | null} */ (null);
   let lastEventId = "";
-  let hasText = false;
+  let hasText = Boolean(start.headers?.["last-event-id"]);
   for (let idle = 0; idle <= connection.maxRetries; idle++) {
     if (idle) await pause(PAUSE_SECONDS * idle, start.signal);
     const isBegun = turn || (idle && start.once);

@@ -54,6 +54,14 @@ test("where another text takes the place of what was told, the turn begins again
   assert.deepEqual(found, [TURN, delta(4, "Fine"), TURN, delta(5, "Other"), DONE]);
 });
 
+test("who joins after an event is told where another text takes the place of what it has", async (context) => {
+  const { url } = await serverThat(context, [stream([GONE_ON, TURN, delta(5, "Other"), DONE])]);
+
+  const found = await all(new Parley({ baseUrl: url }).joinTurn("s", "m1", { lastEventId: "4" }));
+
+  assert.deepEqual(found, [GONE_ON, TURN, delta(5, "Other"), DONE]);
+});
+
 test("a turn whose answer is lost before its first event is asked for again under the same ids", async (context) => {
   const { url, asked } = await serverThat(context, [noAnswer, stream([]), stream([TURN, DONE])]);
 

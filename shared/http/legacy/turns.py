@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 from pydantic import Field
 
-from shared.errors import ModelThrottledError, ParleyError, SessionNotFoundError, TurnInProgressError
+from shared.errors import ModelThrottledError, ParleyError, SessionNotFoundError, StoreError, TurnInProgressError
 from shared.models import MessageInput, SessionTarget
 from shared.service import ChatService
 
@@ -50,6 +50,8 @@ async def _answered(
             session = await chat.store.get(user_id, taken.session_id)
         except SessionNotFoundError:
             return Turn(taken.session_id, 0, reply=None)
+        except StoreError:
+            return Turn(taken.session_id, taken.message_count, reply=None)
         return Turn(session.id, session.message_count, reply=None)
     content = answered.reply.content
     return Turn(taken.session_id, answered.message_count, content if isinstance(content, str) else None)
