@@ -381,6 +381,14 @@ async def test_a_change_of_another_version_is_refused(api: Client, condition: st
     assert (await api.get(f"{SESSIONS}/mine")).json["tags"] == []
 
 
+@pytest.mark.parametrize("named", [{}, {"session_id": "unknown"}])
+async def test_any_version_is_none_where_there_is_no_session(api: Client, named: dict[str, str]) -> None:
+    refused = await api.post("/api/chat/messages", {"role": "user", "content": "Hi", **named}, if_match="*")
+
+    assert refused.refusal == (412, "precondition_failed")
+    assert (await api.get(SESSIONS)).json["data"] == []
+
+
 @pytest.mark.parametrize(("method", "action"), [("DELETE", ""), ("POST", "/archive"), ("POST", "/restore")])
 async def test_nothing_else_happens_to_another_version_either(api: Client, method: str, action: str) -> None:
     path = f"{SESSIONS}/{(await api.post(SESSIONS, {})).json['id']}"

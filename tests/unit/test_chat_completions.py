@@ -382,7 +382,7 @@ def test_a_picture_is_one_whatever_framework_wrote_it(part: dict[str, Any], url:
     ],
 )
 def test_a_picture_that_the_api_could_not_see_is_left_out(part: dict[str, Any]) -> None:
-    assert for_model([said("user", [part])]) == ([], 1)
+    assert for_model([said("user", [part])]) == ([], 1, [])
 
 
 def test_the_only_message_with_pictures_is_a_users() -> None:

@@ -26,7 +26,7 @@ const PAUSE_SECONDS = 0.25; // before a stream that broke off is joined again; l
 export async function* followTurn(connection, start, join) {
   let turn = /** @type {Turn | null} */ (null);
   let lastEventId = "";
-  let hasText = Boolean(start.headers?.["last-event-id"]);
+  let hasText = false;
   for (let idle = 0; idle <= connection.maxRetries; idle++) {
     if (idle) await pause(PAUSE_SECONDS * idle, start.signal);
     const isBegun = turn || (idle && start.once);
@@ -34,7 +34,7 @@ export async function* followTurn(connection, start, join) {
       if (event.type === "turn") {
         if (turn && !(hasText && event.data.offset === 0)) continue;
         turn ??= event.data;
-        hasText = false;
+        hasText = event.data.offset > 0;
       }
       hasText ||= event.type === "delta";
       lastEventId = event.id || lastEventId;
