@@ -91,6 +91,9 @@ def test_types_for_typescript_have_every_operation_and_hold(node_programs: Path,
 
     assert {"append_messages", "create_session"} <= OPERATIONS
     assert set(re.findall(r'operations\["(\w+)"\]', target.read_text("utf-8"))) >= OPERATIONS
+    (tmp_path / "package.json").write_text(
+        "{}", "utf-8"
+    )  # else one above this folder says what kind of modules these are
     (tmp_path / "use.ts").write_text(TYPESCRIPT_USE, "utf-8")
     checked = run(node_programs / "tsc", *STRICT, "api.ts", "use.ts", folder=tmp_path)
     assert checked.returncode == 0, checked.stdout + checked.stderr
