@@ -127,7 +127,8 @@ def section(found: Turns) -> str:
 A model that says {TOKENS} tokens on loopback, read through Parley on SQLite and directly: medians of
 {len(found.through):,} tokens and of {len(found.turns)} turns, in turns. Units: means of {CHARGED} turns in a session of
 {LENGTH} *typical* messages, on the test server. A reply of {LONG_SECONDS} s and the pauses between its looks are
-{SHRUNK} times shorter here. By hand the newest {RESUMED} messages are sent; a turn's prompt holds all of up to {2 * TIMED}.
+{SHRUNK} times shorter here. By hand the newest {RESUMED} messages are sent;
+a turn's prompt holds all of up to {2 * TIMED}.
 
 {table(("", "found"), rows)}"""
 
