@@ -108,7 +108,7 @@ def section(found: Turns) -> str:
     missed = ", missed" if at_length > TURN_OVER_HAND else ""
     rows: list[list[str | float]] = [
         ["a token's way to the client, added by Parley, ms (≤ 5)", found.added_seconds * 1000],
-        [f"a turn over append, resume of {RESUMED}, model, append (≤ 1.05)", found.time_ratio],
+        ["a turn over append, resume of as many, model, append (≤ 1.05)", found.time_ratio],
         [f"an append and a read beside {STREAMS} streamed turns over the same without (≤ 1.30)", found.beside_ratio],
         [f"units of a turn, whose prompt has {units.messages} messages", units.turn.units],
         [f"units of two appends and a resume of {RESUMED}", units.by_hand.units],
@@ -127,8 +127,7 @@ def section(found: Turns) -> str:
 A model that says {TOKENS} tokens on loopback, read through Parley on SQLite and directly: medians of
 {len(found.through):,} tokens and of {len(found.turns)} turns, in turns. Units: means of {CHARGED} turns in a session of
 {LENGTH} *typical* messages, on the test server. A reply of {LONG_SECONDS} s and the pauses between its looks are
-{SHRUNK} times shorter here. By hand the newest {RESUMED} messages are sent;
-a turn's prompt holds all of up to {2 * TIMED}.
+{SHRUNK} times shorter here.
 
 {table(("", "found"), rows)}"""
 
@@ -175,7 +174,7 @@ async def _times(
 
     async def by_hand() -> None:
         await post(f"{url}/api/chat/messages", {"session_id": "hand", **_said("Hi")})
-        async with client.get(f"{url}/api/chat/sessions/hand?limit={RESUMED}") as answer:
+        async with client.get(f"{url}/api/chat/sessions/hand?limit={2 * TIMED}") as answer:
             history = (await answer.json())["messages"]
         asked = [{"role": one["role"], "content": one["content"]} for one in history]
         text = await post(f"{endpoint}/chat/completions", {"messages": asked})
