@@ -81,9 +81,8 @@ class Model:
         import aiohttp  # noqa: PLC0415 - most requests want no model, and SQLite no HTTP client
 
         try:
-            async with asyncio.timeout(FIRST_EVENT_SECONDS) as limit:
+            async with asyncio.timeout(FIRST_EVENT_SECONDS):
                 response = await self._opened(asked)
-                limit.reschedule(None)
             async with response:
                 yield _events(response)
         except TimeoutError as error:

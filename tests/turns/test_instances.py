@@ -82,6 +82,12 @@ async def instances(
         await each.chat.close()
 
 
+async def has_begun(taken: Taken) -> None:
+    """Return when the first of the reply's words has come."""
+    while not taken.pending.text:
+        await taken.pending.changed(SOON)
+
+
 async def content_of(taken: Taken | None) -> object:
     assert taken
     return (await taken.pending.answered()).reply.content

@@ -6,7 +6,7 @@ import pytest
 
 from shared.http.turn_events import TurnEvents
 from tests.turns.model_server import FakeModel, Script, chunk, whole
-from tests.turns.test_instances import SOON, Instance, content_of, instances  # noqa: F401 - the fixture
+from tests.turns.test_instances import SOON, Instance, content_of, has_begun, instances  # noqa: F401 - the fixture
 
 pytestmark = pytest.mark.on_both_stores
 
@@ -23,8 +23,7 @@ async def test_who_leaves_before_the_first_event_stops_it_too(
 ) -> None:
     model.next(HALF)
     taken = await instances[0].say()
-    while not taken.pending.text:
-        await taken.pending.changed(SOON)
+    await has_begun(taken)
 
     await followed(taken, stop=True).aclose()
 
@@ -40,8 +39,7 @@ async def test_who_leaves_a_reply_that_is_made_elsewhere_stops_it_there(
     here, there = instances
     model.next(HALF)
     taken = await here.say()
-    while not taken.pending.text:
-        await taken.pending.changed(SOON)
+    await has_begun(taken)
     joined = await there.say()
 
     await followed(joined, stop=True).aclose()

@@ -12,7 +12,7 @@ from tests.http.client import Answer, Client, contents, spoken
 from tests.turns.model_server import FakeModel, Script, chunk, whole
 from tests.turns.streams import after, streaming, text_of
 from tests.turns.talking import HELLO, ask
-from tests.turns.test_instances import SOON, Instance, content_of, instances  # noqa: F401 - the fixture
+from tests.turns.test_instances import SOON, Instance, content_of, has_begun, instances  # noqa: F401 - the fixture
 
 pytestmark = pytest.mark.on_both_stores
 
@@ -73,13 +73,11 @@ async def test_who_asks_where_the_lease_was_lost_waits_for_who_has_it(
     place = here.session.user_id, here.session.id
     model.next(Script([chunk("Lost"), None]))
     lost = await here.say()
-    while not lost.pending.text:
-        await lost.pending.changed(SOON)
+    await has_begun(lost)
     await here.chat.store.end_turn(*place, str(lost.pending.holder))  # as if it had taken too long
     model.next(Script([chunk("Kept"), None, *whole("")]))
     kept = await there.say()
-    while not kept.pending.text:
-        await kept.pending.changed(SOON)
+    await has_begun(kept)
 
     again = await here.say()
     model.go_on()
@@ -135,14 +133,12 @@ async def test_a_stop_reaches_whoever_has_the_lease_now(
     here, there = instances
     model.next(Script([chunk("Lost"), None]))
     lost = await here.say()
-    while not lost.pending.text:
-        await lost.pending.changed(SOON)
+    await has_begun(lost)
     await here.chat.store.end_turn(here.session.user_id, here.session.id, str(lost.pending.holder))
     monkeypatch.setattr("shared.turns.generation.LOOK_SECONDS", 0.05)
     model.next(Script([chunk("Kept"), None, *whole(" and more")]))
     kept = await there.say()
-    while not kept.pending.text:
-        await kept.pending.changed(SOON)
+    await has_begun(kept)
 
     await here.stop()
 
